@@ -1,0 +1,13 @@
+# One static binary, for other images to take:
+#
+#     COPY --from=untrap /untrap /usr/local/bin/untrap
+#     ENTRYPOINT ["untrap", "web: puma -p 3000", "sidekiq"]
+
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN cargo build --release --locked --bin untrap && mv target/*/release/untrap /untrap
+
+FROM scratch
+COPY --from=build /untrap /untrap
+ENTRYPOINT ["/untrap"]

@@ -1,0 +1,317 @@
+//! The loop: waits, turns what happened into events, and carries out what the state machine answers.
+
+use std::collections::VecDeque;
+use std::ffi::{CString, OsString};
+use std::io;
+use std::time::Instant;
+
+use crate::cli::{self, Verbosity};
+use crate::event::{Action, EntryId, Event, Need, Receivers};
+use crate::plan::{Plan, Rules, SignalTo};
+use crate::report::Report;
+use crate::signal::Signal;
+use crate::status::{FAILURE, NOT_EXECUTABLE, NOT_FOUND};
+use crate::supervisor::Supervisor;
+use crate::sys::child::{self, Children, Group, Leader};
+use crate::sys::processes;
+use crate::sys::signals::{self, Received, Signals};
+use crate::sys::spawn::{self, Spawner};
+use crate::sys::terminal::Terminal;
+
+/// What runs a line that needs a shell.
+const SHELL: &str = "/bin/sh";
+
+/// However many signals or dead children wait, the others get their turn after this many.
+const BATCH: usize = 64;
+
+/// Runs the plan to its end, and gives the exit status.
+///
+/// # Errors
+/// untrap could not prepare itself; nothing was started.
+pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> io::Result<u8> {
+    let names = plan
+        .entries
+        .iter()
+        .map(|entry| (entry.name.to_string(), entry.command.program_path().unwrap_or_else(|| SHELL.to_owned())));
+    let mut report = Report::new(verbosity, names);
+    if let Err(error) = child::adopt_orphans() {
+        report.trouble("orphans will not be reaped, and daemons not stopped: can't become their reaper", &error);
+    }
+    let own: Vec<OsString> = cli::environment_variables().collect();
+    let environment = std::env::vars_os().filter(|(name, _)| !own.contains(name));
+    let shell = CString::new(SHELL)?;
+    let alone = plan.entries.len() == 1;
+    let terminal = if alone { Terminal::of_stdin() } else { None };
+    let spawner = Spawner::new(environment, signals.inherited(), alone, terminal, &shell)?;
+    let supervisor = Supervisor::new(plan.entries.iter().map(|entry| entry.policy), rules);
+    let size = plan.entries.len();
+    let runtime = Runtime {
+        supervisor,
+        signals,
+        spawner,
+        report,
+        processes: (0..size).map(|_| Process::None).collect(),
+        programs: plan.entries.into_iter().map(|entry| entry.command.into_words(SHELL)).collect(),
+        // Room for all that one signal to everyone brings about: from now on the loop allocates nothing.
+        events: VecDeque::with_capacity(2 * size + 8),
+        actions: Vec::with_capacity(4 * size + 8),
+        terminal,
+        reaping_due: false,
+        exit: None,
+    };
+    Ok(runtime.run())
+}
+
+/// What there is of an entry.
+#[derive(Debug)]
+enum Process {
+    None,
+    Leader(Leader),
+    Group(Group),
+}
+
+#[derive(Debug)]
+struct Runtime {
+    supervisor: Supervisor,
+    signals: Signals,
+    spawner: Spawner,
+    report: Report,
+    /// By entry.
+    processes: Vec<Process>,
+    /// By entry: the program and its arguments.
+    programs: Vec<Vec<OsString>>,
+    events: VecDeque<Event>,
+    actions: Vec<Action>,
+    /// Where the one entry can be in the foreground.
+    terminal: Option<Terminal>,
+    /// Children may have ended that nobody has looked at.
+    reaping_due: bool,
+    exit: Option<u8>,
+}
+
+impl Runtime {
+    fn run(mut self) -> u8 {
+        loop {
+            self.read_signals();
+            if self.reaping_due {
+                self.look_for_stopped();
+                self.reap();
+            }
+            if self.supervisor.wake_at().is_some_and(|at| at <= Instant::now()) {
+                self.handle(Event::TimeCame);
+            }
+            if let Some(status) = self.exit {
+                return status;
+            }
+            if let Some(id) = self.supervisor.next_start() {
+                self.start(id);
+            } else if !self.reaping_due
+                && let Err(error) = self.signals.wait(self.supervisor.wake_at())
+            {
+                self.report.trouble("ending at once: can't wait for signals", &error);
+                return FAILURE;
+            }
+        }
+    }
+
+    fn read_signals(&mut self) {
+        for _ in 0..BATCH {
+            match self.signals.next() {
+                None => return,
+                Some(Received::Child) => self.reaping_due = true,
+                Some(Received::Signal(signal, sender)) => self.handle(Event::Received(signal, sender)),
+            }
+        }
+    }
+
+    /// Tells the state machine, and does what it answers, until there is nothing more to tell.
+    fn handle(&mut self, event: Event) {
+        self.events.push_back(event);
+        while let Some(event) = self.events.pop_front() {
+            self.supervisor.on(event, Instant::now(), &mut self.actions);
+            for index in 0..self.actions.len() {
+                self.carry_out(self.actions[index]);
+            }
+            self.actions.clear();
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Tell(id, signal, to) => {
+                if let Some(receivers) = self.send(id, signal, to) {
+                    self.events.push_back(Event::Told(id, receivers));
+                }
+            }
+            Action::Send(id, signal, to) => {
+                self.send(id, signal, to);
+            }
+            Action::Kill(id) => self.kill(id),
+            Action::Reap(id) => self.reap_leader(id),
+            Action::TellLeftovers(signal) => {
+                let told = processes::send_to_descendants(&[signal, Signal::CONT]);
+                self.report_leftovers(told, "told to end", Verbosity::Normal);
+            }
+            Action::KillLeftovers => {
+                self.report_leftovers(processes::kill_descendants(), "killed", Verbosity::Quiet);
+            }
+            Action::GiveTerminal(id) => self.give_terminal(id),
+            Action::Suspend => self.suspend(),
+            Action::Say(message) => self.report.say(message),
+            Action::Exit(status) => self.exit = Some(status),
+        }
+    }
+
+    fn start(&mut self, id: EntryId) {
+        match self.spawner.spawn(&self.programs[id]) {
+            Ok(leader) => {
+                self.report.started(id, leader.pid());
+                self.processes[id] = Process::Leader(leader);
+                self.handle(Event::Started(id));
+            }
+            Err(error) => {
+                self.report.start_failed(id, &error);
+                let status = match error {
+                    spawn::Error::NotFound => NOT_FOUND,
+                    spawn::Error::NotExecutable(_) => NOT_EXECUTABLE,
+                    spawn::Error::NoProcess(_) => FAILURE,
+                };
+                self.handle(Event::StartFailed(id, status));
+            }
+        }
+    }
+
+    /// Sends a signal, and says who got it.
+    fn send(&mut self, id: EntryId, signal: Signal, to: SignalTo) -> Option<Receivers> {
+        let (receivers, result) = match &self.processes[id] {
+            Process::None => return None,
+            Process::Group(group) => (Receivers::Group, group.send(signal)),
+            Process::Leader(leader) => {
+                let receivers = match to {
+                    SignalTo::Leader => Receivers::Leader,
+                    SignalTo::Auto if processes::runs_shell(leader.pid()) == Some(false) => Receivers::Leader,
+                    SignalTo::Auto | SignalTo::Group => Receivers::Group,
+                };
+                let result = match receivers {
+                    Receivers::Leader => leader.send(signal),
+                    Receivers::Group => leader.send_to_group(signal),
+                };
+                (receivers, result)
+            }
+        };
+        self.note_failure(id, result);
+        Some(receivers)
+    }
+
+    fn kill(&mut self, id: EntryId) {
+        let result = match &self.processes[id] {
+            Process::None => return,
+            Process::Leader(leader) => leader.send_to_group(Signal::KILL),
+            Process::Group(group) => group.send(Signal::KILL),
+        };
+        self.note_failure(id, result);
+    }
+
+    fn note_failure(&mut self, id: EntryId, result: io::Result<()>) {
+        let Err(error) = result else { return };
+        if error.raw_os_error() != Some(libc::ESRCH) {
+            return self.report.not_signalled(id, &error);
+        }
+        // Whoever was left has been reaped by a parent other than us.
+        if matches!(self.processes[id], Process::Group(_)) {
+            self.group_emptied(id);
+        }
+    }
+
+    fn group_emptied(&mut self, id: EntryId) {
+        self.processes[id] = Process::None;
+        self.events.push_back(Event::GroupEmptied(id));
+        self.reaping_due = true;
+    }
+
+    /// The entry in the foreground hears the keys that stop and untrap does not, so it looks.
+    fn look_for_stopped(&mut self) {
+        let (Some(terminal), [Process::Leader(leader)]) = (&mut self.terminal, &self.processes[..]) else { return };
+        let Some(signal) = child::stopped_by(leader) else { return };
+        let need = if matches!(signal, Signal::TTIN | Signal::TTOU) && terminal.is_ours() {
+            terminal.want();
+            Need::Terminal
+        } else if terminal.has_shell_above() {
+            Need::Shell
+        } else {
+            Need::Waking
+        };
+        self.handle(Event::LeaderStopped(0, need));
+    }
+
+    fn give_terminal(&self, id: EntryId) {
+        if let (Some(terminal), Process::Leader(leader)) = (self.terminal, &self.processes[id]) {
+            terminal.give_to(leader.pid());
+        }
+    }
+
+    fn take_terminal_back(&self) {
+        if let (Some(terminal), [Process::Leader(leader)]) = (self.terminal, &self.processes[..]) {
+            terminal.take_back_from(leader.pid());
+        }
+    }
+
+    fn suspend(&self) {
+        self.take_terminal_back();
+        if let Some(terminal) = self.terminal {
+            terminal.stop_group();
+        }
+        signals::suspend();
+    }
+
+    fn reap_leader(&mut self, id: EntryId) {
+        self.take_terminal_back();
+        let Process::Leader(leader) = std::mem::replace(&mut self.processes[id], Process::None) else { return };
+        match leader.reap() {
+            Some(group) => self.processes[id] = Process::Group(group),
+            None => self.group_emptied(id),
+        }
+    }
+
+    fn reap(&mut self) {
+        for _ in 0..BATCH {
+            match child::look() {
+                Ok(Children::Ended(pid, ending)) => {
+                    let is_leader =
+                        |process: &Process| matches!(process, Process::Leader(leader) if leader.pid() == pid);
+                    match self.processes.iter().position(is_leader) {
+                        Some(id) => self.handle(Event::LeaderEnded(id, ending)),
+                        None => self.reap_orphan(pid),
+                    }
+                }
+                Ok(children) => {
+                    self.reaping_due = false;
+                    return self.handle(Event::Reaped { children_left: children == Children::Running });
+                }
+                Err(error) => {
+                    self.reaping_due = false;
+                    return self.report.trouble("can't look for ended children", &error);
+                }
+            }
+        }
+    }
+
+    /// An orphan may have been the last of an entry's group.
+    fn reap_orphan(&mut self, pid: i32) {
+        child::reap(pid);
+        self.report.orphan(pid);
+        for id in 0..self.processes.len() {
+            if matches!(&self.processes[id], Process::Group(group) if group.is_empty()) {
+                self.processes[id] = Process::None;
+                self.handle(Event::GroupEmptied(id));
+            }
+        }
+    }
+
+    fn report_leftovers(&mut self, processes: io::Result<Vec<processes::Process>>, done: &str, level: Verbosity) {
+        match processes {
+            Ok(processes) => processes.iter().for_each(|process| self.report.leftover(process, done, level)),
+            Err(error) => self.report.trouble("can't find leftovers in /proc", &error),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Signals as users write them and as the kernel numbers them, real-time signals included.
+
+use std::fmt;
+use std::str::FromStr;
+
+use signal_hook::consts::signal as number;
+use signal_hook::low_level::signal_name;
+
+/// Linux knows these two as well, the table of signal-hook does not.
+const LINUX_ONLY: [(i32, &str); 2] = [(libc::SIGSTKFLT, "SIGSTKFLT"), (libc::SIGPWR, "SIGPWR")];
+
+/// A signal number that is valid here: 1 to `SIGRTMAX`, see signal(7).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Signal(i32);
+
+impl Signal {
+    /// Wakes a stopped process.
+    pub const CONT: Self = Self(number::SIGCONT);
+    /// Hang-up; by custom "read your configuration again".
+    pub const HUP: Self = Self(number::SIGHUP);
+    /// Ctrl-C.
+    pub const INT: Self = Self(number::SIGINT);
+    /// Ends a process without asking it.
+    pub const KILL: Self = Self(number::SIGKILL);
+    /// Ctrl-\; nginx and php-fpm take it for a graceful stop.
+    pub const QUIT: Self = Self(number::SIGQUIT);
+    /// What `docker stop` and Kubernetes send.
+    pub const TERM: Self = Self(number::SIGTERM);
+    /// Ctrl-Z.
+    pub const TSTP: Self = Self(number::SIGTSTP);
+    /// A background process reads from the terminal.
+    pub const TTIN: Self = Self(number::SIGTTIN);
+    /// A background process writes to the terminal.
+    pub const TTOU: Self = Self(number::SIGTTOU);
+
+    /// The signal with this number, or `None` where the kernel has none, or the C library keeps it to itself.
+    #[must_use]
+    pub fn new(number: i32) -> Option<Self> {
+        let standard = 1..=31;
+        let realtime = libc::SIGRTMIN()..=libc::SIGRTMAX();
+        (standard.contains(&number) || realtime.contains(&number)).then_some(Self(number))
+    }
+
+    /// The kernel's number for it.
+    #[must_use]
+    pub const fn number(self) -> i32 {
+        self.0
+    }
+
+    /// Whether untrap begins the stop when it receives this signal. `SIGRTMIN+3` is what systemd sends to the PID 1
+    /// of a container to halt it.
+    #[must_use]
+    pub fn begins_stop(self) -> bool {
+        matches!(self, Self::TERM | Self::INT | Self::QUIT) || self.0 == libc::SIGRTMIN() + 3
+    }
+
+    /// Whether its default action is to suspend the process, and it can be caught.
+    #[must_use]
+    pub fn suspends(self) -> bool {
+        matches!(self, Self::TSTP | Self::TTIN | Self::TTOU)
+    }
+
+    /// Whether a terminal sends it: keys, hang-up, a new size, a background process at work on it.
+    #[must_use]
+    pub fn comes_from_terminals(self) -> bool {
+        let others = [number::SIGHUP, number::SIGQUIT, number::SIGWINCH, number::SIGCONT];
+        self.suspends() || self == Self::INT || others.contains(&self.0)
+    }
+
+    fn standard_name(self) -> Option<&'static str> {
+        let linux = LINUX_ONLY.iter().find(|(number, _)| *number == self.0);
+        signal_name(self.0).or(linux.map(|(_, name)| *name))
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = self.standard_name() {
+            return f.write_str(name);
+        }
+        match self.0 - libc::SIGRTMIN() {
+            0 => f.write_str("SIGRTMIN"),
+            _ if self.0 == libc::SIGRTMAX() => f.write_str("SIGRTMAX"),
+            above => write!(f, "SIGRTMIN+{above}"),
+        }
+    }
+}
+
+/// One `--rewrite FROM=TO`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rewrite {
+    /// What arrives.
+    pub from: Signal,
+    /// What it is taken for; `None`: nothing at all.
+    pub to: Option<Signal>,
+}
+
+impl Rewrite {
+    /// What the first of `rewrites` for this signal makes of it.
+    #[must_use]
+    pub fn apply(rewrites: &[Self], signal: Signal) -> Option<Signal> {
+        rewrites.iter().find(|rewrite| rewrite.from == signal).map_or(Some(signal), |rewrite| rewrite.to)
+    }
+}
+
+impl FromStr for Rewrite {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let read = |(from, to): (&str, &str)| {
+            let to = if to == "none" { None } else { Some(to.parse().ok()?) };
+            Some(Self { from: from.parse().ok()?, to })
+        };
+        text.split_once('=').and_then(read).ok_or("not FROM=TO with two signals, for example TERM=QUIT or HUP=none")
+    }
+}
+
+/// Who sent a signal, as far as the kernel tells (`si_code` and `si_pid` of sigaction(2)).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sender {
+    /// A process that has a PID here.
+    Process(i32),
+    /// A process outside of this PID namespace: the container engine, or whoever asked it.
+    Outside,
+    /// The terminal: a key, a hang-up, a new size.
+    Terminal,
+    /// The kernel for another reason, a timer for one.
+    Kernel,
+}
+
+impl fmt::Display for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Process(pid) => write!(f, "pid {pid}"),
+            Self::Outside => f.write_str("pid 0 (outside this container)"),
+            Self::Terminal => f.write_str("the terminal"),
+            Self::Kernel => f.write_str("the kernel"),
+        }
+    }
+}
+
+/// The text names no signal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UnknownSignal;
+
+impl fmt::Display for UnknownSignal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a signal; write a name or a number, for example TERM, SIGQUIT, RTMIN+3 or 15")
+    }
+}
+
+impl FromStr for Signal {
+    type Err = UnknownSignal;
+
+    /// Reads `TERM`, `SIGTERM`, `term`, `15`, `RTMIN`, `RTMIN+3` or `RTMAX-1`.
+    fn from_str(text: &str) -> Result<Self, UnknownSignal> {
+        if text.starts_with(|first: char| first.is_ascii_digit()) {
+            return text.parse().ok().and_then(Self::new).ok_or(UnknownSignal);
+        }
+        let upper = text.to_ascii_uppercase();
+        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+        let number = if let Some(offset) = name.strip_prefix("RTMIN") {
+            libc::SIGRTMIN() + realtime_offset(offset, '+')?
+        } else if let Some(offset) = name.strip_prefix("RTMAX") {
+            libc::SIGRTMAX() - realtime_offset(offset, '-')?
+        } else {
+            let named = |number: &i32| Self(*number).standard_name().is_some_and(|known| &known[3..] == name);
+            return (1..=31).find(named).map(Self).ok_or(UnknownSignal);
+        };
+        let realtime = libc::SIGRTMIN()..=libc::SIGRTMAX();
+        realtime.contains(&number).then_some(Self(number)).ok_or(UnknownSignal)
+    }
+}
+
+/// The 3 of `RTMIN+3`; 0 where nothing follows.
+fn realtime_offset(text: &str, sign: char) -> Result<i32, UnknownSignal> {
+    if text.is_empty() {
+        return Ok(0);
+    }
+    let digits = text.strip_prefix(sign).filter(|text| text.starts_with(|first: char| first.is_ascii_digit()));
+    digits.and_then(|digits| digits.parse::<u8>().ok()).map(i32::from).ok_or(UnknownSignal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_signal_is_read_back_from_its_own_name_and_number() {
+        for signal in (0..=65).filter_map(Signal::new) {
+            assert_eq!(signal.to_string().parse(), Ok(signal));
+            assert_eq!(signal.number().to_string().parse(), Ok(signal));
+        }
+        assert_eq!((0..=65).filter_map(Signal::new).count(), 31 + 31);
+    }
+
+    #[test]
+    fn names_are_read_with_or_without_sig_and_in_any_case() {
+        for text in ["TERM", "SIGTERM", "term", "SigTerm", "15"] {
+            assert_eq!(text.parse(), Ok(Signal::TERM), "{text}");
+        }
+        assert_eq!("RTMIN+3".parse(), Ok(Signal(libc::SIGRTMIN() + 3)));
+        assert_eq!("SIGRTMAX-1".parse(), Ok(Signal(libc::SIGRTMAX() - 1)));
+        assert_eq!("PWR".parse(), Ok(Signal(libc::SIGPWR)));
+    }
+
+    #[test]
+    fn what_is_no_signal_is_refused() {
+        for text in [
+            "", "SIG", "BOO", "0", "32", "33", "65", "-1", "RTMIN-1", "RTMIN+", "RTMIN+31", "RTMAX+1", "RTMIN++1",
+            "15x",
+        ] {
+            assert_eq!(text.parse::<Signal>(), Err(UnknownSignal), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rewrite_is_two_signals_or_a_signal_and_none() {
+        let rewrites: Vec<Rewrite> = ["TERM=QUIT", "hup=none", "15=INT"].map(|text| text.parse().unwrap()).to_vec();
+        assert_eq!(Rewrite::apply(&rewrites, Signal::TERM), Some(Signal::QUIT));
+        assert_eq!(Rewrite::apply(&rewrites, Signal::HUP), None);
+        assert_eq!(Rewrite::apply(&rewrites, Signal::INT), Some(Signal::INT));
+        for text in ["", "TERM", "TERM=", "=TERM", "none=TERM", "TERM=BOO", "TERM:QUIT"] {
+            assert!(text.parse::<Rewrite>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_term_int_quit_and_rtmin_3_begin_the_stop() {
+        let begin: Vec<_> =
+            (1..=64).filter_map(Signal::new).filter(|s| s.begins_stop()).map(|s| s.to_string()).collect();
+        assert_eq!(begin, ["SIGINT", "SIGQUIT", "SIGTERM", "SIGRTMIN+3"]);
+    }
+}

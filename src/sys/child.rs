@@ -1,0 +1,158 @@
+//! Children: signalling, looking at and reaping them, in types that hold what may be done.
+//!
+//! A PID belongs to its process until that is reaped, and a group's id to the group until its last member is gone
+//! (credentials(7)). So a [`Leader`] can be signalled as long as the value exists, and reaping it consumes it.
+
+use std::io;
+
+use nix::sys::prctl::set_child_subreaper;
+use nix::sys::signal::kill;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::{Pid, getpgid};
+
+use super::check;
+use crate::signal::Signal;
+use crate::status::Ending;
+
+/// A child that untrap started in a process group of its own, running or ended, not yet reaped.
+#[derive(Debug)]
+pub struct Leader(Pid);
+
+/// A group whose leader is reaped and that had members then.
+#[derive(Debug)]
+pub struct Group(Pid);
+
+/// What waitid(2) sees first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Children {
+    /// This child has ended, and waits to be reaped.
+    Ended(i32, Ending),
+    /// There are children, none of which has ended.
+    Running,
+    /// There are none.
+    None,
+}
+
+impl Leader {
+    /// The child that spawn has just started.
+    pub(super) fn new(pid: Pid) -> Self {
+        Self(pid)
+    }
+
+    /// Its PID.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.0.as_raw()
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// `EPERM` where it has become another user's.
+    pub fn send(&self, signal: Signal) -> io::Result<()> {
+        send(self.0, signal)
+    }
+
+    /// Sends its group a signal, and itself where it has moved to another group.
+    ///
+    /// # Errors
+    /// `EPERM` where all of them have become another user's.
+    pub fn send_to_group(&self, signal: Signal) -> io::Result<()> {
+        let group = send(group(self.0), signal);
+        if getpgid(Some(self.0)) == Ok(self.0) { group } else { self.send(signal) }
+    }
+
+    /// Reaps it, ended as it is, and gives its group if anyone is left in it.
+    #[must_use]
+    pub fn reap(self) -> Option<Group> {
+        reap(self.pid());
+        let group = Group(self.0);
+        (!group.is_empty()).then_some(group)
+    }
+}
+
+impl Group {
+    /// Sends every member a signal.
+    ///
+    /// # Errors
+    /// `ESRCH` when nobody is left, `EPERM` where all of them have become another user's.
+    pub fn send(&self, signal: Signal) -> io::Result<()> {
+        send(group(self.0), signal)
+    }
+
+    /// Whether nobody is left in it, not even a zombie.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        kill(group(self.0), None) == Err(nix::errno::Errno::ESRCH)
+    }
+}
+
+/// How kill(2) names a group.
+fn group(leader: Pid) -> Pid {
+    Pid::from_raw(-leader.as_raw())
+}
+
+/// kill(2) for every signal; that of nix knows no real-time signals.
+fn send(pid: Pid, signal: Signal) -> io::Result<()> {
+    // SAFETY: kill touches no memory of ours.
+    check(unsafe { libc::kill(pid.as_raw(), signal.number()) }).map(drop)
+}
+
+/// Looks for a child that has ended, and leaves it in place, so that its PID stays its own.
+///
+/// # Errors
+/// Those of waitid(2) other than `ECHILD`.
+pub fn look() -> io::Result<Children> {
+    // SAFETY: all zeroes is a valid siginfo_t, and what waitid leaves when no child has ended.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the buffer outlives the call.
+    match check(unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options) }) {
+        Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(Children::None),
+        result => result?,
+    };
+    // SAFETY: waitid has filled in these fields, or left them 0.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    if pid == 0 {
+        return Ok(Children::Running);
+    }
+    let ending = match (info.si_code, Signal::new(status)) {
+        (libc::CLD_KILLED | libc::CLD_DUMPED, Some(signal)) => Ending::Signaled(signal),
+        _ => Ending::Exited(status as u8),
+    };
+    Ok(Children::Ended(pid, ending))
+}
+
+/// The signal that has stopped this child, if one has since the last look.
+#[must_use]
+pub fn stopped_by(leader: &Leader) -> Option<Signal> {
+    // SAFETY: all zeroes is a valid siginfo_t, and what waitid leaves when the child has not stopped.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the buffer outlives the call.
+    check(unsafe {
+        libc::waitid(libc::P_PID, leader.pid() as libc::id_t, &raw mut info, libc::WSTOPPED | libc::WNOHANG)
+    })
+    .ok()?;
+    // SAFETY: waitid has filled in these fields, or left them 0.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    if pid == 0 { None } else { Signal::new(status) }
+}
+
+/// Reaps a child that has ended.
+pub fn reap(pid: i32) {
+    // It has ended and is ours, so this neither waits nor fails.
+    let _ = waitid(Id::Pid(Pid::from_raw(pid)), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG);
+}
+
+/// Waits for a child that never came to run its program, and reaps it.
+pub(super) fn reap_failed(pid: Pid) {
+    while waitid(Id::Pid(pid), WaitPidFlag::WEXITED) == Err(nix::errno::Errno::EINTR) {}
+}
+
+/// Makes untrap the parent of every descendant whose own parent ends; PID 1 of a namespace always is.
+///
+/// # Errors
+/// Those of prctl(2), where it is denied.
+pub fn adopt_orphans() -> io::Result<()> {
+    if std::process::id() == 1 { Ok(()) } else { Ok(set_child_subreaper(true)?) }
+}

@@ -1,0 +1,124 @@
+//! Receiving signals: all that can be caught are blocked and read from a descriptor.
+//!
+//! Blocked signals need no handler: PID 1 does not lose them (the kernel drops only what is neither blocked nor
+//! handled), the kernel keeps the queue, a flood can't overflow a pipe of ours, and a child has nothing to run or to
+//! reset between its birth and its exec.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal as Standard, sigprocmask};
+use nix::sys::time::TimeSpec;
+
+use super::check;
+use crate::signal::{Sender, Signal};
+
+/// What a process can't be without: blocked, the kernel would end it all the same.
+const SYNCHRONOUS: [Standard; 6] =
+    [Standard::SIGSEGV, Standard::SIGBUS, Standard::SIGFPE, Standard::SIGILL, Standard::SIGTRAP, Standard::SIGSYS];
+
+/// How untrap was started to treat signals; its children start the same way.
+#[derive(Clone, Copy, Debug)]
+pub struct Inherited {
+    /// The signals that were blocked.
+    pub mask: SigSet,
+    /// Whether SIGCHLD was ignored.
+    pub child_ignored: bool,
+}
+
+/// A source of signals.
+#[derive(Debug)]
+pub struct Signals {
+    descriptor: OwnedFd,
+    inherited: Inherited,
+}
+
+/// What arrived.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Received {
+    /// A child has ended, stopped or gone on; perhaps several have.
+    Child,
+    /// A signal for untrap to act on.
+    Signal(Signal, Sender),
+}
+
+impl Signals {
+    /// Blocks every signal that can be caught, from now on, and opens the descriptor that they are read from.
+    ///
+    /// # Errors
+    /// Those of sigprocmask(2), sigaction(2) and signalfd(2).
+    pub fn block() -> io::Result<Self> {
+        let mut caught = SigSet::all();
+        // SIGPIPE is an error of write(2) to us, not an event: the Rust runtime ignores it.
+        for signal in SYNCHRONOUS.into_iter().chain([Standard::SIGPIPE]) {
+            caught.remove(signal);
+        }
+        let mut mask = SigSet::empty();
+        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&caught), Some(&mut mask))?;
+        // With SIGCHLD ignored, the kernel would reap children itself and tell nobody how they ended.
+        // SAFETY: no handler is set.
+        let before = unsafe { nix::sys::signal::signal(Standard::SIGCHLD, SigHandler::SigDfl) }?;
+        let inherited = Inherited { mask, child_ignored: matches!(before, SigHandler::SigIgn) };
+        // SAFETY: the set outlives the call.
+        let descriptor = check(unsafe { libc::signalfd(-1, caught.as_ref(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) })?;
+        // SAFETY: the descriptor is new and nobody else's.
+        let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        Ok(Self { descriptor, inherited })
+    }
+
+    /// How signals were treated before.
+    #[must_use]
+    pub fn inherited(&self) -> Inherited {
+        self.inherited
+    }
+
+    /// The next signal that has arrived, if any. The kernel hands them out lowest number first.
+    #[must_use]
+    pub fn next(&self) -> Option<Received> {
+        let mut info = std::mem::MaybeUninit::<libc::signalfd_siginfo>::uninit();
+        let size = size_of::<libc::signalfd_siginfo>();
+        // SAFETY: the buffer is as large as said.
+        let read = unsafe { libc::read(self.descriptor.as_raw_fd(), info.as_mut_ptr().cast(), size) };
+        if usize::try_from(read) != Ok(size) {
+            return None;
+        }
+        // SAFETY: the kernel has filled it.
+        let info = unsafe { info.assume_init() };
+        if info.ssi_signo == libc::SIGCHLD as u32 {
+            return Some(Received::Child);
+        }
+        let signal = Signal::new(info.ssi_signo as i32)?;
+        Some(Received::Signal(signal, sender(signal, &info)))
+    }
+
+    /// Waits until a signal has arrived, or the time has come. Without a time it waits without a wake-up.
+    ///
+    /// # Errors
+    /// Those of ppoll(2).
+    pub fn wait(&self, until: Option<Instant>) -> io::Result<()> {
+        let left = |until: Instant| until.saturating_duration_since(Instant::now()).min(Duration::from_secs(1 << 30));
+        let mut descriptors = [PollFd::new(self.descriptor.as_fd(), PollFlags::POLLIN)];
+        match ppoll(&mut descriptors, until.map(left).map(TimeSpec::from_duration), None) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn sender(signal: Signal, info: &libc::signalfd_siginfo) -> Sender {
+    match info.ssi_code {
+        libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL if info.ssi_pid == 0 => Sender::Outside,
+        libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL => Sender::Process(info.ssi_pid as i32),
+        _ if signal.comes_from_terminals() => Sender::Terminal,
+        _ => Sender::Kernel,
+    }
+}
+
+/// Stops this process as an unhandled `signal` would, until SIGCONT arrives. PID 1 goes on: nobody can stop it.
+pub fn suspend() {
+    // Fails only for a signal that it doesn't know.
+    let _ = signal_hook::low_level::emulate_default_handler(libc::SIGTSTP);
+}

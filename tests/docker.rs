@@ -1,0 +1,332 @@
+//! The binary that the Dockerfile makes, as PID 1 of real containers.
+//!
+//! They need an engine and the images that `tests/docker/images` makes; without them they say so and pass, except in CI.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use support::{Scene, wait_for, witness};
+
+/// What the tests run in: a Debian with redis and ps.
+const BASE: &str = "untrap-test:bookworm";
+/// The image that the Dockerfile makes.
+const UNTRAP: &str = "untrap:test";
+/// The base with the binary of that image in it.
+const IMAGE: &str = "untrap-test:with-untrap";
+
+/// Less than the 10 s that `docker stop` gives a container before the engine kills it.
+const PATIENCE: Duration = Duration::from_secs(9);
+
+fn docker(arguments: &[&str]) -> Output {
+    Command::new("docker").args(arguments).output().expect("docker can be run")
+}
+
+#[track_caller]
+fn docker_ok(arguments: &[&str]) -> String {
+    let output = docker(arguments);
+    assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Builds the images, once. False, loudly, where that can't be.
+fn ready() -> bool {
+    static READY: LazyLock<bool> = LazyLock::new(|| {
+        let present = Command::new("docker").args(["image", "inspect", BASE]).output();
+        if !present.is_ok_and(|output| output.status.success()) {
+            support::skip("there is no engine, or not the images that tests/docker/images makes");
+            return false;
+        }
+        docker_ok(&["build", "--quiet", "--network", "none", "--tag", UNTRAP, env!("CARGO_MANIFEST_DIR")]);
+        let scene = Scene::new();
+        let content =
+            format!("FROM {BASE}\nCOPY --from={UNTRAP} /untrap /usr/local/bin/untrap\nENTRYPOINT [\"untrap\"]\n");
+        scene.write("Dockerfile", content);
+        docker_ok(&["build", "--quiet", "--tag", IMAGE, scene.path(".").to_str().unwrap()]);
+        true
+    });
+    *READY
+}
+
+/// A container that goes when the test is done with it.
+struct Container(String);
+
+impl Container {
+    #[track_caller]
+    fn start(arguments: &[&str]) -> Self {
+        Self::start_with(&[], arguments)
+    }
+
+    #[track_caller]
+    fn start_with(options: &[&str], arguments: &[&str]) -> Self {
+        let command = [&["run", "--detach", "--network", "none"], options, &[IMAGE], arguments].concat();
+        Self(docker_ok(&command).trim().to_owned())
+    }
+
+    /// What was written to it so far, standard error too.
+    fn logs(&self) -> String {
+        let output = docker(&["logs", &self.0]);
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    }
+
+    #[track_caller]
+    fn wait_for_log(&self, text: &str) {
+        wait_for(&format!("'{text}' in the log"), || self.logs().contains(text).then_some(()));
+    }
+
+    #[track_caller]
+    fn exec(&self, command: &str) -> String {
+        docker_ok(&["exec", &self.0, "sh", "-c", command])
+    }
+
+    /// `docker stop`, and the time that it took.
+    #[track_caller]
+    fn stop(&self) -> Duration {
+        let start = Instant::now();
+        docker_ok(&["stop", &self.0]);
+        start.elapsed()
+    }
+
+    /// The status it ended with.
+    #[track_caller]
+    fn status(&self) -> i32 {
+        docker_ok(&["wait", &self.0]).trim().parse().unwrap()
+    }
+
+    /// Stops it well within the engine's patience.
+    #[track_caller]
+    fn stops_in_time_with(&self, status: i32) {
+        let took = self.stop();
+        assert_eq!(self.status(), status, "{}", self.logs());
+        assert!(took < PATIENCE, "docker stop took {took:?}");
+        println!("docker stop took {took:?}, status {status}");
+    }
+
+    #[track_caller]
+    fn has_file(&self, path: &str) -> bool {
+        docker(&["cp", &format!("{}:{path}", self.0), "-"]).status.success()
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        docker(&["rm", "--force", &self.0]);
+    }
+}
+
+#[test]
+fn the_image_holds_one_static_binary() {
+    if !ready() {
+        return;
+    }
+    let container = docker_ok(&["create", UNTRAP]).trim().to_owned();
+    let files = Command::new("sh").args(["-c", &format!("docker export {container} | tar -t")]).output().unwrap();
+    docker_ok(&["rm", &container]);
+    let files = String::from_utf8(files.stdout).unwrap();
+    // The engine itself adds places to mount on.
+    let own =
+        |file: &&str| !["dev/", "etc/", "proc/", "sys/", ".dockerenv"].iter().any(|mount| file.starts_with(mount));
+    assert_eq!(files.lines().filter(own).collect::<Vec<_>>(), ["untrap"]);
+    assert_eq!(docker_ok(&["run", "--rm", UNTRAP, "--version"]), format!("untrap {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn two_sleeps_stop_at_once() {
+    if !ready() {
+        return;
+    }
+    let container = Container::start(&["sleep 100000", "sleep 100000"]);
+    container.wait_for_log("sleep.2 started");
+    container.stops_in_time_with(143);
+    assert!(container.logs().contains("SIGTERM from pid 0 (outside this container): stopping"));
+}
+
+#[test]
+fn redis_behind_a_shell_line_saves_and_says_bye() {
+    if !ready() {
+        return;
+    }
+    let container = Container::start(&["cd /tmp && redis-server"]);
+    container.wait_for_log("Ready to accept connections");
+    container.exec("redis-cli set key value");
+    container.stops_in_time_with(143);
+    let logs = container.logs();
+    assert!(logs.contains("DB saved on disk") && logs.contains("bye bye"), "{logs}");
+    assert!(container.has_file("/tmp/dump.rdb"));
+}
+
+#[test]
+fn redis_after_exec_in_a_shell_line_ends_with_its_own_status() {
+    if !ready() {
+        return;
+    }
+    let container = Container::start(&["cd /tmp && exec redis-server"]);
+    container.wait_for_log("Ready to accept connections");
+    container.stops_in_time_with(0);
+}
+
+#[test]
+fn a_script_that_runs_its_program_without_exec_hides_nothing() {
+    if !ready() {
+        return;
+    }
+    let script = "#!/bin/sh\\necho preparing\\nredis-server --dir /tmp\\n";
+    let container = Container::start_with(
+        &["--entrypoint", "sh"],
+        &["-c", &format!("printf '{script}' > /run.sh; chmod +x /run.sh; exec untrap /run.sh")],
+    );
+    container.wait_for_log("Ready to accept connections");
+    container.stops_in_time_with(143);
+    assert!(container.logs().contains("bye bye"));
+}
+
+#[test]
+fn what_docker_exec_leaves_behind_is_reaped() {
+    if !ready() {
+        return;
+    }
+    let container = Container::start(&["sleep 100000"]);
+    container.wait_for_log("started");
+    docker_ok(&["exec", "--detach", &container.0, "sh", "-c", "sleep 1 & echo $$ > /tmp/shell; wait"]);
+    wait_for("the shell runs", || container.exec("cat /tmp/shell 2>/dev/null; true").ends_with('\n').then_some(()));
+    container.exec("kill -9 $(cat /tmp/shell)");
+    wait_for("its child has ended", || {
+        let list = container.exec("ps -e -o pid,ppid,stat,args");
+        (!list.contains("sleep 1\n")).then(|| assert!(!list.contains("defunct"), "{list}"))
+    });
+    container.stops_in_time_with(143);
+}
+
+#[test]
+fn who_ignores_term_is_killed_at_untraps_timeout_while_its_neighbour_ends_cleanly() {
+    if !ready() {
+        return;
+    }
+    let deaf = "deaf: trap '' TERM; echo deaf; while :; do sleep 1; done";
+    let container = Container::start(&["-t", "1s", deaf, "redis: redis-server --dir /tmp"]);
+    container.wait_for_log("deaf\n");
+    container.wait_for_log("Ready to accept connections");
+    container.stops_in_time_with(137);
+    let logs = container.logs();
+    assert!(logs.contains("bye bye") && logs.contains("deaf (pid"), "{logs}");
+    assert_eq!(logs.matches("killed, still there").count(), 1, "{logs}");
+}
+
+#[test]
+fn a_redis_that_became_a_daemon_is_told_and_saves() {
+    if !ready() {
+        return;
+    }
+    let daemon = "redis-server --daemonize yes --dir /tmp --logfile /tmp/log --pidfile /tmp/pid";
+    for arguments in
+        [&["--on-exit", "redis-server=ignore", daemon][..], &["--on-exit", "ignore", daemon, "sleep 100000"]]
+    {
+        let container = Container::start(arguments);
+        wait_for("redis answers", || container.exec("redis-cli set key value || true").contains("OK").then_some(()));
+        let took = container.stop();
+        assert!(took < PATIENCE, "docker stop took {took:?}");
+        assert!(container.has_file("/tmp/dump.rdb"), "it saved");
+        let logs = container.logs();
+        assert!(logs.contains("leftover redis-server (pid") && !logs.contains("killed"), "{logs}");
+    }
+}
+
+#[test]
+fn the_end_of_one_of_two_stops_the_other_and_gives_the_status() {
+    if !ready() {
+        return;
+    }
+    let container = Container::start(&["redis: redis-server --dir /tmp", "sleep 1; exit 3"]);
+    assert_eq!(container.status(), 3, "{}", container.logs());
+    assert!(container.logs().contains("bye bye"));
+}
+
+#[test]
+fn an_unknown_program_ends_the_container_with_127_and_is_named() {
+    if !ready() {
+        return;
+    }
+    let container = Container::start(&["sleep 100000", "no-such-program"]);
+    assert_eq!(container.status(), 127);
+    assert!(container.logs().contains("program no-such-program not found"), "{}", container.logs());
+}
+
+/// An engine of its own, whose init is untrap.
+struct Engine {
+    process: Child,
+    scene: Scene,
+}
+
+impl Engine {
+    fn with_init(init: &Path) -> Self {
+        let scene = Scene::new();
+        let directory = |name: &str| scene.path(name).to_str().unwrap().to_owned();
+        let config = scene.write("config", "{\"storage-driver\": \"vfs\"}");
+        // In a network of its own: it would take the bridge away from the engine that is here already.
+        let process = Command::new("unshare")
+            .args(["--net", "--", "dockerd"])
+            .args(["--config-file", config.to_str().unwrap()])
+            .args(["--host", &format!("unix://{}", directory("socket")), "--data-root", &directory("data")])
+            .args(["--exec-root", &directory("exec"), "--pidfile", &directory("pid")])
+            .args(["--bridge", "none", "--iptables=false", "--init-path", init.to_str().unwrap()])
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(scene.path("log")).unwrap())
+            .spawn()
+            .expect("dockerd can be started");
+        let engine = Self { process, scene };
+        wait_for("the engine is there", || engine.docker(&["version"]).status.success().then_some(()));
+        engine
+    }
+
+    fn docker(&self, arguments: &[&str]) -> Output {
+        let host = format!("unix://{}", self.scene.path("socket").display());
+        Command::new("docker").args(["--host", &host]).args(arguments).output().unwrap()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        support::kill(i32::try_from(self.process.id()).unwrap(), "TERM");
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn untrap_serves_as_the_engines_own_init() {
+    if !ready() {
+        return;
+    }
+    let scene = Scene::new();
+    // From the image to a file: what is tested is what is shipped.
+    let container = docker_ok(&["create", UNTRAP]).trim().to_owned();
+    let untrap = scene.path("untrap");
+    docker_ok(&["cp", &format!("{container}:/untrap"), untrap.to_str().unwrap()]);
+    docker_ok(&["rm", &container]);
+    let engine = Engine::with_init(&untrap);
+    let archive = scene.path("witness.tar");
+    let (archive, directory) = (archive.to_str().unwrap(), witness().parent().unwrap().to_owned());
+    Command::new("tar").args(["-C", directory.to_str().unwrap(), "-cf", archive, "witness"]).status().unwrap();
+    assert!(engine.docker(&["import", archive, "witness"]).status.success());
+
+    let run = ["run", "--detach", "--init", "--network", "none", "witness", "/witness", "-", "TERM=5"];
+    let started = engine.docker(&run);
+    assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
+    let id = String::from_utf8(started.stdout).unwrap().trim().to_owned();
+    let logs = || {
+        let output = engine.docker(&["logs", &id]);
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    wait_for("the witness is ready", || logs().contains("ready ").then_some(()));
+    let start = Instant::now();
+    assert!(engine.docker(&["stop", &id]).status.success());
+    assert!(start.elapsed() < PATIENCE);
+    let status = String::from_utf8(engine.docker(&["wait", &id]).stdout).unwrap();
+    assert_eq!(status.trim(), "5", "{}", logs());
+    assert!(logs().contains("untrap: SIGTERM from pid 0 (outside this container): stopping"), "{}", logs());
+    assert!(logs().contains("SIGTERM\n"), "{}", logs());
+    engine.docker(&["rm", "--force", &id]);
+}

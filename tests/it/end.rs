@@ -1,0 +1,128 @@
+//! The stop, the timeout and the status.
+
+use crate::support::{Place, Scene, places};
+
+#[test]
+fn the_end_of_one_stops_the_others_and_gives_the_status() {
+    for place in places() {
+        let scene = Scene::new();
+        let end = scene.start(place, &[&scene.witness("a", ""), "sh -c 'exit 3'"]).end();
+        assert_eq!(end.status, 3, "{:?}", end.messages);
+        assert!(end.said("ended with status 3 after") && end.said(", stopping"));
+    }
+}
+
+#[test]
+fn a_signal_that_ends_an_entry_counts_128_and_its_number() {
+    let scene = Scene::new();
+    assert_eq!(scene.run(&["kill -USR1 $$"]).status, 128 + 10);
+    assert_eq!(scene.run(&["kill -40 $$"]).status, 128 + 40, "a real-time signal too");
+}
+
+#[test]
+fn after_a_stop_signal_the_first_bad_end_gives_the_status() {
+    let scene = Scene::new();
+    let untrap = scene.start(Place::Subreaper, &[&scene.witness("a", "TERM=0"), &scene.witness("b", "TERM=4")]);
+    scene.ready("a");
+    scene.ready("b");
+    untrap.signal("TERM");
+    assert_eq!(untrap.end().status, 4);
+}
+
+#[test]
+fn stop_on_failure_and_ignore_let_the_others_go_on() {
+    let scene = Scene::new();
+    assert_eq!(scene.run(&["--on-exit", "stop-on-failure", "true", "sh -c 'read x; exit 5'"]).status, 5);
+    assert_eq!(scene.run(&["--on-exit", "ignore", "sh -c 'exit 6'", "true"]).status, 6);
+    let untrap =
+        scene.start(Place::Subreaper, &["--on-exit", "helper=ignore", "helper: false", &scene.witness("a", "")]);
+    scene.ready("a");
+    untrap.wait_for_message("helper (pid");
+    untrap.signal("TERM");
+    untrap.end();
+    assert_eq!(scene.seen("a"), ["SIGTERM"]);
+}
+
+#[test]
+fn the_exit_map_replaces_the_status() {
+    let scene = Scene::new();
+    assert_eq!(scene.run(&["--exit-map", "3=0", "sh -c 'exit 3'"]).status, 0);
+    let mut untrap = scene.untrap();
+    untrap.arg("sh -c 'exit 4'").env("UNTRAP_EXIT_MAP", "3=0,4=9");
+    assert_eq!(untrap.output().unwrap().status.code(), Some(9));
+}
+
+#[test]
+fn who_ignores_the_stop_is_killed_at_the_timeout_and_its_neighbour_ends_cleanly() {
+    for place in places() {
+        let scene = Scene::new();
+        let (a, b) = (format!("a: {}", scene.witness("a", "TERM=ignore")), format!("b: {}", scene.witness("b", "")));
+        let untrap = scene.start(place, &["-t", "300ms", &a, &b]);
+        scene.ready("a");
+        scene.ready("b");
+        untrap.signal("TERM");
+        let end = untrap.end();
+        assert_eq!(end.status, 137);
+        assert!(end.said("b (pid") && end.said("ended with status 0"), "{:?}", end.messages);
+        let killed: Vec<_> = end.messages.iter().filter(|line| line.contains("killed")).collect();
+        assert!(killed.len() == 1 && killed[0].contains("a (pid"), "{killed:?}");
+    }
+}
+
+#[test]
+fn the_timeout_kills_the_whole_group() {
+    let scene = Scene::new();
+    let child = scene.witness("child", "TERM=ignore");
+    let untrap = scene.start(Place::Subreaper, &["-t", "200ms", &format!("trap '' TERM; {child} & wait; wait")]);
+    let [pid, ..] = scene.ready("child");
+    untrap.signal("TERM");
+    assert_eq!(untrap.end().status, 137);
+    assert_eq!(crate::support::state(pid), "", "nothing is left, not even a zombie");
+}
+
+#[test]
+fn timeout_zero_kills_at_once() {
+    let scene = Scene::new();
+    let untrap = scene.start(Place::Subreaper, &["-t", "0s", &scene.witness("a", "")]);
+    scene.ready("a");
+    untrap.signal("TERM");
+    assert_eq!(untrap.end().status, 137);
+    assert_eq!(scene.seen("a"), [""; 0]);
+}
+
+#[test]
+fn options_come_from_the_environment_and_the_command_line_wins() {
+    let scene = Scene::new();
+    for (arguments, status) in [(&[][..], 137), (&["-t", "inf", "-s", "INT"], 9)] {
+        let a = format!("a: {}", scene.witness("a", "INT=9 QUIT=ignore"));
+        let mut command = scene.untrap();
+        command.args(arguments).arg(&a).env("UNTRAP_TIMEOUT", "1h,a=100ms").env("UNTRAP_STOP_SIGNAL", "QUIT");
+        let untrap = crate::support::Running::new(Place::Subreaper, &mut command);
+        scene.ready("a");
+        untrap.signal("TERM");
+        assert_eq!(untrap.end().status, status);
+        std::fs::remove_file(scene.path("a")).unwrap();
+    }
+}
+
+#[test]
+fn a_program_that_is_not_there_ends_the_run_with_127_and_stops_what_was_started() {
+    for place in places() {
+        let scene = Scene::new();
+        let end = scene.start(place, &["sleep 1000", "no-such-program -x", "sleep 1001"]).end();
+        assert_eq!(end.status, 127);
+        assert!(end.said("no-such-program not found"), "{:?}", end.messages);
+        assert!(end.said("sleep (pid") && end.said("ended by SIGTERM"));
+        assert!(!end.said("sleep.2 started"));
+    }
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_ends_the_run_with_126() {
+    let scene = Scene::new();
+    scene.write("plain", "text");
+    let end = scene.run(&["sleep 1000", "./plain"]);
+    assert_eq!(end.status, 126);
+    assert!(end.said("can't execute ./plain: Permission denied"), "{:?}", end.messages);
+    assert_eq!(scene.run(&["/"]).status, 126);
+}

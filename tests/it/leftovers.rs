@@ -1,0 +1,128 @@
+//! Orphans are reaped, and what is left at the end is told and then killed.
+
+use crate::support::{Place, Scene, children, places, processes_with, state, wait_for};
+
+/// A command that leaves a witness behind in a session of its own, as a daemon does, and goes on.
+fn daemonize(scene: &Scene, name: &str, rules: &str) -> String {
+    format!("(setsid {} &) ; exec {}", scene.witness(name, rules), scene.witness("main", ""))
+}
+
+#[test]
+fn orphans_are_adopted_and_reaped() {
+    for place in places() {
+        let scene = Scene::new();
+        let untrap = scene.start(place, &[&format!("(sleep 0.01 &); exec {}", scene.witness("main", ""))]);
+        scene.ready("main");
+        wait_for("only the leader is left", || (children(untrap.pid()).len() == 1).then_some(()));
+        untrap.signal("TERM");
+        assert_eq!(untrap.end().status, 0);
+    }
+}
+
+#[test]
+fn a_daemon_that_left_its_group_is_told_after_the_entries_and_waited_for() {
+    for place in places() {
+        let scene = Scene::new();
+        let untrap = scene.start(place, &[&daemonize(&scene, "daemon", "")]);
+        let [pid, _, group] = scene.ready("daemon");
+        assert_eq!(pid, group);
+        scene.ready("main");
+        untrap.signal("HUP");
+        scene.wait_for_line("main", "SIGHUP");
+        untrap.signal("TERM");
+        let end = untrap.end();
+        assert_eq!(end.status, 0);
+        assert_eq!(scene.seen("daemon"), ["SIGTERM"]);
+        assert!(end.said(&format!("leftover witness (pid {pid}) told to end")), "{:?}", end.messages);
+    }
+}
+
+#[test]
+fn a_daemon_that_ignores_the_stop_is_killed_at_the_timeout() {
+    for place in places() {
+        let scene = Scene::new();
+        let untrap = scene.start(place, &["-t", "300ms", &daemonize(&scene, "daemon", "TERM=ignore")]);
+        let [pid, ..] = scene.ready("daemon");
+        scene.ready("main");
+        untrap.signal("TERM");
+        let end = untrap.end();
+        assert!(end.said(&format!("leftover witness (pid {pid}) killed")), "{:?}", end.messages);
+        assert_eq!(scene.seen("daemon").first().unwrap(), "SIGTERM");
+    }
+}
+
+#[test]
+fn a_daemon_goes_on_when_its_starters_end_is_ignored() {
+    for place in places() {
+        let scene = Scene::new();
+        let daemon = format!("setsid {} & until grep -qs '^ready .*$' daemon; do :; done", scene.witness("daemon", ""));
+        let untrap = scene.start(place, &["--on-exit", "ignore", &daemon]);
+        untrap.wait_for_message("every entry has ended, waiting");
+        scene.ready("daemon");
+        untrap.signal("TERM");
+        assert_eq!(untrap.end().status, 0);
+        assert_eq!(scene.seen("daemon")[0], "SIGTERM");
+    }
+}
+
+#[test]
+fn untrap_ends_at_once_when_the_last_leftover_does() {
+    let scene = Scene::new();
+    let untrap = scene.start(Place::Subreaper, &["--on-exit", "ignore", "(setsid sleep 0.05 &)"]);
+    assert_eq!(untrap.end().status, 0);
+}
+
+#[test]
+fn what_a_leader_leaves_in_its_group_is_told_and_waited_for() {
+    for place in places() {
+        let scene = Scene::new();
+        let command = format!("{} & until grep -qs '^ready .*$' child; do :; done; exit 5", scene.witness("child", ""));
+        let end = scene.start(place, &[&command]).end();
+        assert_eq!(end.status, 5);
+        assert_eq!(scene.seen("child")[0], "SIGTERM", "{:?}", end.messages);
+    }
+}
+
+#[test]
+fn a_leader_that_ends_while_its_group_lives_is_no_end_when_ignored() {
+    let scene = Scene::new();
+    let command = format!("a: {} & exit 0", scene.witness("child", ""));
+    let untrap = scene.start(Place::Subreaper, &["--on-exit", "ignore", &command]);
+    untrap.wait_for_message("a (pid");
+    scene.ready("child");
+    untrap.signal("HUP");
+    scene.wait_for_line("child", "SIGHUP");
+    untrap.signal("TERM");
+    untrap.end();
+    assert_eq!(scene.seen("child")[..2], ["SIGHUP", "SIGTERM"]);
+}
+
+#[test]
+fn what_never_holds_still_is_killed_all_the_same() {
+    for place in places() {
+        let scene = Scene::new();
+        // Each link starts the next one in a session of its own and goes: none lives long enough to be found twice.
+        let link = scene.script("link", "#!/bin/sh\ntrap '' TERM\necho x >> count\nsetsid \"$0\" &\n");
+        let link = link.to_str().unwrap();
+        let chains = format!("for i in 1 2 3 4 5 6 7 8; do setsid {link} & done");
+        let untrap = scene.start(place, &["-t", "300ms", "--on-exit", "ignore", &chains]);
+        wait_for("they run", || (scene.lines("count").len() > 50).then_some(()));
+        untrap.signal("TERM");
+        let end = untrap.end();
+        assert!(!end.said("not waiting longer"), "{:?}", end.messages);
+        assert_eq!(processes_with(link), [0; 0], "nothing of it is left");
+    }
+}
+
+#[test]
+fn no_zombie_is_left_behind() {
+    let scene = Scene::new();
+    let many = "i=0; while [ $i -lt 300 ]; do (true &); i=$((i+1)); done; sleep 1000";
+    let untrap = scene.start(Place::Subreaper, &[many]);
+    wait_for("all are reaped", || {
+        let children = children(untrap.pid());
+        (children.len() == 1 && children.iter().all(|pid| state(*pid) == "S")).then_some(())
+    });
+    untrap.signal("TERM");
+    untrap.end();
+}

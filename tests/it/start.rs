@@ -1,0 +1,138 @@
+//! What is started, and how.
+
+use std::fmt::Write as _;
+
+use crate::support::{Place, Scene, places, wait_for};
+
+#[test]
+fn each_entry_leads_a_group_of_its_own() {
+    for place in places() {
+        let scene = Scene::new();
+        let (a, b) = (scene.witness("a", ""), scene.witness("b", ""));
+        let untrap = scene.start(place, &[&a, &b]);
+        let ([a, parent_a, group_a], [b, parent_b, group_b]) = (scene.ready("a"), scene.ready("b"));
+        assert_eq!((a, b), (group_a, group_b));
+        assert_ne!(a, b);
+        assert_eq!(parent_a, parent_b);
+        assert_eq!(parent_a, if place == Place::Pid1 { 1 } else { untrap.pid() });
+        untrap.signal("TERM");
+        let end = untrap.end();
+        assert!(end.said(&format!("witness started (pid {a})")), "{:?}", end.messages);
+        assert!(end.said(&format!("witness.2 started (pid {b})")), "{:?}", end.messages);
+    }
+}
+
+#[test]
+fn a_program_after_two_dashes_gets_its_arguments_as_they_are() {
+    let scene = Scene::new();
+    let end = scene.run(&["--", "printf", "%s|", "a b", "$HOME", "-f", "--", "web: x", "'"]);
+    assert_eq!(end.stdout, "a b|$HOME|-f|--|web: x|'|");
+    assert_eq!(end.status, 0);
+}
+
+#[test]
+fn plain_words_are_executed_without_a_shell() {
+    let scene = Scene::new();
+    scene.script("show", "#!/bin/sh\ntr '\\0' '\\n' < /proc/$$/cmdline; cat /proc/$PPID/comm");
+    let end = scene.run(&["./show 'a  b' c\\ d"]);
+    assert_eq!(end.stdout, "/bin/sh\n./show\na  b\nc d\nuntrap\n");
+}
+
+#[test]
+fn the_rest_goes_to_sh_unchanged() {
+    let scene = Scene::new();
+    let end = scene.run(&["x: A='1  2'; echo \"$A\" | tr 1 3 && cd / && pwd"]);
+    assert_eq!(end.stdout, "3  2\n/\n");
+}
+
+#[test]
+fn the_process_types_of_a_procfile_run_in_its_order() {
+    let scene = Scene::new();
+    scene.write("Procfile", "# ours\nweb: sleep 1000\n\nworker: sleep 1001\n");
+    for arguments in [&[][..], &["-f", "Procfile"]] {
+        let untrap = scene.start(Place::Subreaper, arguments);
+        untrap.wait_for_message("worker.1 started");
+        assert!(untrap.messages()[0].contains("web.1 started"));
+        untrap.signal("TERM");
+        untrap.end();
+    }
+}
+
+#[test]
+fn a_formation_says_which_types_run_and_how_often() {
+    let scene = Scene::new();
+    let procfile = scene.write("my.procfile", "web: sleep 1000\nworker: sleep 1001\nclock: sleep 1002\n");
+    let untrap = scene.start(Place::Subreaper, &["-f", procfile.to_str().unwrap(), "clock", "web=2", "worker=0"]);
+    untrap.wait_for_message("web.2 started");
+    untrap.signal("TERM");
+    let started: Vec<_> = untrap.end().messages.into_iter().filter(|line| line.contains("started")).collect();
+    let names: Vec<_> = started.iter().map(|line| line.split(' ').nth(1).unwrap()).collect();
+    assert_eq!(names, ["clock.1", "web.1", "web.2"]);
+}
+
+#[test]
+fn a_procfile_can_come_from_standard_input_or_the_environment() {
+    let scene = Scene::new();
+    let procfile = scene.write("p", "web: echo hello\n");
+    let untrap = scene.untrap().args(["-f", "-"]).stdin(std::fs::File::open(&procfile).unwrap()).output().unwrap();
+    assert_eq!(untrap.stdout, b"hello\n");
+    let untrap = scene.untrap().arg("web").env("UNTRAP_PROCFILE", "p").output().unwrap();
+    assert_eq!(untrap.stdout, b"hello\n");
+}
+
+#[test]
+fn a_script_without_a_first_line_is_run_by_sh_as_sh_does() {
+    let scene = Scene::new();
+    scene.script("plain", "echo $0 $1\n");
+    assert_eq!(scene.run(&["./plain x"]).stdout, "./plain x\n");
+}
+
+#[test]
+fn one_entry_keeps_standard_input_and_several_get_none() {
+    let scene = Scene::new();
+    let input = scene.write("input", "hello");
+    let one = scene.untrap().arg("cat").stdin(std::fs::File::open(&input).unwrap()).output().unwrap();
+    assert_eq!(one.stdout, b"hello");
+    let several = scene.untrap().args(["cat", "cat"]).stdin(std::fs::File::open(&input).unwrap()).output().unwrap();
+    assert_eq!(several.stdout, b"");
+}
+
+#[test]
+fn entries_get_the_environment_without_untraps_own_variables() {
+    let scene = Scene::new();
+    let mut command = scene.untrap();
+    command.args(["--", "env"]).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    command.env("A", "1").env("UNTRAP_TIMEOUT", "3s").env("UNTRAP_QUIET", "1").env("UNTRAP_OTHER", "kept");
+    let output = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let mut lines: Vec<_> = output.lines().filter(|line| !line.starts_with("PATH=")).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["A=1", "UNTRAP_OTHER=kept"]);
+}
+
+#[test]
+fn a_stop_signal_during_the_start_starts_nothing_more() {
+    // The first entry makes the signal arrive while hundreds are still to be started.
+    let scene = Scene::new();
+    let mut procfile = String::from("first: kill -TERM $PPID; sleep 1000\n");
+    for number in 0..400 {
+        writeln!(procfile, "p{number}: sleep 1000").unwrap();
+    }
+    scene.write("Procfile", procfile);
+    let end = scene.run(&[]);
+    let count = |text: &str| end.messages.iter().filter(|line| line.contains(text)).count();
+    assert!((1..401).contains(&count(" started ")), "{} were started", count(" started "));
+    assert_eq!(count(" started "), count(" ended "), "what ran was told, and waited for");
+    let stopping = end.messages.iter().position(|line| line.contains("stopping")).unwrap();
+    assert!(end.messages[stopping..].iter().all(|line| !line.contains(" started ")));
+}
+
+#[test]
+fn killing_untrap_leaves_no_leader_running() {
+    let scene = Scene::new();
+    let untrap = scene.start(Place::Subreaper, &[&scene.witness("a", ""), &scene.witness("b", "")]);
+    let pids = [scene.ready("a")[0], scene.ready("b")[0]];
+    drop(untrap);
+    for pid in pids {
+        wait_for("the leader is gone", || matches!(crate::support::state(pid).as_str(), "" | "Z").then_some(()));
+    }
+}

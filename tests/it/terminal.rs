@@ -1,0 +1,273 @@
+//! On a real pseudo-terminal: keys, job control, window sizes, and who is in the foreground.
+
+use std::fs::File;
+use std::process::Command;
+
+use rexpect::session::{PtySession, spawn_command};
+
+use crate::support::{BOUND, Scene, children, state, wait_for};
+
+/// A terminal, and what runs in it.
+struct Terminal {
+    session: PtySession,
+    pid: i32,
+}
+
+impl Terminal {
+    /// A terminal whose session is led by this program.
+    fn new(program: &str, arguments: &[&str], scene: &Scene) -> Self {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "echo $$ > leader; exec \"$@\"", "sh", program])
+            .args(arguments)
+            .current_dir(scene.path("."))
+            .env("PS1", "prompt> ")
+            .env("TERM", "dumb");
+        command.env("untrap", env!("CARGO_BIN_EXE_untrap"));
+        let bound = u64::try_from(BOUND.as_millis()).unwrap();
+        let session = spawn_command(command, Some(bound)).expect("a terminal can be made");
+        let pid = wait_for("the leader runs", || scene.lines("leader").first().map(|pid| pid.parse().unwrap()));
+        Self { session, pid }
+    }
+
+    /// A terminal with an interactive bash, as users have it.
+    fn with_shell(scene: &Scene) -> Self {
+        let mut terminal = Self::new("bash", &["--norc", "--noprofile", "-i"], scene);
+        terminal.expect("prompt> ");
+        terminal
+    }
+
+    #[track_caller]
+    fn line(&mut self, line: &str) {
+        self.session.send_line(line).unwrap();
+    }
+
+    #[track_caller]
+    fn key(&mut self, key: char) {
+        self.session.send_control(key).unwrap();
+    }
+
+    #[track_caller]
+    fn expect(&mut self, text: &str) {
+        if let Err(error) = self.session.exp_string(text) {
+            panic!("no '{text}': {error}");
+        }
+    }
+
+    /// Expects the prompt, asks for the status of the last command, and expects this one.
+    #[track_caller]
+    fn expect_status(&mut self, status: i32) {
+        self.expect("prompt> ");
+        // What is typed comes back too, and must not look like the answer.
+        self.line("echo sta''tus $?");
+        self.expect(&format!("status {status}\r"));
+    }
+
+    /// Changes the size of the window, as a user's mouse does.
+    fn resize(&self, rows: &str) {
+        let terminal = File::open(format!("/proc/{}/fd/0", self.pid)).unwrap();
+        assert!(Command::new("stty").args(["rows", rows]).stdin(terminal).status().unwrap().success());
+    }
+}
+
+impl Drop for Terminal {
+    /// An interactive shell would not listen to anything less.
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-KILL", &self.pid.to_string()]).output();
+    }
+}
+
+#[test]
+fn a_shell_under_untrap_has_working_job_control() {
+    let scene = Scene::new();
+    let mut terminal = Terminal::with_shell(&scene);
+    terminal.line("$untrap -- bash --norc --noprofile -i");
+    terminal.expect("prompt> ");
+    terminal.line("sh -c 'echo rea\"\"dy; sleep 1000; echo not here'");
+    terminal.expect("ready\r");
+    terminal.key('z');
+    terminal.expect("Stopped");
+    terminal.expect("prompt> ");
+    terminal.line("fg");
+    terminal.expect("sleep 1000");
+    terminal.key('c');
+    terminal.expect("prompt> ");
+    terminal.line("exit 7");
+    terminal.expect("untrap: exit status 7");
+    terminal.expect_status(7);
+}
+
+#[test]
+fn as_leader_of_the_session_untrap_makes_its_entry_a_normal_shell() {
+    // `docker run -it IMAGE untrap -- bash`
+    let scene = Scene::new();
+    let arguments = ["--", "bash", "--norc", "--noprofile", "-i"];
+    let mut terminal = Terminal::new(env!("CARGO_BIN_EXE_untrap"), &arguments, &scene);
+    terminal.expect("started");
+    let before = terminal.session.exp_string("prompt> ").unwrap();
+    assert!(!before.contains("no job control"), "{before}");
+    terminal.line("sh -c 'echo rea\"\"dy; sleep 1000'");
+    terminal.expect("ready\r");
+    terminal.key('z');
+    terminal.expect("Stopped");
+    // The stopped job is left over, and must be woken to end.
+    terminal.line("exec true");
+    terminal.expect("untrap: exit status 0");
+}
+
+#[test]
+fn ctrl_z_and_fg_work_with_one_entry() {
+    let scene = Scene::new();
+    let mut terminal = Terminal::with_shell(&scene);
+    terminal.line(&format!("$untrap -- {}", "sh -c 'echo rea\"\"dy; read x; echo got $x; sleep 1000'"));
+    terminal.expect("ready\r");
+    terminal.key('z');
+    terminal.expect("Stopped");
+    terminal.expect("prompt> ");
+    terminal.line("fg");
+    terminal.expect("SIGCONT");
+    terminal.line("hello");
+    terminal.expect("got hello");
+    terminal.key('c');
+    terminal.expect("ended by SIGINT");
+    terminal.expect_status(130);
+}
+
+#[test]
+fn fg_wakes_the_whole_group_that_ctrl_z_has_stopped() {
+    let scene = Scene::new();
+    let mut terminal = Terminal::with_shell(&scene);
+    // Like make and its compiler: the leader is no shell, and is in the foreground with a child of its own.
+    terminal.line(&format!("$untrap 'sleep 1000 & exec {}'", scene.witness("master", "")));
+    let [leader, ..] = scene.ready("master");
+    let child = wait_for("its child runs", || children(leader).first().copied());
+    terminal.key('z');
+    wait_for("the child is stopped", || (state(child) == "T").then_some(()));
+    crate::support::kill(leader, "STOP");
+    terminal.expect("Stopped");
+    terminal.line("fg");
+    terminal.expect("SIGCONT");
+    wait_for("the child goes on", || (state(child) == "S").then_some(()));
+    terminal.key('c');
+    terminal.expect("exit status 0");
+}
+
+#[test]
+fn ctrl_z_and_fg_work_with_several_entries() {
+    let scene = Scene::new();
+    let mut terminal = Terminal::with_shell(&scene);
+    terminal.line("$untrap 'sleep 1000' 'sleep 1001'");
+    terminal.expect("sleep.2 started");
+    terminal.key('z');
+    terminal.expect("Stopped");
+    let untrap = children(terminal.pid)[0];
+    assert_eq!(state(untrap), "T");
+    for entry in children(untrap) {
+        wait_for("it is suspended", || (state(entry) == "T").then_some(()));
+    }
+    terminal.line("fg");
+    terminal.expect("SIGCONT");
+    for entry in children(untrap) {
+        wait_for("it goes on", || (state(entry) == "S").then_some(()));
+    }
+    terminal.key('c');
+    terminal.expect_status(130);
+}
+
+#[test]
+fn ctrl_c_reaches_each_of_several_entries_once_and_stdin_is_empty() {
+    let scene = Scene::new();
+    let mut terminal = Terminal::with_shell(&scene);
+    let (a, b) = (scene.witness("a", "INT=ignore HUP=3"), scene.witness("b", "INT=ignore HUP=3"));
+    terminal.line(&format!("$untrap '{a}' '{b}' 'reader: cat; echo end of in\"\"put; sleep 1000'"));
+    scene.ready("a");
+    scene.ready("b");
+    terminal.expect("end of input");
+    terminal.key('c');
+    terminal.expect("SIGINT from the terminal: stopping");
+    for name in ["a", "b"] {
+        scene.wait_for_line(name, "SIGCONT");
+        assert_eq!(scene.seen(name), ["SIGINT", "SIGCONT"]);
+    }
+    terminal.key('c');
+    terminal.expect("SIGINT from the terminal: the second one, killing all");
+    terminal.expect("exit status 130");
+}
+
+#[test]
+fn a_new_window_size_reaches_one_entry_and_each_of_several_once() {
+    for count in [1, 2] {
+        let scene = Scene::new();
+        let mut terminal = Terminal::with_shell(&scene);
+        let names = &["a", "b"][..count];
+        let commands: Vec<_> = names.iter().map(|name| format!("'{}'", scene.witness(name, ""))).collect();
+        terminal.line(&format!("$untrap {}", commands.join(" ")));
+        for name in names {
+            scene.ready(name);
+        }
+        terminal.resize("33");
+        for name in names {
+            scene.wait_for_line(name, "SIGWINCH");
+        }
+        // Both get SIGINT after it, so what came twice would be here by then.
+        terminal.key('c');
+        terminal.expect("exit status 0");
+        for name in names {
+            assert_eq!(scene.seen(name)[..2], ["SIGWINCH", "SIGINT"], "of {count}");
+        }
+    }
+}
+
+#[test]
+fn the_foreground_is_given_back_at_the_end() {
+    let scene = Scene::new();
+    scene.write("script", "\"$untrap\" -- true\nread x\necho got $x\n");
+    let mut terminal = Terminal::with_shell(&scene);
+    terminal.line("bash script");
+    terminal.expect("exit status 0");
+    terminal.line("hello");
+    terminal.expect("got hello");
+}
+
+#[test]
+fn the_rest_of_a_pipeline_keeps_the_terminal_until_the_entry_reads_from_it() {
+    let scene = Scene::new();
+    let mut terminal = Terminal::with_shell(&scene);
+    terminal.line("$untrap -q -- echo x | sh -c 'read line; read key < /dev/tty; echo $line got $key'");
+    terminal.line("hello");
+    terminal.expect("x got hello");
+    terminal.line("$untrap -q -- sh -c 'read x; echo got $x' | cat");
+    terminal.line("hello");
+    terminal.expect("got hello");
+    terminal.expect_status(0);
+}
+
+#[test]
+fn a_key_that_stops_is_undone_where_nobody_could_wake_the_entry() {
+    let scene = Scene::new();
+    let mut terminal = Terminal::new(env!("CARGO_BIN_EXE_untrap"), &["-q", "--", "cat"], &scene);
+    let cat = wait_for("cat runs", || children(terminal.pid).first().copied());
+    let is_cat = || std::fs::read_to_string(format!("/proc/{cat}/comm")).is_ok_and(|name| name == "cat\n");
+    wait_for("it is cat", || is_cat().then_some(()));
+    terminal.key('z');
+    terminal.line("hello");
+    terminal.expect("hello");
+}
+
+#[test]
+fn untrap_is_never_stopped_by_writing_from_the_background() {
+    let scene = Scene::new();
+    let mut terminal = Terminal::with_shell(&scene);
+    terminal.line("stty tostop");
+    terminal.line(&format!("$untrap '{}' 'sleep 1000' &", scene.witness("a", "")));
+    scene.ready("a");
+    terminal.expect("sleep started");
+    let untrap = wait_for("it runs", || children(terminal.pid).first().copied());
+    crate::support::kill(untrap, "TTOU");
+    scene.wait_for_line("a", "SIGTTOU");
+    wait_for("untrap is suspended when asked to be", || (state(untrap) == "T").then_some(()));
+    crate::support::kill(untrap, "CONT");
+    terminal.expect("SIGCONT");
+    crate::support::kill(untrap, "TERM");
+    terminal.expect("exit status 143");
+}

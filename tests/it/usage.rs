@@ -1,0 +1,101 @@
+//! Bad input: status 2, one message that says what is wrong and what would be right, and nothing started.
+
+use crate::support::Scene;
+
+/// Runs it beside a command that would leave a mark.
+#[track_caller]
+fn refused(scene: &Scene, arguments: &[&str], message: &str) {
+    let end = scene.run(arguments);
+    assert_eq!(end.status, 2, "{arguments:?}: {:?}", end.messages);
+    assert_eq!(end.messages.len(), 1, "{:?}", end.messages);
+    assert!(end.messages[0].starts_with("untrap: ") && end.messages[0].contains(message), "{:?}", end.messages);
+    assert!(!scene.path("started").exists(), "nothing was started");
+}
+
+const MARK: &str = "touch started";
+
+#[test]
+fn bad_commands_are_refused() {
+    let scene = Scene::new();
+    refused(&scene, &[MARK, ""], "command 2: no command");
+    refused(&scene, &[MARK, "web:"], "command 2: no command");
+    refused(&scene, &[MARK, "echo 'x"], "command 2: a quote ' that is never closed");
+    refused(&scene, &[MARK, "x \\"], "command 2: a backslash at the end");
+    refused(&scene, &["web: touch started", "web: true"], "two commands are named 'web'");
+    refused(&scene, &[MARK, "web=2"], "write 'untrap -f Procfile web=2'");
+    refused(&scene, &["--"], "no program after '--'");
+    refused(&scene, &[MARK, "--", "true"], "'--' runs one program alone");
+    refused(&scene, &["-f", "Procfile", "--", "true"], "'--' runs one program alone");
+}
+
+#[test]
+fn bad_procfiles_are_refused_with_file_line_and_column() {
+    let scene = Scene::new();
+    refused(&scene, &[], "can't read Procfile: No such file");
+    refused(&scene, &["-f", "missing"], "can't read missing: No such file");
+    for (content, message) in [
+        ("ok: touch started\nweb echo\n", "P:2:1: no colon"),
+        ("ok: touch started\n\n my.web: x\n", "P:3:4: not a process type"),
+        ("ok: touch started\nok: x\n", "P:2:1: process type 'ok' is already defined in line 1"),
+        ("ok: touch started\nweb:\n", "P:2:5: no command after the colon"),
+        ("ok: touch started\nweb: a 'b\n", "P:2:8: a quote '"),
+        ("ok: touch started\nweb: a\0b\n", "P:2:7: a NUL byte"),
+        ("", "P:1:1: there is no process type in it"),
+    ] {
+        scene.write("P", content);
+        refused(&scene, &["-f", "P"], message);
+    }
+    scene.write("P", b"ok: touch started\nweb: \xff\n");
+    refused(&scene, &["-f", "P"], "P:2:6: bytes that are not UTF-8");
+    scene.write("P", "ok: touch started\nno colon\nnone here\n");
+    refused(&scene, &["-f", "P"], "(1 more after this)");
+}
+
+#[test]
+fn bad_formations_are_refused() {
+    let scene = Scene::new();
+    scene.write("Procfile", "web: touch started\nworker: touch started\n");
+    refused(&scene, &["-f", "Procfile", "web", "wroker"], "Procfile has no process type 'wroker'; it has web, worker");
+    refused(&scene, &["-f", "Procfile", "web=x"], "'web=x' is not a process type");
+    refused(&scene, &["-f", "Procfile", "web=-1"], "'web=-1' is not a process type");
+    refused(&scene, &["-f", "Procfile", "web", "web=2"], "process type 'web' is named twice");
+    refused(&scene, &["-f", "Procfile", "web=0"], "nothing to run");
+}
+
+#[test]
+fn bad_options_are_refused() {
+    let scene = Scene::new();
+    refused(&scene, &["-t", "5", MARK], "--timeout '5': not a duration; write for example 8s");
+    refused(&scene, &["-t", "touch=-1s", MARK], "--timeout 'touch=-1s': not a duration");
+    refused(&scene, &["-t", "tuch=5s", MARK], "--timeout tuch=…: there is no entry 'tuch'; there is touch");
+    refused(&scene, &["-s", "BOO", MARK], "--stop-signal 'BOO': not a signal; write");
+    refused(&scene, &["-s", "web=TERM", MARK], "there is no entry 'web'");
+    refused(&scene, &["--on-exit", "explode", MARK], "--on-exit 'explode': not an action; write stop, stop-on-failure");
+    refused(&scene, &["--on-exit", "touch.2=stop", MARK], "there is no entry 'touch.2'");
+    refused(&scene, &["--exit-map", "143", MARK], "--exit-map '143': not FROM=TO");
+    refused(&scene, &["--no-such", MARK], "unexpected argument '--no-such'");
+    refused(&scene, &["-q", "-v", MARK], "cannot be used with");
+    refused(&scene, &["--generate", "pdf"], "pdf");
+}
+
+#[test]
+fn bad_variables_are_refused_by_their_name() {
+    let scene = Scene::new();
+    for (name, value) in [("UNTRAP_TIMEOUT", "8s,x"), ("UNTRAP_STOP_SIGNAL", "BOO"), ("UNTRAP_EXIT_MAP", "1=0,2")] {
+        let output = scene.untrap().arg(MARK).env(name, value).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.starts_with(&format!("untrap: {name} '")), "{message}");
+    }
+    assert!(!scene.path("started").exists());
+}
+
+#[test]
+fn no_message_prints_a_commands_arguments() {
+    let scene = Scene::new();
+    let secret = "--password=hunter2";
+    for command in [format!("true {secret}"), format!("no-such {secret}"), format!("false {secret}; false $X")] {
+        let end = scene.run(&["-v", &command]);
+        assert!(!end.said("hunter2"), "{:?}", end.messages);
+    }
+}

@@ -1,0 +1,358 @@
+//! What holds in every run, whatever the entries do and whenever signals arrive: the state machine against a simulated
+//! world of processes.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use untrap::event::{Action, EntryId, Event, Receivers};
+use untrap::plan::{OnExit, Policy, Rules, SignalTo, Timeout};
+use untrap::signal::{Sender, Signal};
+use untrap::status::Ending;
+use untrap::supervisor::Supervisor;
+
+/// After this time without an end the user loses patience: Ctrl-C, twice.
+const PATIENCE: u64 = 100_000;
+/// untrap may take this much longer than the deadline: it gives up after a second.
+const GRACE: u64 = 1_000;
+
+/// What a process does; times in milliseconds.
+#[derive(Clone, Copy, Debug)]
+struct Behaviour {
+    /// Ends by itself after this time.
+    ends_after: Option<u64>,
+    /// Ends this long after its stop signal; `None`: ignores it.
+    obeys_after: Option<u64>,
+    status: u8,
+}
+
+#[derive(Clone, Debug)]
+struct Script {
+    policy: Policy,
+    starts: bool,
+    leader: Behaviour,
+    /// Another member of the group.
+    companion: Option<Behaviour>,
+    is_shell: bool,
+}
+
+/// A process of the simulation.
+#[derive(Clone, Copy, Debug)]
+struct Process {
+    behaviour: Behaviour,
+    ends_at: Option<u64>,
+    told: u32,
+}
+
+impl Process {
+    fn new(behaviour: Behaviour, now: u64) -> Self {
+        Self { behaviour, ends_at: behaviour.ends_after.map(|after| now + after), told: 0 }
+    }
+
+    fn tell(&mut self, now: u64) {
+        self.told += 1;
+        let obeys_at = self.behaviour.obeys_after.map(|after| now + after);
+        self.ends_at = [self.ends_at, obeys_at].into_iter().flatten().min();
+    }
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    leader: Option<Process>,
+    companion: Option<Process>,
+    /// The leader has ended and is not reaped.
+    zombie: bool,
+    /// The machine was told that nobody is left.
+    gone: bool,
+    killed_at: Option<u64>,
+}
+
+impl Slot {
+    fn alive(&self) -> bool {
+        self.leader.is_some() || self.companion.is_some()
+    }
+}
+
+struct World {
+    scripts: Vec<Script>,
+    slots: Vec<Slot>,
+    /// What the first entry to start leaves behind outside its group.
+    daemon: Option<Behaviour>,
+    leftover: Option<Process>,
+    supervisor: Supervisor,
+    start: Instant,
+    now: u64,
+    stop_began: Option<u64>,
+    exit: Option<u8>,
+}
+
+impl World {
+    fn tell(&mut self, event: Event) {
+        let mut events = std::collections::VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let mut actions = Vec::new();
+            let now = self.start + Duration::from_millis(self.now);
+            self.supervisor.on(event, now, &mut actions);
+            for action in actions {
+                assert_eq!(self.exit, None, "nothing follows the exit");
+                events.extend(self.carry_out(action));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) -> Option<Event> {
+        let now = self.now;
+        match action {
+            Action::Tell(id, signal, to) => {
+                self.stop_began.get_or_insert(now);
+                let receivers = self.receivers(id, to);
+                let slot = &mut self.slots[id];
+                assert_ne!(signal, Signal::KILL, "no entry here asks for that");
+                match receivers {
+                    Receivers::Leader => slot.leader.iter_mut().for_each(|process| process.tell(now)),
+                    Receivers::Group => {
+                        slot.leader.iter_mut().chain(&mut slot.companion).for_each(|process| process.tell(now));
+                    }
+                }
+                for process in slot.leader.iter().chain(&slot.companion) {
+                    assert!(process.told <= 1, "each receiver gets the stop signal once");
+                }
+                Some(Event::Told(id, receivers))
+            }
+            Action::Send(id, _, to) => {
+                // SIGCONT may come behind the last breath of the one that was told.
+                if !self.slots[id].gone {
+                    self.receivers(id, to);
+                }
+                None
+            }
+            Action::Kill(id) => {
+                self.stop_began.get_or_insert(now);
+                self.receivers(id, SignalTo::Group);
+                let slot = &mut self.slots[id];
+                assert_eq!(slot.killed_at, None, "killed once");
+                slot.killed_at = Some(now);
+                slot.leader.iter_mut().chain(&mut slot.companion).for_each(|process| process.ends_at = Some(now + 1));
+                None
+            }
+            Action::Reap(id) => {
+                assert!(self.slots[id].zombie, "only an ended leader is reaped, once");
+                self.slots[id].zombie = false;
+                self.emptied(id)
+            }
+            Action::TellLeftovers(_) => {
+                assert!(self.slots.iter().all(|slot| !slot.alive()), "leftovers come after the groups");
+                self.leftover.iter_mut().for_each(|process| process.tell(now));
+                None
+            }
+            Action::KillLeftovers => {
+                self.leftover.iter_mut().for_each(|process| process.ends_at = Some(now + 1));
+                None
+            }
+            Action::Exit(status) => {
+                self.exit = Some(status);
+                None
+            }
+            Action::GiveTerminal(_) | Action::Suspend | Action::Say(_) => None,
+        }
+    }
+
+    /// Who gets a signal; it may only go where somebody, or a zombie of his, is.
+    fn receivers(&self, id: EntryId, to: SignalTo) -> Receivers {
+        let slot = &self.slots[id];
+        assert!(slot.alive() || slot.zombie, "no signal to a group that is gone");
+        match to {
+            SignalTo::Group => Receivers::Group,
+            SignalTo::Auto if self.scripts[id].is_shell => Receivers::Group,
+            SignalTo::Auto | SignalTo::Leader => Receivers::Leader,
+        }
+    }
+
+    fn emptied(&mut self, id: EntryId) -> Option<Event> {
+        let slot = &mut self.slots[id];
+        let gone = !slot.gone && !slot.alive() && !slot.zombie;
+        slot.gone |= gone;
+        gone.then_some(Event::GroupEmptied(id))
+    }
+
+    fn start_next(&mut self) -> bool {
+        let Some(id) = self.supervisor.next_start() else { return false };
+        assert_eq!(self.stop_began, None, "nothing starts once the stop has begun");
+        let script = self.scripts[id].clone();
+        if script.starts {
+            let slot = &mut self.slots[id];
+            slot.leader = Some(Process::new(script.leader, self.now));
+            slot.companion = script.companion.map(|behaviour| Process::new(behaviour, self.now));
+            if let Some(daemon) = self.daemon.take() {
+                self.leftover = Some(Process::new(daemon, self.now));
+            }
+            self.tell(Event::Started(id));
+        } else {
+            self.slots[id].gone = true;
+            self.tell(Event::StartFailed(id, 127));
+        }
+        true
+    }
+
+    /// Ends everything whose time has come.
+    fn end_processes(&mut self) {
+        let now = self.now;
+        let over = |process: &Option<Process>| process.is_some_and(|p| p.ends_at.is_some_and(|at| at <= now));
+        let mut reaped = false;
+        for id in 0..self.slots.len() {
+            if over(&self.slots[id].companion) {
+                self.slots[id].companion = None;
+                reaped = true;
+            }
+            if over(&self.slots[id].leader) {
+                let status = self.slots[id].leader.take().unwrap().behaviour.status;
+                self.slots[id].zombie = true;
+                reaped = true;
+                self.tell(Event::LeaderEnded(id, Ending::Exited(status)));
+            } else if self.slots[id].leader.is_none()
+                && self.supervisor_started(id)
+                && let Some(event) = self.emptied(id)
+            {
+                self.tell(event);
+            }
+        }
+        if over(&self.leftover) {
+            self.leftover = None;
+            reaped = true;
+        }
+        if reaped {
+            let children_left = self.leftover.is_some() || self.slots.iter().any(Slot::alive);
+            self.tell(Event::Reaped { children_left });
+        }
+    }
+
+    fn supervisor_started(&self, id: EntryId) -> bool {
+        self.supervisor.next_start().is_none_or(|next| id < next) && self.scripts[id].starts
+    }
+
+    /// When something happens by itself.
+    fn next_time(&self) -> Option<u64> {
+        let slots = self.slots.iter().flat_map(|slot| slot.leader.iter().chain(&slot.companion));
+        slots.chain(&self.leftover).filter_map(|process| process.ends_at).min()
+    }
+
+    fn deadline(&self, id: EntryId) -> Option<u64> {
+        Some(self.stop_began? + self.scripts[id].policy.timeout.0?.as_millis() as u64)
+    }
+
+    /// Everything that should have ended by now has.
+    fn check_deadlines(&self) {
+        for (id, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.alive()) {
+            if self.deadline(id).is_some_and(|deadline| deadline <= self.now) {
+                assert!(slot.killed_at.is_some(), "entry {id} is killed by its deadline");
+            }
+        }
+    }
+}
+
+fn run(scripts: Vec<Script>, daemon: Option<Behaviour>, mut signals: Vec<(u64, Signal)>) {
+    signals.sort_by_key(|(at, _)| *at);
+    signals.extend([(PATIENCE, Signal::INT), (PATIENCE + 1, Signal::INT)]);
+    let mut world = World {
+        supervisor: Supervisor::new(scripts.iter().map(|script| script.policy), Rules::default()),
+        slots: scripts.iter().map(|_| Slot::default()).collect(),
+        scripts,
+        daemon,
+        leftover: None,
+        start: Instant::now(),
+        now: 0,
+        stop_began: None,
+        exit: None,
+    };
+    let mut signals = signals.into_iter().peekable();
+    while world.exit.is_none() {
+        while signals.peek().is_some_and(|(at, _)| *at <= world.now) {
+            let (_, signal) = signals.next().unwrap();
+            if signal.begins_stop() {
+                world.stop_began.get_or_insert(world.now);
+            }
+            world.tell(Event::Received(signal, Sender::Kernel));
+        }
+        world.end_processes();
+        let wake_at = world.supervisor.wake_at().map(|at| (at - world.start).as_millis() as u64);
+        if wake_at.is_some_and(|at| at <= world.now) {
+            world.tell(Event::TimeCame);
+        }
+        if world.exit.is_some() {
+            break;
+        }
+        world.check_deadlines();
+        if world.start_next() {
+            // Starting takes time, in which signals arrive and processes end.
+            world.now += 1;
+            continue;
+        }
+        let times = [world.next_time(), wake_at, signals.peek().map(|(at, _)| *at)];
+        world.now = times.into_iter().flatten().min().expect("every run ends").max(world.now + 1);
+        assert!(world.now <= PATIENCE + 2 * GRACE, "every run ends");
+    }
+    let left = world.leftover.is_some() || world.slots.iter().any(Slot::alive);
+    assert!(!left, "nothing lives after the end");
+    if let Some(began) = world.stop_began {
+        let timeouts = world.scripts.iter().map(|script| script.policy.timeout.0.map(|t| t.as_millis() as u64));
+        if let Some(longest) = timeouts.reduce(|a, b| Some(a?.max(b?))).flatten() {
+            assert!(world.now <= began + longest + GRACE + 2, "the run ends by its deadline");
+        }
+    }
+}
+
+fn behaviour() -> impl Strategy<Value = Behaviour> {
+    let time = || prop_oneof![Just(None), (0..3000_u64).prop_map(Some)];
+    (time(), time(), 0..4_u8).prop_map(|(ends_after, obeys_after, status)| Behaviour {
+        ends_after,
+        obeys_after,
+        status,
+    })
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    let on_exit = prop_oneof![Just(OnExit::Stop), Just(OnExit::StopOnFailure), Just(OnExit::Ignore)];
+    let timeout = prop_oneof![
+        1 => Just(Timeout(None)),
+        1 => Just(Timeout(Some(Duration::ZERO))),
+        4 => (0..5000_u64).prop_map(|millis| Timeout(Some(Duration::from_millis(millis)))),
+    ];
+    let signal = prop_oneof![Just(None), Just(Some(Signal::QUIT))];
+    let signal_to = prop_oneof![Just(SignalTo::Auto), Just(SignalTo::Leader), Just(SignalTo::Group)];
+    let parts = (on_exit, timeout, signal, signal_to);
+    parts.prop_map(|(on_exit, timeout, stop_signal, signal_to)| Policy { stop_signal, timeout, on_exit, signal_to })
+}
+
+fn script() -> impl Strategy<Value = Script> {
+    let parts = (policy(), prop::bool::weighted(0.95), behaviour(), prop::option::of(behaviour()), any::<bool>());
+    parts.prop_map(|(policy, starts, leader, companion, is_shell)| Script {
+        policy,
+        starts,
+        leader,
+        companion,
+        is_shell,
+    })
+}
+
+fn signals() -> impl Strategy<Value = Vec<(u64, Signal)>> {
+    let signal = prop_oneof![
+        Just(Signal::TERM),
+        Just(Signal::INT),
+        Just(Signal::QUIT),
+        Just(Signal::HUP),
+        Just(Signal::CONT),
+        Just(Signal::TSTP)
+    ];
+    prop::collection::vec((0..6000_u64, signal), 0..5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn every_run_ends_once_by_its_deadline_with_nothing_left(
+        scripts in prop::collection::vec(script(), 1..6),
+        daemon in prop::option::of(behaviour()),
+        signals in signals(),
+    ) {
+        run(scripts, daemon, signals);
+    }
+}

@@ -1,0 +1,43 @@
+//! Writes down, line by line, each signal that it gets: `witness FILE [SIGNAL=STATUS | SIGNAL=ignore]...`
+//!
+//! Its first line is `ready PID PPID PGID`. TERM, INT and QUIT end it with 0 unless told otherwise; every other signal is
+//! only noted. `SIGNAL=STATUS` ends with that status, `SIGNAL=ignore` only notes it. With `-` for FILE it writes to
+//! standard output.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+
+use untrap::signal::Signal;
+use untrap::sys::signals::{Received, Signals};
+
+fn main() {
+    let signals = Signals::block().expect("signals can be blocked");
+    let mut arguments = std::env::args().skip(1);
+    let path = arguments.next().expect("a file to write to");
+    let mut rules: Vec<(Signal, Option<i32>)> = arguments
+        .map(|rule| {
+            let (signal, status) = rule.split_once('=').expect("SIGNAL=STATUS");
+            (signal.parse().expect("a signal"), status.parse().ok())
+        })
+        .collect();
+    rules.extend([Signal::TERM, Signal::INT, Signal::QUIT].map(|signal| (signal, Some(0))));
+    let mut out: Box<dyn Write> = if path == "-" {
+        Box::new(std::io::stdout())
+    } else {
+        Box::new(OpenOptions::new().create(true).append(true).open(path).expect("the file can be written"))
+    };
+    let (pid, parent) = (nix::unistd::getpid(), nix::unistd::getppid());
+    let mut note = |line: String| out.write_all(line.as_bytes()).expect("it can be written");
+    note(format!("ready {pid} {parent} {}\n", nix::unistd::getpgrp()));
+    loop {
+        signals.wait(None).expect("it can wait");
+        while let Some(received) = signals.next() {
+            let Received::Signal(signal, _) = received else { continue };
+            note(format!("{signal}\n"));
+            let rule = rules.iter().find(|(of, _)| *of == signal);
+            if let Some((_, Some(status))) = rule {
+                std::process::exit(*status);
+            }
+        }
+    }
+}
