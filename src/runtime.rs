@@ -15,7 +15,7 @@ use crate::supervisor::Supervisor;
 use crate::sys::child::{self, Children, Group, Leader};
 use crate::sys::processes;
 use crate::sys::signals::{self, Received, Signals};
-use crate::sys::spawn::{self, Spawner};
+use crate::sys::spawn::{self, Program, Spawner};
 use crate::sys::terminal::Terminal;
 
 /// What runs a line that needs a shell.
@@ -51,7 +51,7 @@ pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> 
         spawner,
         report,
         processes: (0..size).map(|_| Process::None).collect(),
-        programs: plan.entries.into_iter().map(|entry| entry.command.into_words(SHELL)).collect(),
+        programs: plan.entries.into_iter().map(|entry| Program { words: entry.command.into_words(SHELL) }).collect(),
         // Room for all that one signal to everyone brings about: from now on the loop allocates nothing.
         events: VecDeque::with_capacity(2 * size + 8),
         actions: Vec::with_capacity(4 * size + 8),
@@ -78,8 +78,8 @@ struct Runtime {
     report: Report,
     /// By entry.
     processes: Vec<Process>,
-    /// By entry: the program and its arguments.
-    programs: Vec<Vec<OsString>>,
+    /// By entry.
+    programs: Vec<Program>,
     events: VecDeque<Event>,
     actions: Vec<Action>,
     /// Where the one entry can be in the foreground.

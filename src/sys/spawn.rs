@@ -28,6 +28,13 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /// The child needs a few frames and the C library's; measured well under 4 KiB.
 const STACK_SIZE: usize = 32 * 1024;
 
+/// What is executed for an entry.
+#[derive(Debug)]
+pub struct Program {
+    /// The program and its arguments.
+    pub words: Vec<OsString>,
+}
+
 /// What children are started with.
 #[derive(Debug)]
 pub struct Spawner {
@@ -86,13 +93,13 @@ impl Spawner {
         Ok(Self { environment: variables, path, inherited, null, shell: shell.to_owned(), stack, terminal })
     }
 
-    /// Starts the program that the first word names.
+    /// Starts a program, the one that its first word names.
     ///
     /// # Errors
     /// See [`Error`]; no process is left in that case.
-    pub fn spawn(&mut self, words: &[OsString]) -> Result<Leader, Error> {
-        let programs = candidates(&words[0], &self.path);
-        let arguments: Vec<CString> = words.iter().cloned().map(c_string).collect();
+    pub fn spawn(&mut self, program: &Program) -> Result<Leader, Error> {
+        let programs = candidates(&program.words[0], &self.path);
+        let arguments: Vec<CString> = program.words.iter().cloned().map(c_string).collect();
         let arguments = pointers(&arguments);
         // sh, the script, and the script's arguments.
         let mut script = [&[self.shell.as_ptr()], &arguments[..]].concat();
