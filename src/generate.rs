@@ -51,11 +51,34 @@ const SECTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "START AND END",
+        &[
+            "The start goes in this order: each --wait-for, one after the other; each --before command, to its end; the \
+             entries as they are listed, each of them after the --ready target of the one before is there. A probe of a \
+             target is repeated after 100 ms, may take 5 s, and is repeated for the --wait-timeout. tcp:// and unix:// \
+             want a connection, file:// a file, exec: a command that ends with 0. An entry that ends before it is ready \
+             has ended as --on-exit says, and is not waited for.",
+            "--on-exit restart starts an entry again when it has ended and its group is empty (who is left of it is sent \
+             the stop signal, and killed at the timeout). The wait before a restart doubles from 100 ms to 30 s, plus up \
+             to a quarter by chance, and begins anew after 60 s of running. A bad end that led to a restart does not count \
+             for the exit status.",
+            "In a --stop-order other than at-once the timeout is for the whole stop: whoever still runs then is killed, \
+             told or not. A --stop-command that fails is followed by the stop signal. --after commands run one after the \
+             other when nothing else is left, if anything was started, each with the timeout for itself; a failing one \
+             changes an exit status of 0 only. They see UNTRAP_EXIT_CODE, and UNTRAP_SIGNAL (TERM) if a signal began the \
+             stop.",
+            "--before, --after, --stop-command and exec: run as untrap's own user, in the background, with standard input \
+             from /dev/null. --user is for entries: it sets the user, its group and its supplementary groups from \
+             /etc/passwd and /etc/group (only GROUP where one is given), and HOME, USER and LOGNAME. Numbers need neither \
+             file; a number without a line there is its own group too.",
+        ],
+    ),
+    (
         "EXIT STATUS",
         &[
             "That of the entry whose end began the stop; else that of the first entry to end badly; else 0. An entry that \
              was ended by signal N counts as 128 + N. Then --exit-map is applied.",
-            "2: wrong use, nothing was started. 125: untrap itself failed. 126: a program can't be executed. 127: a \
+            "2: wrong use, nothing was started. 124: what was waited for was not there in time. 125: untrap itself failed. 126: a program can't be executed. 127: a \
              program was not found.",
         ],
     ),

@@ -9,7 +9,9 @@ pub mod cli;
 pub mod command;
 pub mod event;
 pub mod generate;
+pub mod hook;
 pub mod plan;
+pub mod policy;
 pub mod procfile;
 pub mod report;
 pub mod runtime;
@@ -19,3 +21,5 @@ pub mod status;
 pub mod supervisor;
 #[allow(unsafe_code)]
 pub mod sys;
+pub mod target;
+pub mod user;

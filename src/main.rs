@@ -30,7 +30,8 @@ fn main() -> ExitCode {
     };
     match runtime::run(plan, settings.rules, settings.verbosity, signals) {
         Ok(status) => ExitCode::from(status),
-        Err(error) => fail(FAILURE, &format!("can't prepare to start anything: {error}")),
+        Err(runtime::Error::User(error)) => fail(USAGE, &error.to_string()),
+        Err(runtime::Error::Preparation(error)) => fail(FAILURE, &format!("can't prepare to start anything: {error}")),
     }
 }
 

@@ -4,11 +4,13 @@
 //! in place, an exec that must not allocate).
 
 pub mod child;
+pub mod probe;
 pub mod processes;
 pub mod signals;
 pub mod spawn;
 pub mod stderr;
 pub mod terminal;
+mod user;
 
 use std::io;
 
