@@ -235,14 +235,15 @@ impl Run<'_> {
         match (actor.role, entry.signal_to) {
             (Role::Daemon, _) => None,
             (Role::Leader, _) | (_, "group") => started,
-            // While its leader is a shell; what execs is one at first.
-            (_, "auto") if entry.shape != Shape::Direct => started,
+            // While its leader is a shell, which what execs is at first, or has ended, which it has before untrap says so.
+            (_, "auto") => started,
             _ => ended,
         }
     }
 
     fn nobody_sees_more_than_was_sent(&self, number: usize, actor: &Actor) -> Result<(), String> {
         let lines = &self.observed.logs[number];
+        let entry = &self.observed.program.entries[actor.entry];
         let stop = self.stop_signal(actor);
         for line in lines.iter().filter(|line| line.starts_with("SIG")) {
             let signal: Signal = line.parse().map_err(|_| format!("{} wrote {line}", actor.name))?;
@@ -253,7 +254,11 @@ impl Run<'_> {
                 *at >= from && Rewrite::apply(&self.observed.program.rewrites, *received) == Some(signal)
             });
             let told = usize::from(stop == Some(signal)) + usize::from(stop.is_some() && signal == Signal::CONT);
-            let at_most = forwarded.count() + told;
+            // A leader that is no shell hears alone what is sent while it lives.
+            let alone = actor.role == Role::Member && entry.signal_to == "auto" && entry.shape == Shape::Direct;
+            let leader = &self.observed.logs[actor.entry];
+            let heard_by_leader = leader.iter().filter(|seen| alone && *seen == line).count();
+            let at_most = (forwarded.count() + told).saturating_sub(heard_by_leader.saturating_sub(told));
             rule(times <= at_most, || {
                 format!("{} saw {signal} {times} times, sent it was {at_most} times", actor.name)
             })?;
@@ -279,8 +284,9 @@ impl Run<'_> {
         for sent in self.observed.sent.iter().filter(|sent| hears && sent.ready[number]) {
             let Some(signal) = Rewrite::apply(&self.observed.program.rewrites, sent.signal) else { continue };
             let before_stop = |at| self.stop.is_some_and(|stop| at < stop.at);
-            // Where it came in after the stop began, the actor may have ended before it.
-            let counts = self.received(sent.signal).count() > 0 && self.received(sent.signal).all(before_stop);
+            let times = self.observed.sent.iter().filter(|other| other.signal == sent.signal).count();
+            // Where one came in after the stop began, the actor may have ended before it.
+            let counts = self.received(sent.signal).count() == times && self.received(sent.signal).all(before_stop);
             let seen = lines.iter().any(|line| *line == signal.to_string());
             rule(!counts || seen, || format!("{} never saw {signal}, sent when it was ready", actor.name))?;
         }
