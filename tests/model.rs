@@ -65,6 +65,13 @@ fn run(seed: u64, places: &[Place]) -> Result<(), String> {
             Move::Wait(millis) => std::thread::sleep(Duration::from_millis(*millis)),
             Move::WaitUntilReady => wait_until_ready(&program, &scene, &untrap),
             Move::Send(signal) => sent.push(send(&program, &scene, &untrap, *signal)),
+            Move::Suspend => {
+                sent.push(send(&program, &scene, &untrap, Signal::TSTP));
+                // PID 1 can't be stopped, and one that ends won't be.
+                let stopped = || program.place == Place::Pid1 || matches!(untrap.state().as_str(), "T" | "Z" | "");
+                wait_for("untrap stops", || stopped().then_some(()));
+                sent.push(send(&program, &scene, &untrap, Signal::CONT));
+            }
         }
     }
     // Whoever still runs is told to end.
@@ -94,7 +101,8 @@ fn send(program: &Program, scene: &Scene, untrap: &Running, signal: Signal) -> S
 /// Before untrap has run its first line, it can be ended as any program.
 fn blocks_signals(pid: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    status.lines().find_map(|line| line.strip_prefix("SigBlk:")).is_none_or(|mask| mask.trim() != "0000000000000000")
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    support::state(pid) == "Z" || mask.is_none_or(|mask| mask.trim() != "0000000000000000")
 }
 
 fn wait_until_ready(program: &Program, scene: &Scene, untrap: &Running) {

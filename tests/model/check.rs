@@ -4,7 +4,7 @@ use untrap::signal::{Rewrite, Signal};
 use untrap::status::{Ending, ExitMapping};
 
 use crate::Sent;
-use crate::program::{Actor, Program, Role, Shape};
+use crate::program::{Actor, PATIENT, Program, Role, Shape};
 
 /// A run, seen from outside.
 pub(crate) struct Observed<'a> {
@@ -57,6 +57,7 @@ pub(crate) fn check(observed: &Observed) -> Result<(), String> {
     run.signals_have_the_right_consequence()?;
     run.each_entry_ends_once_as_it_says_itself()?;
     run.the_status_is_as_specified()?;
+    run.who_heeds_is_not_killed()?;
     for (number, actor) in observed.program.actors.iter().enumerate() {
         run.nobody_sees_more_than_was_sent(number, actor)?;
         run.nobody_misses_what_was_sent(number, actor)?;
@@ -75,6 +76,7 @@ fn read(text: &str) -> Result<Said, String> {
         _ if text.contains(" lost") || text.contains("not waiting longer") || text.contains(" can't ") => {
             return Err(unread());
         }
+        _ if text.starts_with("every entry has ended") => Said::Other,
         _ if text.starts_with("exit status ") => Said::Exit(number(words[2])?),
         _ if text.starts_with("leftover ") && text.ends_with("killed") => Said::LeftoverKilled(number(words[3])?),
         _ if text.starts_with("leftover ") => Said::LeftoverTold,
@@ -210,6 +212,14 @@ impl Run<'_> {
         rule(self.said.last() == Some(&Said::Exit(status)), || "the last message gives the status".to_owned())
     }
 
+    fn who_heeds_is_not_killed(&self) -> Result<(), String> {
+        let patient = self.observed.program.entries.iter().all(|entry| entry.timeout == PATIENT);
+        let impatient = self.said.iter().any(|said| matches!(said, Said::Received(_, Fate::KillsAll)));
+        let kill = |said: &&Said| matches!(said, Said::Killed(_) | Said::LeftoverKilled(_));
+        let killed = self.said.iter().find(kill).filter(|_| patient && !impatient);
+        rule(killed.is_none(), || format!("everybody heeds, and still: {killed:?}"))
+    }
+
     /// Where in the messages this signal was received.
     fn received(&self, signal: Signal) -> impl Iterator<Item = usize> {
         let received = move |said: &Said| matches!(said, Said::Received(received, _) if *received == signal);
@@ -295,7 +305,9 @@ impl Run<'_> {
             self.observed.sent.iter().find(|sent| sent.signal.begins_stop()).is_some_and(|sent| sent.ready[number]);
         let by_signal = self.stop.is_some_and(|stop| stop.decisive.is_none());
         let Some(stop) = self.stop_signal(actor).filter(|_| was_ready && by_signal) else { return Ok(()) };
-        let told = lines.iter().any(|line| *line == stop.to_string());
+        // Another one that ends it may come first.
+        let ends = |line: &String| line.parse::<Signal>().is_ok_and(Signal::begins_stop);
+        let told = lines.iter().any(|line| *line == stop.to_string() || ends(line));
         rule(told, || format!("{} was never told to stop with {stop}", actor.name))
     }
 }

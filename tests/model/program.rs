@@ -60,11 +60,19 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
+    /// Whether it ends when it is told to, if not before.
+    pub(crate) fn heeds(&self) -> bool {
+        !self.steps.iter().any(|step| ["deaf", "hang", "stop"].contains(&step.as_str()))
+    }
+
     /// Whether only a signal ends it, and it looks at all of them until then.
     pub(crate) fn stays(&self) -> bool {
         !self.steps.iter().any(|step| ["exit", "crash", "hang", "stop"].iter().any(|end| step.starts_with(end)))
     }
 }
+
+/// A timeout that is over only where something is broken, in milliseconds. It is half of what the tests wait for.
+pub(crate) const PATIENT: u64 = 15_000;
 
 /// How an actor becomes an entry's leader, or doesn't.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,6 +104,8 @@ pub(crate) enum Move {
     /// Until every actor that is there from the start is ready, or untrap has ended.
     WaitUntilReady,
     Send(Signal),
+    /// SIGTSTP, and SIGCONT once it has stopped.
+    Suspend,
 }
 
 #[derive(Clone, Debug)]
@@ -120,11 +130,16 @@ impl Program {
     pub(crate) fn random(random: &mut Random, places: &[Place]) -> Self {
         let count = 1 + random.below(5);
         let mut actors = Vec::new();
-        let entries: Vec<Entry> = (0..count).map(|number| random_entry(random, number, &mut actors)).collect();
+        let mut entries: Vec<Entry> = (0..count).map(|number| random_entry(random, number, &mut actors)).collect();
+        // A shell that is told alone heeds its trap only when its program has ended.
+        let hidden = entries.iter().any(|entry| entry.shape == Shape::Trap && entry.signal_to == "leader");
+        if actors.iter().all(Actor::heeds) && !hidden && !random.one_in(4) {
+            entries.iter_mut().for_each(|entry| entry.timeout = PATIENT);
+        }
         let mut rewrites = Vec::new();
         if random.one_in(3) {
-            let to = (!random.one_in(4)).then(|| signal(random.pick(&["QUIT", "USR2", "RTMIN+1", "INT"])));
-            rewrites.push(Rewrite { from: signal(random.pick(&["HUP", "USR1", "TERM", "RTMIN+9"])), to });
+            let (from, to) = random.pick(&[("HUP", "QUIT"), ("USR1", "USR2"), ("RTMIN+9", "RTMIN+1"), ("TERM", "INT")]);
+            rewrites.push(Rewrite { from: signal(from), to: (!random.one_in(4)).then(|| signal(to)) });
         }
         let exit_map = if random.one_in(4) { vec![ExitMapping { from: 143, to: 0 }] } else { Vec::new() };
         let moves = random_moves(random);
@@ -196,7 +211,7 @@ fn random_entry(random: &mut Random, number: usize, actors: &mut Vec<Actor>) -> 
         on_exit: random.pick(&["stop", "stop-on-failure", "ignore", "ignore"]),
         signal_to: random.pick(&["auto", "auto", "leader", "group"]),
         stop_signal: random.one_in(3).then(|| signal(random.pick(&STOPPING))),
-        timeout: random.pick(&[0, 100, 300, 300, 1500, 1500, 1500]),
+        timeout: random.pick(&[0, 100, 300, 300, 1000, 1000]),
     }
 }
 
@@ -233,6 +248,9 @@ fn random_moves(random: &mut Random) -> Vec<Move> {
         }
         if random.one_in(12) {
             moves.push(Move::Send(signal(random.pick(&STOPPING))));
+        }
+        if random.one_in(20) {
+            moves.push(Move::Suspend);
         }
     }
     moves

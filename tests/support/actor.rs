@@ -35,15 +35,21 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().expect("a file to write to");
     let steps: Vec<String> = arguments.collect();
+    let mut told = false;
     if steps.iter().any(|step| step == "session") {
         nix::unistd::setsid().expect("it leads no group yet");
-        // What it was sent in the group that it has left is not its business any more.
-        while signals.next().is_some() {}
+        // What it was sent in the group that it has left is not written down, but heeded.
+        while let Some(received) = signals.next() {
+            told |= matches!(received, Received::Signal(signal, _) if signal.begins_stop());
+        }
     }
     let log = OpenOptions::new().create(true).append(true).open(path).expect("the file can be written");
     let mut actor = Actor { signals, log, deaf: false };
     let (pid, parent) = (nix::unistd::getpid(), nix::unistd::getppid());
     actor.note(&format!("ready {pid} {parent} {}", nix::unistd::getpgrp()));
+    if told {
+        actor.exit(0);
+    }
     for step in &steps {
         actor.take(step);
     }

@@ -201,7 +201,10 @@ impl Running {
         let own = i32::try_from(child.id()).unwrap();
         let pid = match place {
             Place::Subreaper => own,
-            Place::Pid1 => wait_for("untrap runs in its namespace", || only_child(own)),
+            // A short one may have ended already.
+            Place::Pid1 => wait_for("untrap runs in its namespace", || {
+                only_child(own).or_else(|| (state(own) == "Z").then_some(own))
+            }),
         };
         Self { child, pid, messages, reader: Some(reader) }
     }
