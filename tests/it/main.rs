@@ -4,6 +4,7 @@
 mod support;
 
 mod end;
+mod faults;
 mod hostile;
 mod inheritance;
 mod leftovers;
