@@ -228,7 +228,9 @@ fn killing_untrap_at_any_moment_leaves_no_leader_and_those_below_it_running() {
         // From before the first one is started until after both are.
         std::thread::sleep(Duration::from_micros(300 * moment));
         if moment > 15 {
-            ["below", "leader", "other"].iter().for_each(|name| drop(scene.ready(name)));
+            for name in ["below", "leader", "other"] {
+                scene.ready(name);
+            }
         }
         drop(untrap);
         let path = scene.path("").display().to_string();
@@ -237,7 +239,9 @@ fn killing_untrap_at_any_moment_leaves_no_leader_and_those_below_it_running() {
         // Nobody tells the others anything: whoever reaps orphans above untrap is their parent now.
         let left = processes_with(&path);
         assert!(moment <= 15 || left.len() == 1, "{left:?}");
-        left.iter().for_each(|pid| drop(try_kill(*pid, Signal::KILL)));
+        for pid in left {
+            try_kill(pid, Signal::KILL);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod leftovers;
 mod messages;
 mod pages;
 mod signals;
+mod sources;
 mod start;
 mod terminal;
 mod usage;

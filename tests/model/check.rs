@@ -244,9 +244,9 @@ impl Run<'_> {
             self.said.iter().position(|said| matches!(said, Said::Ended { entry, .. } if *entry == actor.entry));
         match (actor.role, entry.signal_to) {
             (Role::Daemon, _) => None,
-            (Role::Leader, _) | (_, "group") => started,
-            // While its leader is a shell, which what execs is at first, or has ended, which it has before untrap says so.
-            (_, "auto") => started,
+            // `auto` means it while the leader is a shell, which what execs is at first, or has ended, which it has before
+            // untrap says so.
+            (Role::Leader, _) | (_, "group" | "auto") => started,
             _ => ended,
         }
     }

@@ -134,7 +134,9 @@ impl Program {
         // A shell that is told alone heeds its trap only when its program has ended.
         let hidden = entries.iter().any(|entry| entry.shape == Shape::Trap && entry.signal_to == "leader");
         if actors.iter().all(Actor::heeds) && !hidden && !random.one_in(4) {
-            entries.iter_mut().for_each(|entry| entry.timeout = PATIENT);
+            for entry in &mut entries {
+                entry.timeout = PATIENT;
+            }
         }
         let mut rewrites = Vec::new();
         if random.one_in(3) {
