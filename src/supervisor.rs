@@ -125,7 +125,7 @@ impl Supervisor {
         let restarts = self.entries.iter().filter_map(Entry::restart_at);
         let leftovers = self.leftovers_deadline().filter(|_| self.leftovers == Leftovers::Told);
         let end_of_delay = stop.filter(|_| self.someones_turn()).map(|stop| stop.since);
-        let give_up = stop.and_then(|stop| stop.give_up_at);
+        let give_up = stop.and_then(|stop| stop.patience).map(|patience| patience.until);
         let waiting = self.sequence.wake_at(self.rules.wait_timeout);
         deadlines.chain(restarts).chain(leftovers).chain(end_of_delay).chain(give_up).chain(waiting).min()
     }
@@ -145,6 +145,7 @@ impl Supervisor {
             Event::GroupEmptied(id) => self.on_group_emptied(id, now, actions),
             Event::Reaped { children_left } => {
                 self.children_left = children_left;
+                self.see_progress(now);
                 self.settle(now, actions);
             }
             Event::TimeCame => self.on_time(now, actions),
@@ -269,7 +270,7 @@ impl Supervisor {
     }
 
     fn on_time(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        if self.stop.is_some_and(|stop| stop.give_up_at.is_some_and(|at| at <= now)) {
+        if self.stop.and_then(|stop| stop.patience).is_some_and(|patience| patience.until <= now) {
             return self.give_up(now, actions);
         }
         self.kill_late(now, actions);

@@ -69,6 +69,8 @@ pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> 
         works.push(work);
     }
     let mut report = Report::new(verbosity, names);
+    // Whoever can't see its children end must not start any.
+    child::look().map_err(|error| io::Error::other(format!("can't wait for children: {error}")))?;
     if let Err(error) = child::adopt_orphans() {
         report.trouble("orphans will not be reaped, and daemons not stopped: can't become their reaper", &error);
     }

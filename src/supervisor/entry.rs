@@ -45,8 +45,33 @@ pub(super) struct Stop {
     pub(super) signal: Signal,
     /// Nobody gets any more time.
     pub(super) impatient: bool,
-    /// When to give up on whoever survives SIGKILL; set once everybody left has been sent it.
-    pub(super) give_up_at: Option<Instant>,
+    /// With whoever survives SIGKILL; set once everybody left has been sent it.
+    pub(super) patience: Option<Patience>,
+}
+
+/// How long to wait for those who have been sent SIGKILL.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    since: Instant,
+    /// When untrap gives up on them.
+    pub(super) until: Instant,
+}
+
+impl Patience {
+    /// After SIGKILL the kernel needs a moment. Who is still there after this, and nobody else has gone meanwhile (a
+    /// process in uninterruptible sleep, or one that we may not signal), will not go for us.
+    const WITHOUT_PROGRESS: Duration = Duration::from_secs(1);
+    /// A busy machine may take long to end a thousand, but not for ever.
+    const LONGEST: Duration = Duration::from_secs(10);
+
+    pub(super) fn from(now: Instant) -> Self {
+        Self { since: now, until: now + Self::WITHOUT_PROGRESS }
+    }
+
+    /// Somebody has gone.
+    pub(super) fn see_progress(&mut self, now: Instant) {
+        self.until = (now + Self::WITHOUT_PROGRESS).min(self.since + Self::LONGEST);
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -2,16 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::entry::{Entry, Stage, Stop};
+use super::entry::{Entry, Patience, Stage, Stop};
 use super::{Leftovers, Phase, Supervisor};
 use crate::event::{Action, EntryId, Message};
 use crate::policy::{Role, StopOrder};
 use crate::signal::Signal;
 use crate::status::Ending;
-
-/// After SIGKILL the kernel needs a moment. What is still there after this (a process in uninterruptible sleep, or one
-/// that we may not signal) will not go for us: untrap says so and ends.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(1);
 
 impl Supervisor {
     pub(super) fn begin_stop(&mut self, signal: Signal, now: Instant, actions: &mut Vec<Action>) {
@@ -24,7 +20,7 @@ impl Supervisor {
         }
         let serves = self.entries.iter().any(|entry| entry.is_service() && entry.is_alive());
         let delay = if serves { self.rules.stop_delay } else { Duration::ZERO };
-        self.stop = Some(Stop { since: now + delay, signal, impatient: false, give_up_at: None });
+        self.stop = Some(Stop { since: now + delay, signal, impatient: false, patience: None });
         if !delay.is_zero() {
             actions.push(Action::Say(Message::Delaying(delay)));
         }
@@ -154,17 +150,23 @@ impl Supervisor {
         self.on_time(now, actions);
     }
 
-    /// Once the last of them has been sent SIGKILL, whoever is left has until [`GIVE_UP_AFTER`].
+    /// Once the last of them has been sent SIGKILL, they have no more than a moment.
     fn plan_to_give_up(&mut self, now: Instant) {
         let alive = self.entries.iter().any(|entry| entry.is_alive() && !entry.killed);
         if !alive {
-            self.give_up_at(Some(now + GIVE_UP_AFTER));
+            self.set_patience(Some(Patience::from(now)));
         }
     }
 
-    fn give_up_at(&mut self, at: Option<Instant>) {
+    fn set_patience(&mut self, patience: Option<Patience>) {
         if let Some(stop) = &mut self.stop {
-            stop.give_up_at = at;
+            stop.patience = patience;
+        }
+    }
+
+    pub(super) fn see_progress(&mut self, now: Instant) {
+        if let Some(patience) = self.stop.as_mut().and_then(|stop| stop.patience.as_mut()) {
+            patience.see_progress(now);
         }
     }
 
@@ -207,7 +209,7 @@ impl Supervisor {
             self.kill_leftovers(stop, now, actions);
         } else if matches!(self.leftovers, Leftovers::Unaware | Leftovers::Awaited) {
             self.leftovers = Leftovers::Told;
-            self.give_up_at(None);
+            self.set_patience(None);
             actions.push(Action::Say(Message::TellingLeftovers));
             actions.push(Action::TellLeftovers(Signal::TERM));
         }
@@ -217,7 +219,7 @@ impl Supervisor {
     fn kill_leftovers(&mut self, stop: Stop, now: Instant, actions: &mut Vec<Action>) {
         if self.leftovers != Leftovers::Killed {
             self.leftovers = Leftovers::Killed;
-            self.give_up_at(Some(now + GIVE_UP_AFTER));
+            self.set_patience(Some(Patience::from(now)));
             let after = now.saturating_duration_since(stop.since);
             actions.push(Action::Say(Message::KillingLeftovers(after)));
         }
@@ -272,7 +274,7 @@ impl Supervisor {
 
     fn allow_time_again(&mut self, now: Instant) {
         let signal = self.stop.map_or(Signal::TERM, |stop| stop.signal);
-        self.stop = Some(Stop { since: now, signal, impatient: false, give_up_at: None });
+        self.stop = Some(Stop { since: now, signal, impatient: false, patience: None });
         self.leftovers = Leftovers::Unaware;
     }
 }

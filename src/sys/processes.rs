@@ -149,6 +149,10 @@ fn children(pid: i32) -> impl Iterator<Item = Process> {
 
 /// The processes that have this one among their ancestors, without zombies.
 fn living_descendants() -> io::Result<Vec<Process>> {
+    // Where it is not mounted the directory can be there, and empty; and the numbers of another PID namespace mean others.
+    if std::fs::read_link("/proc/self")?.as_os_str() != std::process::id().to_string().as_str() {
+        return Err(io::Error::other("it is that of another PID namespace"));
+    }
     let mut all = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
         let pid = entry?.file_name().to_str().and_then(|name| name.parse().ok());
@@ -205,16 +209,19 @@ impl Process {
         if Self::read(self.pid).is_none_or(|now| now.start_time != self.start_time) {
             return Err(io::Error::from_raw_os_error(libc::ESRCH));
         }
-        let Some(descriptor) = descriptor else {
-            // Kernels before 5.3, and sandboxes that deny the call.
-            // SAFETY: kill touches no memory of ours.
-            return check(unsafe { libc::kill(self.pid, signal.number()) }).map(drop);
-        };
         let no_info = std::ptr::null::<libc::siginfo_t>();
-        // SAFETY: a null siginfo is allowed: the kernel fills it in as kill does.
-        let sent =
-            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, descriptor.as_raw_fd(), signal.number(), no_info, 0) };
-        check(sent as i32).map(drop)
+        let through = |descriptor: OwnedFd| {
+            let (call, descriptor) = (libc::SYS_pidfd_send_signal, descriptor.as_raw_fd());
+            // SAFETY: a null siginfo is allowed: the kernel fills it in as kill does.
+            check(unsafe { libc::syscall(call, descriptor, signal.number(), no_info, 0) } as i32)
+        };
+        match descriptor.map(through) {
+            Some(Err(error)) if !matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => Err(error),
+            Some(Ok(_)) => Ok(()),
+            // Kernels before 5.3, and sandboxes that deny one of the two calls.
+            // SAFETY: kill touches no memory of ours.
+            _ => check(unsafe { libc::kill(self.pid, signal.number()) }).map(drop),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod support;
 
 mod end;
+mod faults;
 mod hooks;
 mod hostile;
 mod inheritance;
@@ -11,6 +12,7 @@ mod leftovers;
 mod messages;
 mod pages;
 mod signals;
+mod sources;
 mod start;
 mod terminal;
 mod usage;

@@ -374,6 +374,19 @@ fn what_survives_sigkill_does_not_hold_the_end_up() {
 }
 
 #[test]
+fn as_long_as_killed_ones_go_untrap_waits_for_the_others_but_not_for_ever() {
+    let mut run = Run::started(&[timeout(0), timeout(0)]);
+    run.receive(Signal::TERM);
+    let start = run.now;
+    while !run.messages.iter().any(|message| matches!(message, Message::GaveUpOn(_))) {
+        run.pass(Duration::from_millis(900));
+        run.on(Event::Reaped { children_left: true });
+        run.on(Event::TimeCame);
+    }
+    assert!((10..11).contains(&(run.now - start).as_secs()), "{:?}", run.now - start);
+}
+
+#[test]
 fn suspending_signals_suspend_the_entries_and_then_untrap() {
     for sent in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
         let mut run = Run::started(&[policy(), policy()]);

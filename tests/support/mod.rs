@@ -29,8 +29,18 @@ pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
 
 /// The program that writes down the signals it gets, see `witness.rs`.
 pub fn witness() -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_untrap")).with_file_name("examples").join("witness");
-    assert!(path.exists(), "run a plain 'cargo test', or 'cargo build --example witness', to build {}", path.display());
+    example("witness")
+}
+
+/// The program that does what it is told, see `actor.rs`.
+pub fn actor() -> PathBuf {
+    example("actor")
+}
+
+/// A program that was made for the tests.
+pub fn example(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_untrap")).with_file_name("examples").join(name);
+    assert!(path.exists(), "run a plain 'cargo test', or 'cargo build --example {name}', to build {}", path.display());
     path
 }
 
@@ -192,7 +202,10 @@ impl Running {
         let own = i32::try_from(child.id()).unwrap();
         let pid = match place {
             Place::Subreaper => own,
-            Place::Pid1 => wait_for("untrap runs in its namespace", || only_child(own)),
+            // A short one may have ended already.
+            Place::Pid1 => wait_for("untrap runs in its namespace", || {
+                only_child(own).or_else(|| (state(own) == "Z").then_some(own))
+            }),
         };
         Self { child, pid, messages, reader: Some(reader) }
     }
@@ -251,11 +264,15 @@ impl End {
 /// Sends a process a signal.
 #[track_caller]
 pub fn kill(pid: i32, name: &str) {
-    let signal: Signal = name.parse().unwrap();
+    assert!(try_kill(pid, name.parse().unwrap()), "{pid} can be sent {name}");
+}
+
+/// Sends a process a signal, if it is still there.
+pub fn try_kill(pid: i32, signal: Signal) -> bool {
     #[allow(unsafe_code, reason = "nix knows no real-time signals")]
     // SAFETY: kill touches no memory.
     let result = unsafe { libc::kill(pid, signal.number()) };
-    assert_eq!(result, 0, "{pid} can be sent {name}");
+    result == 0
 }
 
 /// Living processes that have this text among their arguments.

@@ -1,0 +1,39 @@
+//! What must hold of the sources: `unsafe` has one place, and each use its reason.
+
+use std::path::{Path, PathBuf};
+
+/// How far above it the reason of an `unsafe` may begin.
+const NEAR: usize = 5;
+
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let paths = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+/// Whether code says `unsafe`, comments and the names of lints aside.
+fn is_unsafe(line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    code.split(|character: char| !character.is_alphanumeric() && character != '_').any(|word| word == "unsafe")
+}
+
+#[test]
+fn unsafe_stands_in_the_system_layer_only_and_each_time_with_its_reason() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = 0;
+    for path in sources(&root.join("src")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        for (index, line) in lines.iter().enumerate() {
+            let place = format!("{}:{}: {line}", path.display(), index + 1);
+            let allows = line.contains("allow(unsafe_code");
+            assert!(!allows || lines.get(index + 1) == Some(&"pub mod sys;"), "allowed where it may not be: {place}");
+            if is_unsafe(line) {
+                found += 1;
+                assert!(path.starts_with(root.join("src/sys")), "not in src/sys: {place}");
+                let near = &lines[index.saturating_sub(NEAR)..index];
+                assert!(near.iter().any(|line| line.contains("// SAFETY: ")), "without a reason: {place}");
+            }
+        }
+    }
+    assert!(found > 0, "there is some, and it is found");
+}

@@ -1,0 +1,114 @@
+//! Random programs and random signals against the real binary, and what must hold in every run, seen from outside.
+//!
+//! `UNTRAP_MODEL_RUNS=10000 cargo test --test model` runs long; `UNTRAP_MODEL_SEED=…`, which a failure prints, runs one
+//! program again, as many times as `UNTRAP_MODEL_RUNS` says: what happens also depends on the moment.
+
+#[path = "model/check.rs"]
+mod check;
+#[path = "model/program.rs"]
+mod program;
+#[path = "support/mod.rs"]
+mod support;
+
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use check::Observed;
+use program::{Move, Program, Random};
+use support::{Place, Running, Scene, places, processes_with, try_kill, wait_for};
+use untrap::signal::Signal;
+
+/// Some five seconds' worth.
+const RUNS: u64 = 40;
+/// Most of a run is waiting.
+const AT_ONCE: usize = 4;
+
+#[test]
+fn every_run_is_as_the_contract_says() {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    let replayed = number("UNTRAP_MODEL_SEED");
+    let runs = number("UNTRAP_MODEL_RUNS").unwrap_or(if replayed.is_some() { 1 } else { RUNS });
+    let places = places();
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let mut seeds = Random::new(start);
+    let seeds = Mutex::new((0..runs).map(move |_| replayed.unwrap_or_else(|| seeds.next())));
+    let broken = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(seed) = { seeds.lock().unwrap().next() } {
+                    let Err(what) = std::panic::catch_unwind(|| run(seed, &places)).unwrap_or_else(panicked) else {
+                        continue;
+                    };
+                    broken.lock().unwrap().push(format!("UNTRAP_MODEL_SEED={seed}\n{what}"));
+                }
+            });
+        }
+    });
+    let broken = broken.into_inner().unwrap();
+    assert!(broken.is_empty(), "{} of {runs} runs broke a rule\n{}", broken.len(), broken.join("\n\n"));
+}
+
+fn panicked(payload: Box<dyn std::any::Any + Send>) -> Result<(), String> {
+    Err(payload.downcast::<String>().map_or_else(|_| "it panicked".to_owned(), |text| *text))
+}
+
+fn run(seed: u64, places: &[Place]) -> Result<(), String> {
+    let program = Program::random(&mut Random::new(seed), places);
+    let scene = Scene::new();
+    let mut command = scene.untrap_in(program.place);
+    let untrap = Running::new(program.place, command.args(program.arguments(&scene)));
+    wait_for("untrap is there for signals", || blocks_signals(untrap.pid()).then_some(()));
+    let mut sent = Vec::new();
+    for step in &program.moves {
+        match step {
+            Move::Wait(millis) => std::thread::sleep(Duration::from_millis(*millis)),
+            Move::WaitUntilReady => wait_until_ready(&program, &scene, &untrap),
+            Move::Send(signal) => sent.push(send(&program, &scene, &untrap, *signal)),
+            Move::Suspend => {
+                sent.push(send(&program, &scene, &untrap, Signal::TSTP));
+                // PID 1 can't be stopped, and one that ends won't be.
+                let stopped = || program.place == Place::Pid1 || matches!(untrap.state().as_str(), "T" | "Z" | "");
+                wait_for("untrap stops", || stopped().then_some(()));
+                sent.push(send(&program, &scene, &untrap, Signal::CONT));
+            }
+        }
+    }
+    // Whoever still runs is told to end.
+    let dropped = program.rewrites.iter().any(|rewrite| rewrite.from == Signal::TERM && rewrite.to.is_none());
+    sent.push(send(&program, &scene, &untrap, if dropped { Signal::QUIT } else { Signal::TERM }));
+    let end = untrap.end();
+    let logs = program.actors.iter().map(|actor| scene.lines(&actor.name)).collect();
+    let left = processes_with(scene.path("").to_str().unwrap());
+    let observed = Observed { program: &program, sent, logs, left, status: end.status, messages: &end.messages };
+    check::check(&observed)
+        .map_err(|rule| format!("{rule}\n{program:#?}\n{:#?}\n{:#?}", observed.messages, observed.logs))
+}
+
+/// A signal to untrap, and who was ready before it.
+pub(crate) struct Sent {
+    pub(crate) signal: Signal,
+    /// By actor.
+    pub(crate) ready: Vec<bool>,
+}
+
+fn send(program: &Program, scene: &Scene, untrap: &Running, signal: Signal) -> Sent {
+    let ready = program.actors.iter().map(|actor| !scene.lines(&actor.name).is_empty()).collect();
+    try_kill(untrap.pid(), signal);
+    Sent { signal, ready }
+}
+
+/// Before untrap has run its first line, it can be ended as any program.
+fn blocks_signals(pid: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    support::state(pid) == "Z" || mask.is_none_or(|mask| mask.trim() != "0000000000000000")
+}
+
+fn wait_until_ready(program: &Program, scene: &Scene, untrap: &Running) {
+    wait_for("the actors are ready, or untrap ends", || {
+        let ready = (0..program.entries.len()).all(|number| !scene.lines(&format!("e{number}")).is_empty());
+        let ended = untrap.messages().iter().any(|line| line.contains("exit status"));
+        (ready || ended || untrap.messages().iter().any(|line| line.contains("stopping"))).then_some(())
+    });
+}

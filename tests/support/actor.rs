@@ -1,0 +1,126 @@
+//! Does what its arguments say, step by step, and writes down each signal that it gets: `actor FILE [STEP]...`
+//!
+//! Its first line is `ready PID PPID PGID`, its last one says how it ends, where it is asked: `exit 3`, `crash SIGABRT`.
+//! After the last step it waits for signals; TERM, INT, QUIT and RTMIN+3 end it with 0.
+//!
+//! | step | |
+//! | --- | --- |
+//! | `session` | lead a session of its own, before it is ready |
+//! | `deaf` | no signal ends it from now on |
+//! | `sleep=MS` | go on after this time |
+//! | `write=BYTES` | that much to standard output |
+//! | `stop` | stop itself with SIGSTOP |
+//! | `hang` | look at no signal any more, for ever |
+//! | `exit=STATUS`, `crash=SIGNAL` | end |
+//! | `fork=FILE:STEP:…` | start another one, in the same group |
+//! | `daemon=FILE:STEP:…` | start another one, in a session of its own, whose parent ends at once |
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use untrap::signal::Signal;
+use untrap::sys::signals::{Received, Signals};
+
+struct Actor {
+    signals: Signals,
+    log: File,
+    deaf: bool,
+}
+
+fn main() {
+    let signals = Signals::block().expect("signals can be blocked");
+    let mut arguments = std::env::args().skip(1);
+    let path = arguments.next().expect("a file to write to");
+    let steps: Vec<String> = arguments.collect();
+    let mut told = false;
+    if steps.iter().any(|step| step == "session") {
+        nix::unistd::setsid().expect("it leads no group yet");
+        // What it was sent in the group that it has left is not written down, but heeded.
+        while let Some(received) = signals.next() {
+            told |= matches!(received, Received::Signal(signal, _) if signal.begins_stop());
+        }
+    }
+    let log = OpenOptions::new().create(true).append(true).open(path).expect("the file can be written");
+    let mut actor = Actor { signals, log, deaf: false };
+    let (pid, parent) = (nix::unistd::getpid(), nix::unistd::getppid());
+    actor.note(&format!("ready {pid} {parent} {}", nix::unistd::getpgrp()));
+    if told {
+        actor.exit(0);
+    }
+    for step in &steps {
+        actor.take(step);
+    }
+    actor.listen(None);
+}
+
+impl Actor {
+    fn note(&mut self, line: &str) {
+        self.log.write_all(format!("{line}\n").as_bytes()).expect("it can be written");
+    }
+
+    fn take(&mut self, step: &str) {
+        let (name, value) = step.split_once('=').unwrap_or((step, ""));
+        match name {
+            "session" => {}
+            "deaf" => self.deaf = true,
+            "sleep" => self.listen(Some(Duration::from_millis(value.parse().expect("milliseconds")))),
+            "write" => print(value.parse().expect("a size")),
+            "stop" => nix::sys::signal::raise(nix::sys::signal::SIGSTOP).expect("it can be raised"),
+            "hang" => loop {
+                std::thread::park();
+            },
+            "exit" => self.exit(value.parse().expect("a status")),
+            "crash" => {
+                self.note(&format!("crash {value}"));
+                let signal: Signal = value.parse().expect("a signal");
+                signal_hook::low_level::emulate_default_handler(signal.number()).expect("it ends a process");
+            }
+            "fork" => drop(itself().args(value.split(':')).spawn().expect("a process can be made")),
+            "daemon" => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", "\"$0\" \"$@\" &"]).arg(program()).args(value.split(':')).arg("session");
+                assert!(shell.status().expect("a process can be made").success());
+            }
+            _ => panic!("no such step: {step}"),
+        }
+    }
+
+    /// Notes signals until the time is over, or one that ends it.
+    fn listen(&mut self, time: Option<Duration>) {
+        let until = time.map(|time| Instant::now() + time);
+        while until.is_none_or(|until| Instant::now() < until) {
+            self.signals.wait(until).expect("it can wait");
+            let mut ends = false;
+            // Those that came with the one that ends it are noted too.
+            while let Some(received) = self.signals.next() {
+                let Received::Signal(signal, _) = received else { continue };
+                self.note(&signal.to_string());
+                ends |= signal.begins_stop();
+            }
+            if ends && !self.deaf {
+                self.exit(0);
+            }
+        }
+    }
+
+    fn exit(&mut self, status: i32) -> ! {
+        self.note(&format!("exit {status}"));
+        std::process::exit(status);
+    }
+}
+
+fn program() -> PathBuf {
+    std::env::current_exe().expect("it has a path")
+}
+
+fn itself() -> Command {
+    Command::new(program())
+}
+
+fn print(size: usize) {
+    // Where nobody reads any more, it has written enough.
+    let _ = std::io::stdout().write_all(&vec![b'x'; size]);
+}
