@@ -9,6 +9,9 @@ pub mod cli;
 pub mod command;
 pub mod event;
 pub mod generate;
+pub mod line;
+pub mod pid_dir;
+pub mod pidfile;
 pub mod plan;
 pub mod procfile;
 pub mod report;
@@ -19,3 +22,4 @@ pub mod status;
 pub mod supervisor;
 #[allow(unsafe_code)]
 pub mod sys;
+pub mod verbs;

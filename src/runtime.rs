@@ -5,8 +5,9 @@ use std::ffi::{CString, OsString};
 use std::io;
 use std::time::Instant;
 
-use crate::cli::{self, Verbosity};
+use crate::cli::{self, Style, Verbosity};
 use crate::event::{Action, EntryId, Event, Need, Receivers};
+use crate::pid_dir::PidDir;
 use crate::plan::{Plan, Rules, SignalTo};
 use crate::report::Report;
 use crate::signal::Signal;
@@ -24,16 +25,16 @@ const SHELL: &str = "/bin/sh";
 /// However many signals or dead children wait, the others get their turn after this many.
 const BATCH: usize = 64;
 
-/// Runs the plan to its end, and gives the exit status.
+/// Runs the plan to its end, and gives the exit status. PIDs are written to `pid_dir`, if there is one.
 ///
 /// # Errors
 /// untrap could not prepare itself; nothing was started.
-pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> io::Result<u8> {
+pub fn run(plan: Plan, rules: Rules, style: Style, pid_dir: Option<PidDir>, signals: Signals) -> io::Result<u8> {
     let names = plan
         .entries
         .iter()
         .map(|entry| (entry.name.to_string(), entry.command.program_path().unwrap_or_else(|| SHELL.to_owned())));
-    let mut report = Report::new(verbosity, names);
+    let mut report = Report::new(style, names);
     if let Err(error) = child::adopt_orphans() {
         report.trouble("orphans will not be reaped, and daemons not stopped: can't become their reaper", &error);
     }
@@ -45,11 +46,12 @@ pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> 
     let spawner = Spawner::new(environment, signals.inherited(), alone, terminal, &shell)?;
     let supervisor = Supervisor::new(plan.entries.iter().map(|entry| entry.policy), rules);
     let size = plan.entries.len();
-    let runtime = Runtime {
+    let mut runtime = Runtime {
         supervisor,
         signals,
         spawner,
         report,
+        pid_dir,
         processes: (0..size).map(|_| Process::None).collect(),
         programs: plan.entries.into_iter().map(|entry| Program { words: entry.command.into_words(SHELL) }).collect(),
         // Room for all that one signal to everyone brings about: from now on the loop allocates nothing.
@@ -59,7 +61,9 @@ pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> 
         reaping_due: false,
         exit: None,
     };
-    Ok(runtime.run())
+    let status = runtime.run();
+    runtime.close_pid_dir();
+    Ok(status)
 }
 
 /// What there is of an entry.
@@ -76,6 +80,7 @@ struct Runtime {
     signals: Signals,
     spawner: Spawner,
     report: Report,
+    pid_dir: Option<PidDir>,
     /// By entry.
     processes: Vec<Process>,
     /// By entry.
@@ -90,7 +95,7 @@ struct Runtime {
 }
 
 impl Runtime {
-    fn run(mut self) -> u8 {
+    fn run(&mut self) -> u8 {
         loop {
             self.read_signals();
             if self.reaping_due {
@@ -128,6 +133,9 @@ impl Runtime {
     fn handle(&mut self, event: Event) {
         self.events.push_back(event);
         while let Some(event) = self.events.pop_front() {
+            if let Event::GroupEmptied(id) = event {
+                self.remove_pid(id);
+            }
             self.supervisor.on(event, Instant::now(), &mut self.actions);
             for index in 0..self.actions.len() {
                 self.carry_out(self.actions[index]);
@@ -166,6 +174,7 @@ impl Runtime {
         match self.spawner.spawn(&self.programs[id]) {
             Ok(leader) => {
                 self.report.started(id, leader.pid());
+                self.write_pid(id, leader.pid());
                 self.processes[id] = Process::Leader(leader);
                 self.handle(Event::Started(id));
             }
@@ -178,6 +187,24 @@ impl Runtime {
                 };
                 self.handle(Event::StartFailed(id, status));
             }
+        }
+    }
+
+    fn write_pid(&mut self, id: EntryId, pid: i32) {
+        if let Some(Err(error)) = self.pid_dir.as_mut().map(|pid_dir| pid_dir.started(id, pid)) {
+            self.report.pid_file(id, "written", &error);
+        }
+    }
+
+    fn remove_pid(&mut self, id: EntryId) {
+        if let Some(Err(error)) = self.pid_dir.as_mut().map(|pid_dir| pid_dir.ended(id)) {
+            self.report.pid_file(id, "removed", &error);
+        }
+    }
+
+    fn close_pid_dir(&mut self) {
+        if let Some(Err(error)) = self.pid_dir.as_mut().map(PidDir::close) {
+            self.report.trouble("can't remove pid files", &error);
         }
     }
 
