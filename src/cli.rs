@@ -290,5 +290,5 @@ pub(crate) fn describe(error: &clap::Error) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let end = text.find("\n\nUsage:").or_else(|| text.find("\n\nFor more information")).unwrap_or(text.len());
     let lines: Vec<&str> = text[..end].lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    format!("{}; see 'untrap --help'", lines.join("; "))
+    format!("{}; see 'untrap --help'", lines.join("; ").replace(":; ", ": "))
 }

@@ -8,7 +8,7 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, renameat};
@@ -21,6 +21,12 @@ use crate::scoped::Name;
 
 /// What a file is called until it is whole. No entry's name begins with a dot.
 const TEMPORARY: &str = ".untrap.tmp";
+
+/// No file of ours is larger; whatever else there is shall not fill the memory.
+const LARGEST: u64 = 1 << 20;
+
+/// How long a process that has just been killed may take to end.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A directory that is ours until the value is dropped; our files go with it.
 #[derive(Debug)]
@@ -45,6 +51,8 @@ struct Entry {
 pub enum Error {
     /// It can't be created, opened or written.
     Directory(PathBuf, io::Error),
+    /// A file that is in the way can't be read or removed.
+    File(PathBuf, io::Error),
     /// Another untrap uses it. It has this PID, unless it is just starting or ending.
     InUse(PathBuf, Option<i32>),
     /// A file belongs to a process that lives.
@@ -61,6 +69,9 @@ impl fmt::Display for Error {
                 "pid directory {}: {error}; give one that can be written, on a tmpfs for example, or none",
                 path.display()
             ),
+            Self::File(path, error) => {
+                write!(f, "pid file {}: {error}; remove it, or give another directory", path.display())
+            }
             Self::InUse(path, pid) => {
                 write!(f, "pid directory {} is in use by another untrap", path.display())?;
                 pid.map_or(Ok(()), |pid| write!(f, " (pid {pid})"))?;
@@ -149,17 +160,22 @@ impl PidDir {
 
     /// Removes what nobody needs any more, and refuses where somebody does.
     fn clear(&self, path: &Path) -> Result<(), Error> {
-        let failed = |error| Error::Directory(path.to_owned(), error);
-        self.unlink(TEMPORARY).map_err(failed)?;
+        let failed = |file: &str, error| Error::File(path.join(file), error);
+        self.unlink(TEMPORARY).map_err(|error| Error::Directory(path.to_owned(), error))?;
+        let read = |name: &str| self.read(name).map_err(|error| failed(&file_name(name), error));
         // An untrap that was killed may have had other entries.
-        let former = self.read(OWN_NAME).map_err(failed)?.map(|(record, _)| record.entries).unwrap_or_default();
+        let former = read(OWN_NAME)?.map(|(record, _)| record.entries).unwrap_or_default();
         let former = former.iter().map(String::as_str).filter(|name| Name::read(name).is_some());
         for name in self.entries.iter().map(|entry| entry.name.as_str()).chain(former).chain([OWN_NAME]) {
-            let Some((record, age)) = self.read(name).map_err(failed)? else { continue };
+            let Some((record, age)) = read(name)? else { continue };
             let process = record.process_behind(age).filter(|process| process.pid != std::process::id() as i32);
+            let file = file_name(name);
             match process {
-                Some(process) => return Err(Error::Alive(path.join(file_name(name)), process.pid)),
-                None => self.unlink(&file_name(name)).map_err(failed)?,
+                // The leaders of an untrap that was killed follow it, but the lock is gone a moment before them.
+                Some(process) if !process.ends_within(PATIENCE) => {
+                    return Err(Error::Alive(path.join(file), process.pid));
+                }
+                _ => self.unlink(&file).map_err(|error| failed(&file, error))?,
             }
         }
         Ok(())
@@ -168,7 +184,7 @@ impl PidDir {
     /// What a file says, and how many seconds ago it was written. Nothing where there is none; where it has no PID, nobody.
     fn read(&self, name: &str) -> io::Result<Option<(Record, f64)>> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-        let mut file = match openat(&self.directory, file_name(name).as_str(), flags, Mode::empty()) {
+        let file = match openat(&self.directory, file_name(name).as_str(), flags, Mode::empty()) {
             Ok(descriptor) => File::from(descriptor),
             Err(Errno::ENOENT) => return Ok(None),
             // A symbolic link is not ours.
@@ -177,7 +193,7 @@ impl PidDir {
         };
         let age = SystemTime::now().duration_since(file.metadata()?.modified()?).unwrap_or_default();
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        file.take(LARGEST).read_to_end(&mut bytes)?;
         Ok(Some((String::from_utf8_lossy(&bytes).parse().unwrap_or_default(), age.as_secs_f64())))
     }
 

@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::check;
 use crate::signal::Signal;
@@ -206,6 +208,20 @@ impl Process {
     pub(super) fn send_to_group(&self, signal: Signal) -> io::Result<()> {
         let descriptor = self.open()?.ok_or(io::Error::from_raw_os_error(libc::ENOSYS))?;
         send_through(&descriptor, signal, libc::PIDFD_SIGNAL_PROCESS_GROUP)
+    }
+
+    /// Waits for it to end, at most so long, and says whether it has.
+    #[must_use]
+    pub fn ends_within(&self, time: Duration) -> bool {
+        match self.open() {
+            Ok(Some(descriptor)) => {
+                let mut descriptors = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
+                let timeout = PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX);
+                poll(&mut descriptors, timeout) == Ok(1)
+            }
+            Ok(None) => false,
+            Err(_) => true,
+        }
     }
 
     /// A descriptor that stays this process's, whoever gets its PID; none where the kernel has no such thing.
