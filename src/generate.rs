@@ -73,7 +73,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "'untrap ps' shows what the untrap with the same pid directory runs: name, PID, state (running, stopped, \
              ending: processes of its group are left, not running), time since its start, number of restarts, and, for \
              its whole process group, the number of processes, the CPU time (with that of children that have ended), \
-             and the resident memory; then the command with its arguments. With --json it is an array of objects with \
+             and the resident memory; then the command with its arguments, cut where a terminal's line ends. With --json it is an array of objects with \
              the keys name, state, pid, uptime_seconds, restarts, processes, cpu_seconds, memory_bytes and command; \
              where an entry is not running, all but the first two are null.",
             "'untrap signal' sends a signal to the process groups of the entries that are named by their own names or by \

@@ -232,3 +232,27 @@ impl Drop for PidDir {
         let _ = self.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_is_a_new_pid_and_is_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("web.1.pid");
+        let written = || std::fs::read_to_string(&path).ok().and_then(|text| text.parse::<Record>().ok());
+        let mut pid_dir = PidDir::open(directory.path(), ["web.1".to_owned()]).unwrap();
+        let own = std::process::id() as i32;
+        for (pid, restarts) in [(own, 0), (1, 1), (own, 2)] {
+            pid_dir.started(0, pid).unwrap();
+            assert_eq!(written(), Some(Record { restarts, ..Record::of_process(pid) }));
+        }
+        pid_dir.ended(0).unwrap();
+        assert_eq!(written(), None);
+        pid_dir.started(0, own).unwrap();
+        assert_eq!(written().map(|record| record.restarts), Some(3), "what ended in between is counted too");
+        drop(pid_dir);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}

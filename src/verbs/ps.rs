@@ -7,7 +7,7 @@ use clap::Parser;
 use serde_json::{Value, json};
 
 use super::{Entry, Error, Run, Where};
-use crate::sys::{members, processes};
+use crate::sys::{members, processes, terminal};
 
 const KIBIBYTE: u64 = 1024;
 
@@ -27,7 +27,7 @@ impl Ps {
     pub(super) fn run(self) -> Result<String, Error> {
         let entries = Run::find(&self.place)?.entries;
         let rows: Vec<Row> = entries.iter().map(Row::of).collect();
-        Ok(if self.json { json(&rows) } else { table(&rows) })
+        Ok(if self.json { json(&rows) } else { table(&rows, terminal::columns()) })
     }
 }
 
@@ -116,7 +116,8 @@ const HEADINGS: [&str; 9] = ["NAME", "PID", "STATE", "UPTIME", "RESTARTS", "PROC
 /// Numbers stand to the right.
 const TO_THE_RIGHT: [bool; 9] = [false, true, false, true, true, true, true, true, false];
 
-fn table(rows: &[Row]) -> String {
+/// Lines are no longer than the terminal has columns, if it is one.
+fn table(rows: &[Row], columns: Option<usize>) -> String {
     let lines: Vec<[String; 9]> =
         std::iter::once(HEADINGS.map(str::to_owned)).chain(rows.iter().map(Row::cells)).collect();
     let widths: [usize; 9] =
@@ -128,7 +129,9 @@ fn table(rows: &[Row]) -> String {
             // Writing to a string fails for no reason.
             let _ = if right { write!(text, "{cell:>width$}  ") } else { write!(text, "{cell:width$}  ") };
         }
-        text.truncate(start + text[start..].trim_end().len());
+        let end = columns.and_then(|columns| text[start..].char_indices().nth(columns)).map(|(end, _)| start + end);
+        text.truncate(end.unwrap_or(text.len()));
+        text.truncate(text.trim_end_matches(' ').len());
         text.push('\n');
     }
     text
@@ -190,8 +193,9 @@ mod tests {
             Row { name: "web.1", state: "running", running: Some(figures) },
             Row { name: "worker.10", state: "not running", running: None },
         ];
+        assert_eq!(table(&rows, Some(31)).lines().nth(1), Some("web.1        7  running       1"));
         assert_eq!(
-            table(&rows),
+            table(&rows, None),
             "NAME       PID  STATE        UPTIME  RESTARTS  PROCESSES   CPU  MEMORY  COMMAND\n\
              web.1        7  running       1m 1s         2          3  1.2s    3.0M  sh -c 'a?[2J?b'\n\
              worker.10    -  not running       -         -          -     -       -  -\n"

@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 use serde_json::Value;
 use untrap::pidfile::Record;
 
-use crate::support::{Place, Running, Scene, kill, skip, state, wait_for};
+use crate::support::{Place, Running, Scene, can_unshare, kill, skip, state, wait_for};
 
 /// A run of a verb: its status, and what it wrote to standard output and error.
 type Output = (i32, String, String);
@@ -255,6 +255,24 @@ fn another_user_sees_all_and_is_told_what_it_may_not() {
     );
     assert!(stderr.ends_with("; run this as its user, or as root\n"), "{stderr}");
     assert_eq!(scene.seen(&witness_of(&scene, "db.1")), [""; 0]);
+    end(untrap);
+}
+
+#[test]
+fn a_proc_that_hides_others_is_told_from_an_untrap_that_is_gone() {
+    if !can_unshare() {
+        return;
+    }
+    let scene = Scene::new();
+    let untrap = start(&scene);
+    fs::set_permissions(scene.path("."), PermissionsExt::from_mode(0o755)).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_untrap"), scene.path("untrap")).unwrap();
+    let script = "mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid 65534 --regid 65534 --clear-groups \
+                  ./untrap ps --pid-dir pids";
+    let mut command = Command::new("unshare");
+    let (status, _, stderr) = output(command.args(["--mount", "sh", "-c", script]).current_dir(scene.path(".")));
+    let message = format!("/proc does not show untrap (pid {}); run this as its user, or as root", untrap.pid());
+    assert_eq!((status, stderr), (1, format!("untrap: {message}\n")));
     end(untrap);
 }
 
