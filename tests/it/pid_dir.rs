@@ -187,7 +187,7 @@ fn files_of_others_are_left_alone() {
     let victim = scene.write("victim", "important\n");
     symlink(&victim, scene.path("pids/web.pid")).unwrap();
     symlink(&victim, scene.path("pids/.untrap.tmp")).unwrap();
-    let replace = "db: until [ -e pids/db.pid ]; do sleep 0.01; done; echo mine > pids/db.pid";
+    let replace = "db: until [ -e pids/db.pid ]; do sleep 0.01; done; echo 7 > pids/db.pid";
     let end = scene.run(&["--pid-dir", "pids", "--on-exit", "ignore", "web: true", replace]);
     assert_eq!(end.status, 0, "{:?}", end.messages);
     assert_eq!(files(&scene), ["db.pid", "nginx.pid", "other.pid"], "what was put in the place of ours is not ours");
@@ -257,10 +257,12 @@ fn a_directory_that_cant_be_used_is_an_error_before_anything_starts() {
     assert_refused(&scene, &scene.run(&["--pid-dir", "pids", "web: touch started"]), "pid file pids/web.pid: ");
 }
 
-/// untrap with `pids` as a tmpfs with these options, which goes with it.
+/// untrap with `pids` as a tmpfs with these options, which goes with it. What is left there is listed in `left`.
 fn on_tmpfs(scene: &Scene, options: &str, prepare: &str, arguments: &[&str]) -> Running {
     fs::create_dir(scene.path("pids")).unwrap();
-    let script = format!("mount -t tmpfs -o {options} none pids && {prepare}; exec \"$0\" \"$@\"");
+    let script = format!(
+        "mount -t tmpfs -o {options} none pids && {prepare}; \"$0\" \"$@\"; status=$?; ls -A pids > left; exit $status"
+    );
     let mut command = Command::new("unshare");
     command.args(["--mount", "--", "sh", "-c", &script, env!("CARGO_BIN_EXE_untrap"), "--pid-dir", "pids"]);
     Running::new(Place::Subreaper, command.args(arguments).current_dir(scene.path(".")))
@@ -272,12 +274,14 @@ fn a_disk_that_is_read_only_or_full_is_an_error_before_anything_starts() {
         return;
     }
     let full = "{ cat /dev/zero > pids/fill; } 2> /dev/null";
-    for (options, prepare, message) in
-        [("ro", "true", "Read-only file system"), ("size=4096", full, "No space left on device")]
-    {
+    for (options, prepare, message, left) in [
+        ("ro", "true", "Read-only file system", &[""; 0][..]),
+        ("size=4096", full, "No space left on device", &["fill"]),
+    ] {
         let scene = Scene::new();
         let end = on_tmpfs(&scene, options, prepare, &["touch started"]).end();
         assert_refused(&scene, &end, &format!("pid directory pids: {message}"));
+        assert_eq!(scene.lines("left"), left);
     }
 }
 
@@ -293,6 +297,7 @@ fn a_disk_that_fills_later_is_a_warning_and_leaves_no_half_file() {
     assert_eq!(end.status, 0, "{:?}", end.messages);
     assert_eq!(end.messages.iter().filter(|line| line.contains("its pid file can't be written: No space")).count(), 1);
     assert_eq!(scene.lines("list"), ["a.pid", "untrap.pid"]);
+    assert_eq!(scene.lines("left"), [""; 0]);
 }
 
 #[test]
