@@ -11,8 +11,11 @@ use clap::builder::FalseyValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
+use crate::hook::HookOptions;
 use crate::line::Format;
-use crate::plan::{Options, Rules};
+use crate::plan::Options;
+
+use crate::policy::{Delay, Rules};
 use crate::scoped::Scoped;
 
 const USAGE: &str = "\
@@ -35,6 +38,7 @@ stop, else of the first that ended badly, else 0; 2 wrong use, 125 untrap failed
 ";
 
 /// Starts several commands, forwards signals to all of them, waits with a timeout, and reaps what they leave behind.
+#[allow(clippy::doc_markdown, reason = "these comments are the help, as a terminal shows it")]
 #[derive(Parser, Debug)]
 #[command(name = "untrap", version, override_usage = USAGE, after_help = EXAMPLES, next_line_help = false)]
 struct Cli {
@@ -62,17 +66,53 @@ struct Cli {
     #[arg(short, long, value_name = "FROM=TO", hide_env = true, env = "UNTRAP_REWRITE")]
     rewrite: Vec<String>,
 
-    /// Whom signals go to: auto (the group of a shell), leader or group [default: auto]
-    #[arg(long, value_name = "[NAME=]WHOM", hide_env = true, env = "UNTRAP_SIGNAL_TO")]
-    signal_to: Vec<String>,
-
-    /// When an entry ends: stop, stop-on-failure or ignore [default: stop]
+    /// At its end: stop (default), stop-on-failure, ignore, restart, restart-on-failure
     #[arg(long, value_name = "[NAME=]ACTION", hide_env = true, env = "UNTRAP_ON_EXIT")]
     on_exit: Vec<String>,
+
+    /// Stop at-once, or one by one: reverse or listed [default: at-once]
+    #[arg(long, value_name = "ORDER", hide_env = true, env = "UNTRAP_STOP_ORDER")]
+    stop_order: Option<String>,
+
+    /// Run instead of sending the stop signal; sees UNTRAP_PID and UNTRAP_NAME
+    #[arg(long, value_name = "[NAME=]COMMAND", hide_env = true, env = "UNTRAP_STOP_COMMAND")]
+    stop_command: Vec<String>,
+
+    /// Wait before telling anyone to stop [default: 0s]
+    #[arg(long, value_name = "DURATION", hide_env = true, env = "UNTRAP_STOP_DELAY")]
+    stop_delay: Option<String>,
+
+    /// Run to its end before the first entry starts, or a process type of the Procfile
+    #[arg(long, value_name = "COMMAND", hide_env = true, env = "UNTRAP_BEFORE")]
+    before: Vec<String>,
+
+    /// Run after the last entry has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL
+    #[arg(long, value_name = "COMMAND", hide_env = true, env = "UNTRAP_AFTER")]
+    after: Vec<String>,
+
+    /// First wait for tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND
+    #[arg(long, value_name = "TARGET", hide_env = true, env = "UNTRAP_WAIT_FOR")]
+    wait_for: Vec<String>,
+
+    /// How long --wait-for and --ready wait [default: 60s]
+    #[arg(long, value_name = "DURATION", hide_env = true, env = "UNTRAP_WAIT_TIMEOUT")]
+    wait_timeout: Option<String>,
+
+    /// The next entry starts when TARGET is there
+    #[arg(long, value_name = "[NAME=]TARGET", hide_env = true, env = "UNTRAP_READY")]
+    ready: Vec<String>,
 
     /// End with status TO instead of FROM, for example 143=0
     #[arg(long, value_name = "FROM=TO", hide_env = true, env = "UNTRAP_EXIT_MAP")]
     exit_map: Vec<String>,
+
+    /// Whom signals go to: auto (a shell: its group), leader or group [default: auto]
+    #[arg(long, value_name = "[NAME=]WHOM", hide_env = true, env = "UNTRAP_SIGNAL_TO")]
+    signal_to: Vec<String>,
+
+    /// Run entries as this user
+    #[arg(long, value_name = "[NAME=]USER[:GROUP]", hide_env = true, env = "UNTRAP_USER")]
+    user: Vec<String>,
 
     /// Keep NAME.pid of each entry there, for 'untrap ps' and 'untrap signal'
     #[arg(long, value_name = "DIR", hide_env = true, env = "UNTRAP_PID_DIR")]
@@ -112,7 +152,7 @@ pub enum Page {
 #[derive(Debug)]
 pub enum Request {
     /// Run entries.
-    Run(Settings),
+    Run(Box<Settings>),
     /// Print this page.
     Generate(Page),
     /// Print this text, of `--help` or `--version`.
@@ -213,10 +253,23 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
         stop_signal: scoped(&matches, "stop_signal", &cli.stop_signal)?,
         on_exit: scoped(&matches, "on_exit", &cli.on_exit)?,
         signal_to: scoped(&matches, "signal_to", &cli.signal_to)?,
+        user: scoped(&matches, "user", &cli.user)?,
+        hooks: HookOptions {
+            before: values(&matches, "before", &cli.before)?,
+            after: values(&matches, "after", &cli.after)?,
+            wait_for: values(&matches, "wait_for", &cli.wait_for)?,
+            ready: scoped(&matches, "ready", &cli.ready)?,
+            stop_command: scoped(&matches, "stop_command", &cli.stop_command)?,
+        },
     };
+    let default = Rules::default();
     let rules = Rules {
         rewrites: values(&matches, "rewrite", &cli.rewrite)?,
         exit_map: values(&matches, "exit_map", &cli.exit_map)?,
+        stop_order: value(&matches, "stop_order", cli.stop_order.as_deref())?.unwrap_or(default.stop_order),
+        stop_delay: value(&matches, "stop_delay", cli.stop_delay.as_deref())?
+            .map_or(default.stop_delay, |Delay(time)| time),
+        wait_timeout: value(&matches, "wait_timeout", cli.wait_timeout.as_deref())?.unwrap_or(default.wait_timeout),
     };
     let verbosity = match (cli.quiet, cli.verbose) {
         (true, _) => Verbosity::Quiet,
@@ -228,7 +281,7 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
     let pid_dir = cli.pid_dir.clone().filter(|path| !path.as_os_str().is_empty());
     let program_given = arguments.iter().any(|argument| argument == "--");
     let source = source(cli, program_given, matches.value_source("procfile"))?;
-    Ok(Request::Run(Settings { source, options, rules, pid_dir, style }))
+    Ok(Request::Run(Box::new(Settings { source, options, rules, pid_dir, style })))
 }
 
 /// Decides what the positional words are.
@@ -259,6 +312,15 @@ fn values<T: FromStr<Err: fmt::Display>>(matches: &ArgMatches, id: &str, texts: 
     let mut values = Vec::new();
     each_value(matches, id, texts, |text| text.parse().map(|value| values.push(value)))?;
     Ok(values)
+}
+
+fn value<T: FromStr<Err: fmt::Display>>(
+    matches: &ArgMatches,
+    id: &str,
+    text: Option<&str>,
+) -> Result<Option<T>, Error> {
+    let texts: Vec<String> = text.map(str::to_owned).into_iter().collect();
+    Ok(values(matches, id, &texts)?.pop())
 }
 
 /// Hands each value of an option to `read`, and says which option a bad one belongs to.

@@ -53,6 +53,29 @@ const SECTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "START AND END",
+        &[
+            "The start goes in this order: each --wait-for, one after the other; each --before command, to its end; the \
+             entries as they are listed, each of them after the --ready target of the one before is there. A probe of a \
+             target is repeated after 100 ms, may take 5 s, and is repeated for the --wait-timeout. tcp:// and unix:// \
+             want a connection, file:// a file, exec: a command that ends with 0. An entry that ends before it is ready \
+             has ended as --on-exit says, and is not waited for.",
+            "--on-exit restart starts an entry again when it has ended and its group is empty (who is left of it is sent \
+             the stop signal, and killed at the timeout). The wait before a restart doubles from 100 ms to 30 s, plus up \
+             to a quarter by chance, and begins anew after 60 s of running. A bad end that led to a restart does not count \
+             for the exit status.",
+            "In a --stop-order other than at-once the timeout is for the whole stop: whoever still runs then is killed, \
+             told or not. A --stop-command that fails is followed by the stop signal. --after commands run one after the \
+             other when nothing else is left, if anything was started, each with the timeout for itself; a failing one \
+             changes an exit status of 0 only. They see UNTRAP_EXIT_CODE, and UNTRAP_SIGNAL (TERM) if a signal began the \
+             stop.",
+            "--before, --after, --stop-command and exec: run as untrap's own user, in the background, with standard input \
+             from /dev/null. --user is for entries: it sets the user, its group and its supplementary groups from \
+             /etc/passwd and /etc/group (only GROUP where one is given), and HOME, USER and LOGNAME. Numbers need neither \
+             file; a number without a line there is its own group too.",
+        ],
+    ),
+    (
         "PID DIRECTORY",
         &[
             "With --pid-dir, untrap creates the directory if it is missing (mode 0755) and keeps one file for each entry \
@@ -73,9 +96,9 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "'untrap ps' shows what the untrap with the same pid directory runs: name, PID, state (running, stopped, \
              ending: processes of its group are left, not running), time since its start, number of restarts, and, for \
              its whole process group, the number of processes, the CPU time (with that of children that have ended), \
-             and the resident memory; then the command with its arguments, cut where a terminal's line ends. With --json it is an array of objects with \
-             the keys name, state, pid, uptime_seconds, restarts, processes, cpu_seconds, memory_bytes and command; \
-             where an entry is not running, all but the first two are null.",
+             and the resident memory; then the command with its arguments, cut where a terminal's line ends. With \
+             --json it is an array of objects with the keys name, state, pid, uptime_seconds, restarts, processes, \
+             cpu_seconds, memory_bytes and command; where an entry is not running, all but the first two are null.",
             "'untrap signal' sends a signal to the process groups of the entries that are named by their own names or by \
              their process types, or of all entries. A signal that would begin the stop if untrap received it is nothing \
              but a signal here. A process that has got the PID of one that has ended is never signalled.",
@@ -92,8 +115,9 @@ const SECTIONS: &[(&str, &[&str])] = &[
              nobody reads, messages are lost, and the next one that is not tells how many.",
             "With --log-format json each is a JSON object with the keys time (RFC 3339, UTC), level (error, which -q \
              leaves; info; debug, which -v adds), event, message (the text), and where it is about an entry or a process, \
-             name and pid. Events are started, start-failed, signal (received), ended, killed, gave-up, leftovers, \
-             leftover, orphan, not-signalled, pid-file, trouble, exit, and failure, after which untrap runs nothing.",
+             name and pid. Events are started, start-failed, signal (received), delaying, ended, restarting, killed, \
+             gave-up, waiting, ready, waited-in-vain, stop-command-failed, leftovers, leftover, orphan, not-signalled, \
+             pid-file, trouble, exit, and failure, after which untrap runs nothing.",
         ],
     ),
     (
@@ -101,7 +125,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
         &[
             "That of the entry whose end began the stop; else that of the first entry to end badly; else 0. An entry that \
              was ended by signal N counts as 128 + N. Then --exit-map is applied.",
-            "2: wrong use, nothing was started. 125: untrap itself failed. 126: a program can't be executed. 127: a \
+            "2: wrong use, nothing was started. 124: what was waited for was not there in time. 125: untrap itself failed. 126: a program can't be executed. 127: a \
              program was not found.",
         ],
     ),

@@ -39,7 +39,10 @@ fn main() -> ExitCode {
     };
     match runtime::run(plan, settings.rules, settings.style, pid_dir, signals) {
         Ok(status) => ExitCode::from(status),
-        Err(error) => fail(format, FAILURE, &format!("can't prepare to start anything: {error}")),
+        Err(runtime::Error::User(error)) => fail(format, USAGE, &error.to_string()),
+        Err(runtime::Error::Preparation(error)) => {
+            fail(format, FAILURE, &format!("can't prepare to start anything: {error}"))
+        }
     }
 }
 

@@ -127,7 +127,8 @@ impl PidDir {
     /// # Errors
     /// The file can't be written; then there is none, so that nobody reads an earlier PID.
     pub fn started(&mut self, id: EntryId, pid: i32) -> io::Result<()> {
-        let Entry { name, starts, .. } = &self.entries[id];
+        // Hooks come after all entries, and have no file.
+        let Some(Entry { name, starts, .. }) = self.entries.get(id) else { return Ok(()) };
         let record = Record { restarts: *starts, ..Record::of_process(pid) };
         let written = self.write(name, &record);
         let entry = &mut self.entries[id];
@@ -144,7 +145,7 @@ impl PidDir {
     /// # Errors
     /// It can't be removed.
     pub fn ended(&mut self, id: EntryId) -> io::Result<()> {
-        let Some(record) = self.entries[id].written.take() else { return Ok(()) };
+        let Some(record) = self.entries.get_mut(id).and_then(|entry| entry.written.take()) else { return Ok(()) };
         self.remove(&self.entries[id].name, &record)
     }
 

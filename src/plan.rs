@@ -3,20 +3,22 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
-use std::time::Duration;
 
 use crate::command::{self, Command};
+use crate::hook::{self, Hook, HookOptions};
+use crate::policy::{OnExit, Policy, Role, SignalTo, Timeout};
 use crate::procfile::{self, Position, is_name, split_name};
 use crate::scoped::{Name, Scoped};
-use crate::signal::{Rewrite, Signal};
-use crate::status::ExitMapping;
+use crate::signal::Signal;
+use crate::user::User;
 
 /// All that is to run, in the order in which it starts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
     /// At least one.
     pub entries: Vec<Entry>,
+    /// What runs for their sake.
+    pub hooks: Vec<Hook>,
 }
 
 /// One thing to run.
@@ -26,109 +28,10 @@ pub struct Entry {
     pub name: Name,
     /// What is executed.
     pub command: Command,
+    /// Whom it runs as; `None`: as untrap itself.
+    pub user: Option<User>,
     /// What the stop and its end mean for it.
     pub policy: Policy,
-}
-
-/// What holds for the whole run.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Rules {
-    /// `--rewrite`, in the order given.
-    pub rewrites: Vec<Rewrite>,
-    /// `--exit-map`, in the order given.
-    pub exit_map: Vec<ExitMapping>,
-}
-
-/// How an entry is stopped, and what its end means.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Policy {
-    /// What it is sent when the stop begins; `None`: what arrived, or TERM.
-    pub stop_signal: Option<Signal>,
-    /// From the start of the stop to SIGKILL.
-    pub timeout: Timeout,
-    /// What happens when it ends.
-    pub on_exit: OnExit,
-    /// To whom signals go while its leader runs.
-    pub signal_to: SignalTo,
-}
-
-/// From the start of the stop to SIGKILL; `None`: never.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Timeout(pub Option<Duration>);
-
-impl Default for Timeout {
-    /// 2 s less than `docker stop` gives a container, so that untrap ends first.
-    fn default() -> Self {
-        Self(Some(Duration::from_secs(8)))
-    }
-}
-
-/// Longer than any timeout.
-const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
-
-impl FromStr for Timeout {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "inf" {
-            return Ok(Self(None));
-        }
-        let duration = humantime::parse_duration(text).ok();
-        // A deadline must fit the clock, and nobody waits longer than a century.
-        let duration = duration.filter(|duration| *duration < CENTURY);
-        duration.map(|duration| Self(Some(duration))).ok_or("not a duration; write for example 8s, 500ms, 1m30s or inf")
-    }
-}
-
-/// What happens when an entry ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum OnExit {
-    /// The stop begins.
-    #[default]
-    Stop,
-    /// The stop begins if it ended with anything but 0.
-    StopOnFailure,
-    /// The others go on.
-    Ignore,
-}
-
-impl FromStr for OnExit {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "stop" => Ok(Self::Stop),
-            "stop-on-failure" => Ok(Self::StopOnFailure),
-            "ignore" => Ok(Self::Ignore),
-            _ => Err("not an action; write stop, stop-on-failure or ignore"),
-        }
-    }
-}
-
-/// To whom a signal goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum SignalTo {
-    /// To the group if the leader is a shell at that moment, which passes nothing on; else to the leader, which may have
-    /// workers of its own to manage.
-    #[default]
-    Auto,
-    /// To the leader alone.
-    Leader,
-    /// To everyone in the group.
-    Group,
-}
-
-impl FromStr for SignalTo {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "leader" => Ok(Self::Leader),
-            "group" => Ok(Self::Group),
-            _ => Err("not a receiver; write auto, leader or group"),
-        }
-    }
 }
 
 /// What the options say of entries.
@@ -142,6 +45,10 @@ pub struct Options {
     pub on_exit: Scoped<OnExit>,
     /// `--signal-to`.
     pub signal_to: Scoped<SignalTo>,
+    /// `--user`.
+    pub user: Scoped<User>,
+    /// The options that run something.
+    pub hooks: HookOptions,
 }
 
 /// Why there is no plan. All of these are the user's to mend, before anything was started.
@@ -198,6 +105,8 @@ pub enum Error {
     },
     /// Every process type has the number 0.
     NothingToRun,
+    /// The command of an option can't be read.
+    Hook(hook::Error),
 }
 
 impl fmt::Display for Error {
@@ -230,6 +139,7 @@ impl fmt::Display for Error {
             Self::UnknownName { option, name, known } => {
                 write!(f, "{option} {name}=…: there is no entry '{name}'; there is {}", known.join(", "))
             }
+            Self::Hook(hook::Error { option, error }) => write!(f, "{option}: {error}"),
             Self::NothingToRun => f.write_str("nothing to run: the number of every process type is 0"),
         }
     }
@@ -245,7 +155,7 @@ impl Plan {
     pub fn from_program(words: Vec<OsString>, options: &Options) -> Result<Self, Error> {
         let command = Command::Direct(words);
         let name = Name { process_type: name_after_program(&command), instance: None };
-        Self::new(vec![(name, command)], options)
+        Self::new(vec![(name, command)], options, |_| None)
     }
 
     /// Commands as the arguments give them.
@@ -268,7 +178,7 @@ impl Plan {
             let instance = (earlier > 0).then_some(earlier + 1);
             entries.push((Name { process_type, instance }, command));
         }
-        Self::new(entries, options)
+        Self::new(entries, options, |_| None)
     }
 
     /// The process types of a Procfile: all of them, or those that `formation` names, as `TYPE` or `TYPE=N`.
@@ -309,10 +219,22 @@ impl Plan {
                 entries.push((name, command.clone()));
             }
         }
-        Self::new(entries, options)
+        Self::new(entries, options, |wanted| {
+            commands.iter().find(|(name, _)| *name == wanted).map(|(_, command)| command)
+        })
     }
 
-    fn new(entries: Vec<(Name, Command)>, options: &Options) -> Result<Self, Error> {
+    /// What the state machine needs to know: of the entries, then of the hooks.
+    pub fn parts(&self) -> impl Iterator<Item = (Role, Policy)> {
+        let entries = self.entries.iter().map(|entry| (Role::Service, entry.policy));
+        entries.chain(self.hooks.iter().map(|hook| (hook.role, hook.policy)))
+    }
+
+    fn new<'a>(
+        entries: Vec<(Name, Command)>,
+        options: &Options,
+        process_type: impl Fn(&str) -> Option<&'a Command>,
+    ) -> Result<Self, Error> {
         if entries.is_empty() {
             return Err(Error::NothingToRun);
         }
@@ -322,6 +244,9 @@ impl Plan {
             ("--stop-signal", options.stop_signal.unknown(&names)),
             ("--on-exit", options.on_exit.unknown(&names)),
             ("--signal-to", options.signal_to.unknown(&names)),
+            ("--user", options.user.unknown(&names)),
+            ("--ready", options.hooks.ready.unknown(&names)),
+            ("--stop-command", options.hooks.stop_command.unknown(&names)),
         ];
         for (option, name) in unknown {
             if let Some(name) = name {
@@ -336,9 +261,13 @@ impl Plan {
                 on_exit: options.on_exit.get(&name).copied().unwrap_or_default(),
                 signal_to: options.signal_to.get(&name).copied().unwrap_or_default(),
             };
-            Entry { name, command, policy }
+            Entry { user: options.user.get(&name).cloned(), name, command, policy }
         };
-        Ok(Self { entries: entries.into_iter().map(entry).collect() })
+        let entries: Vec<Entry> = entries.into_iter().map(entry).collect();
+        let timeout = options.timeout.for_all().copied().unwrap_or_default();
+        let policy = Policy { timeout, ..Policy::default() };
+        let hooks = hook::hooks(&options.hooks, &entries, policy, process_type).map_err(Error::Hook)?;
+        Ok(Self { entries, hooks })
     }
 }
 

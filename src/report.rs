@@ -50,12 +50,21 @@ impl Report {
         self.entries[id].pid = pid;
     }
 
+    /// An entry's name.
+    #[must_use]
+    pub fn name(&self, id: EntryId) -> &str {
+        &self.entries[id].name
+    }
+
     /// Says what the state machine has decided.
     pub fn say(&mut self, message: Message) {
         let level = match message {
-            Message::Killed(..) | Message::KillingLeftovers(_) | Message::GaveUpOn(_) | Message::GaveUpOnLeftovers => {
-                Verbosity::Quiet
-            }
+            Message::Killed(..)
+            | Message::KillingLeftovers(_)
+            | Message::GaveUpOn(_)
+            | Message::GaveUpOnLeftovers
+            | Message::WaitedInVain(..)
+            | Message::SignallingInstead(_) => Verbosity::Quiet,
             Message::Ended { ending, stops, .. } if stops && ending.is_bad() => Verbosity::Quiet,
             _ => Verbosity::Normal,
         };
@@ -75,6 +84,12 @@ impl Report {
                     write!(f, "{name} can't start: program {program} not found; install it, or write its path")
                 }
                 spawn::Error::NotExecutable(error) => write!(f, "{name} can't start: can't execute {program}: {error}"),
+                spawn::Error::NotPermitted(error) => {
+                    write!(
+                        f,
+                        "{name} can't start: can't become its user: {error}; start untrap as root, or leave out --user"
+                    )
+                }
                 spawn::Error::NoProcess(error) => write!(f, "{name} can't start: can't make a process: {error}"),
             }
         });
@@ -150,6 +165,12 @@ fn classify(message: Message) -> (&'static str, Subject) {
         Message::Received(..) => ("signal", Subject::Untrap),
         Message::Ended { entry, .. } => ("ended", Subject::Entry(entry)),
         Message::Killed(id, _) => ("killed", Subject::Entry(id)),
+        Message::Restarting { entry, .. } => ("restarting", Subject::Entry(entry)),
+        Message::Waiting(id, _) => ("waiting", Subject::Entry(id)),
+        Message::IsThere(id, _) => ("ready", Subject::Entry(id)),
+        Message::WaitedInVain(id, _) => ("waited-in-vain", Subject::Entry(id)),
+        Message::Delaying(_) => ("delaying", Subject::Untrap),
+        Message::SignallingInstead(id) => ("stop-command-failed", Subject::Entry(id)),
         Message::TellingLeftovers | Message::KillingLeftovers(_) | Message::WaitingForLeftovers => {
             ("leftovers", Subject::Untrap)
         }
@@ -176,12 +197,33 @@ fn describe(f: &mut String, entries: &[Described], message: Message) -> fmt::Res
             let stopping = if stops { ", stopping" } else { "" };
             write!(f, "{} {ending} after {}{stopping}", entries[entry], Rounded(after))
         }
-        Message::Killed(id, after) => {
-            write!(f, "{} killed, still there {} after the stop began", entries[id], Rounded(after))
+        Message::Killed(id, Some(after)) => {
+            write!(f, "{} killed, still there after {}", entries[id], Rounded(after))
+        }
+        Message::Killed(id, None) => {
+            write!(f, "what {} left in its group killed, it was in the way of the restart", entries[id])
+        }
+        Message::Restarting { entry, wait, restarts } => {
+            write!(f, "{} starts again in {} (restart {restarts})", entries[entry].name, Rounded(wait))
+        }
+        Message::Waiting(id, Duration::ZERO) => write!(f, "waiting for {}", entries[id].name),
+        Message::Waiting(id, waited) => {
+            write!(f, "still waiting for {}, for {} now", entries[id].name, Rounded(waited))
+        }
+        Message::IsThere(id, waited) => write!(f, "{} is there after {}", entries[id].name, Rounded(waited)),
+        Message::WaitedInVain(id, waited) => write!(
+            f,
+            "{} is not there after {}, stopping; look why, or give it more time with --wait-timeout",
+            entries[id].name,
+            Rounded(waited)
+        ),
+        Message::Delaying(delay) => write!(f, "the entries are told in {}", Rounded(delay)),
+        Message::SignallingInstead(id) => {
+            write!(f, "the stop command of {} failed, sending the stop signal instead", entries[id].name)
         }
         Message::TellingLeftovers => write!(f, "telling leftovers to end"),
         Message::KillingLeftovers(after) => {
-            write!(f, "killing leftovers, still there {} after the stop began", Rounded(after))
+            write!(f, "killing leftovers, still there after {}", Rounded(after))
         }
         Message::WaitingForLeftovers => {
             write!(f, "every entry has ended, waiting for the processes that they left behind; stop with SIGTERM")

@@ -1,14 +1,16 @@
 //! The loop: waits, turns what happened into events, and carries out what the state machine answers.
 
+mod prepare;
+
 use std::collections::VecDeque;
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::time::Instant;
 
-use crate::cli::{self, Style, Verbosity};
+use crate::cli::Verbosity;
 use crate::event::{Action, EntryId, Event, Need, Receivers};
 use crate::pid_dir::PidDir;
-use crate::plan::{Plan, Rules, SignalTo};
+use crate::policy::{Role, SignalTo};
 use crate::report::Report;
 use crate::signal::Signal;
 use crate::status::{FAILURE, NOT_EXECUTABLE, NOT_FOUND};
@@ -16,55 +18,14 @@ use crate::supervisor::Supervisor;
 use crate::sys::child::{self, Children, Group, Leader};
 use crate::sys::processes;
 use crate::sys::signals::{self, Received, Signals};
-use crate::sys::spawn::{self, Program, Spawner};
+use crate::sys::spawn::{self, Spawner};
 use crate::sys::terminal::Terminal;
+use prepare::Work;
 
-/// What runs a line that needs a shell.
-const SHELL: &str = "/bin/sh";
+pub use prepare::{Error, run};
 
 /// However many signals or dead children wait, the others get their turn after this many.
 const BATCH: usize = 64;
-
-/// Runs the plan to its end, and gives the exit status. PIDs are written to `pid_dir`, if there is one.
-///
-/// # Errors
-/// untrap could not prepare itself; nothing was started.
-pub fn run(plan: Plan, rules: Rules, style: Style, pid_dir: Option<PidDir>, signals: Signals) -> io::Result<u8> {
-    let names = plan
-        .entries
-        .iter()
-        .map(|entry| (entry.name.to_string(), entry.command.program_path().unwrap_or_else(|| SHELL.to_owned())));
-    let mut report = Report::new(style, names);
-    if let Err(error) = child::adopt_orphans() {
-        report.trouble("orphans will not be reaped, and daemons not stopped: can't become their reaper", &error);
-    }
-    let own: Vec<OsString> = cli::environment_variables().collect();
-    let environment = std::env::vars_os().filter(|(name, _)| !own.contains(name));
-    let shell = CString::new(SHELL)?;
-    let alone = plan.entries.len() == 1;
-    let terminal = if alone { Terminal::of_stdin() } else { None };
-    let spawner = Spawner::new(environment, signals.inherited(), alone, terminal, &shell)?;
-    let supervisor = Supervisor::new(plan.entries.iter().map(|entry| entry.policy), rules);
-    let size = plan.entries.len();
-    let mut runtime = Runtime {
-        supervisor,
-        signals,
-        spawner,
-        report,
-        pid_dir,
-        processes: (0..size).map(|_| Process::None).collect(),
-        programs: plan.entries.into_iter().map(|entry| Program { words: entry.command.into_words(SHELL) }).collect(),
-        // Room for all that one signal to everyone brings about: from now on the loop allocates nothing.
-        events: VecDeque::with_capacity(2 * size + 8),
-        actions: Vec::with_capacity(4 * size + 8),
-        terminal,
-        reaping_due: false,
-        exit: None,
-    };
-    let status = runtime.run();
-    runtime.close_pid_dir();
-    Ok(status)
-}
 
 /// What there is of an entry.
 #[derive(Debug)]
@@ -84,10 +45,10 @@ struct Runtime {
     /// By entry.
     processes: Vec<Process>,
     /// By entry.
-    programs: Vec<Program>,
+    works: Vec<Work>,
     events: VecDeque<Event>,
     actions: Vec<Action>,
-    /// Where the one entry can be in the foreground.
+    /// Where the one entry, the first of all, can be in the foreground.
     terminal: Option<Terminal>,
     /// Children may have ended that nobody has looked at.
     reaping_due: bool,
@@ -110,7 +71,7 @@ impl Runtime {
             if let Some(status) = self.exit {
                 return status;
             }
-            if let Some(id) = self.supervisor.next_start() {
+            if let Some(id) = self.supervisor.next_start(Instant::now()) {
                 self.start(id);
             } else if !self.reaping_due
                 && let Err(error) = self.signals.wait(self.supervisor.wake_at())
@@ -173,7 +134,17 @@ impl Runtime {
     }
 
     fn start(&mut self, id: EntryId) {
-        match self.spawner.spawn(&self.programs[id]) {
+        let variables = self.variables_of_the_moment(id);
+        let started = match &mut self.works[id] {
+            Work::Probe(probe) => probe.start(self.signals.inherited()).map_err(spawn::Error::NoProcess),
+            Work::Program(program) => {
+                if !variables.is_empty() {
+                    program.variables = variables;
+                }
+                self.spawner.spawn(program)
+            }
+        };
+        match started {
             Ok(leader) => {
                 self.report.started(id, leader.pid());
                 self.write_pid(id, leader.pid());
@@ -185,7 +156,7 @@ impl Runtime {
                 let status = match error {
                     spawn::Error::NotFound => NOT_FOUND,
                     spawn::Error::NotExecutable(_) => NOT_EXECUTABLE,
-                    spawn::Error::NoProcess(_) => FAILURE,
+                    spawn::Error::NotPermitted(_) | spawn::Error::NoProcess(_) => FAILURE,
                 };
                 self.handle(Event::StartFailed(id, status));
             }
@@ -207,6 +178,25 @@ impl Runtime {
     fn close_pid_dir(&mut self) {
         if let Some(Err(error)) = self.pid_dir.as_mut().map(PidDir::close) {
             self.report.trouble("can't remove pid files", &error);
+        }
+    }
+
+    /// What only a hook is told, and only now.
+    fn variables_of_the_moment(&self, id: EntryId) -> Vec<(OsString, OsString)> {
+        let variable = |name: &str, value: String| (name.into(), value.into());
+        match self.supervisor.role(id) {
+            Role::After => {
+                // Without its SIG, as shells and systemd write it.
+                let signal = self.supervisor.stopped_by().map(|signal| signal.to_string().replacen("SIG", "", 1));
+                let status = variable("UNTRAP_EXIT_CODE", self.supervisor.status().to_string());
+                std::iter::once(status).chain(signal.map(|signal| variable("UNTRAP_SIGNAL", signal))).collect()
+            }
+            Role::StopCommand(of) => {
+                let Process::Leader(leader) = &self.processes[of] else { return Vec::new() };
+                let name = self.report.name(of).to_owned();
+                vec![variable("UNTRAP_PID", leader.pid().to_string()), variable("UNTRAP_NAME", name)]
+            }
+            Role::Service | Role::Before | Role::WaitFor | Role::Ready(_) => Vec::new(),
         }
     }
 
@@ -260,7 +250,9 @@ impl Runtime {
 
     /// The entry in the foreground hears the keys that stop and untrap does not, so it looks.
     fn look_for_stopped(&mut self) {
-        let (Some(terminal), [Process::Leader(leader)]) = (&mut self.terminal, &self.processes[..]) else { return };
+        let (Some(terminal), Some(Process::Leader(leader))) = (&mut self.terminal, self.processes.first()) else {
+            return;
+        };
         let Some(signal) = child::stopped_by(leader) else { return };
         let need = if matches!(signal, Signal::TTIN | Signal::TTOU) && terminal.is_ours() {
             terminal.want();
@@ -280,7 +272,7 @@ impl Runtime {
     }
 
     fn take_terminal_back(&self) {
-        if let (Some(terminal), [Process::Leader(leader)]) = (self.terminal, &self.processes[..]) {
+        if let (Some(terminal), Some(Process::Leader(leader))) = (self.terminal, self.processes.first()) {
             terminal.take_back_from(leader.pid());
         }
     }
@@ -294,7 +286,9 @@ impl Runtime {
     }
 
     fn reap_leader(&mut self, id: EntryId) {
-        self.take_terminal_back();
+        if id == 0 {
+            self.take_terminal_back();
+        }
         let Process::Leader(leader) = std::mem::replace(&mut self.processes[id], Process::None) else { return };
         match leader.reap() {
             Some(group) => self.processes[id] = Process::Group(group),

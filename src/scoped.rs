@@ -71,7 +71,13 @@ impl<T> Scoped<T> {
         };
         last(&|scope| scope == Some(name))
             .or_else(|| last(&|scope| scope.is_some_and(|scope| name.is_in(scope))))
-            .or_else(|| last(&|scope| scope.is_none()))
+            .or_else(|| self.for_all())
+    }
+
+    /// The value for all.
+    #[must_use]
+    pub fn for_all(&self) -> Option<&T> {
+        self.0.iter().rev().find(|(scope, _)| scope.is_none()).map(|(_, value)| value)
     }
 
     /// The first NAME that is none of `names`, nor the process type of one.

@@ -5,11 +5,13 @@
 
 pub mod child;
 pub mod members;
+pub mod probe;
 pub mod processes;
 pub mod signals;
 pub mod spawn;
 pub mod stderr;
 pub mod terminal;
+mod user;
 
 use std::io;
 

@@ -111,34 +111,59 @@ impl ProcPath {
     }
 }
 
-/// Sends a signal to every living descendant of this process, each once, and gives those that it was sent to.
+/// Sends signals to every living descendant of this process, each once, and gives those that they were sent to.
 ///
 /// # Errors
 /// `/proc` can't be read.
 pub fn send_to_descendants(signals: &[Signal]) -> io::Result<Vec<Process>> {
     let mut descendants = living_descendants()?;
-    descendants.retain(|process| signals.iter().all(|signal| process.send(*signal).is_ok()));
+    descendants.retain(|process| process.send_all(signals));
     Ok(descendants)
 }
 
-/// Kills every descendant. A process can be born while we look, so we look until there is no living one; it gives those
-/// that were killed.
+/// Kills every descendant, and gives those that were killed. A process can be born while we look, so we look until
+/// there is no new one.
 ///
 /// # Errors
 /// `/proc` can't be read.
 pub fn kill_descendants() -> io::Result<Vec<Process>> {
     // What a bomb starts faster than this is killed after the next reaping.
-    const ROUNDS: usize = 8;
+    const ROUNDS: usize = 64;
     let mut killed: Vec<Process> = Vec::new();
     for _ in 0..ROUNDS {
-        let now = send_to_descendants(&[Signal::KILL])?;
-        let before = killed.len();
-        killed.extend(now.into_iter().filter(|process| !killed[..before].contains(process)).collect::<Vec<_>>());
-        if killed.len() == before {
+        let mut found = family();
+        if !found.iter().any(|process| process.is_new_among(&killed)) {
+            found = living_descendants()?;
+        }
+        found.retain(|process| process.is_new_among(&killed) && process.send_all(&[Signal::KILL]));
+        if found.is_empty() {
             break;
         }
+        killed.append(&mut found);
     }
     Ok(killed)
+}
+
+/// The living descendants as their parents' lists give them. It takes no longer for what else runs on the machine, so
+/// that whoever forks and ends at once is caught; but a list that changes while it is read may lack someone.
+fn family() -> Vec<Process> {
+    let mut family: Vec<Process> = children(std::process::id() as i32).collect();
+    let mut next = 0;
+    while next < family.len() {
+        let of_next: Vec<Process> = children(family[next].pid).collect();
+        family.extend(of_next);
+        next += 1;
+    }
+    family.retain(|process| !process.zombie);
+    family
+}
+
+/// The children of all threads of a process, see proc(5).
+fn children(pid: i32) -> impl Iterator<Item = Process> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    let pids = lists.flat_map(|list| list.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>());
+    pids.filter_map(|pid| Process::read(pid.parse().ok()?))
 }
 
 /// The processes that have this one among their ancestors, without zombies.
@@ -191,6 +216,14 @@ impl Process {
             parent: fields.get(1)?.parse().ok()?,
             start_time: fields.get(19)?.parse().ok()?,
         })
+    }
+
+    fn is_new_among(&self, known: &[Self]) -> bool {
+        !known.iter().any(|process| process.pid == self.pid && process.start_time == self.start_time)
+    }
+
+    fn send_all(&self, signals: &[Signal]) -> bool {
+        signals.iter().all(|signal| self.send(*signal).is_ok())
     }
 
     /// Sends it a signal, unless its PID has become another process's since it was read.

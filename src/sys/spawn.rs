@@ -21,6 +21,8 @@ use nix::unistd::{Pid, getpid, getppid, setpgid};
 use super::child::Leader;
 use super::signals::Inherited;
 use super::terminal::Terminal;
+use super::user::become_user;
+use crate::user::Identity;
 
 /// Where sh looks when there is no `PATH` (the default of dash).
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -33,6 +35,12 @@ const STACK_SIZE: usize = 32 * 1024;
 pub struct Program {
     /// The program and its arguments.
     pub words: Vec<OsString>,
+    /// Set for it alone, beside what all get.
+    pub variables: Vec<(OsString, OsString)>,
+    /// Whom it runs as, if not as we do.
+    pub identity: Option<Identity>,
+    /// Whether it gets our standard input and the terminal, instead of `/dev/null`.
+    pub foreground: bool,
 }
 
 /// What children are started with.
@@ -41,7 +49,7 @@ pub struct Spawner {
     environment: Vec<CString>,
     path: OsString,
     inherited: Inherited,
-    /// Standard input of every child, unless they get ours.
+    /// Standard input of every child that does not get ours.
     null: Option<OwnedFd>,
     shell: CString,
     stack: Vec<u8>,
@@ -55,39 +63,35 @@ pub enum Error {
     NotFound,
     /// There is, but it can't be executed.
     NotExecutable(io::Error),
+    /// It can't become the user that it is to run as.
+    NotPermitted(io::Error),
     /// No process could be made for it.
     NoProcess(io::Error),
 }
 
 impl Spawner {
     /// Children get `environment`, look for programs along its `PATH`, and have scripts without a first line `#!` run
-    /// by `shell`, as sh does. `share_stdin` leaves them our standard input instead of `/dev/null`, and a child becomes the
-    /// foreground group of `terminal`.
+    /// by `shell`, as sh does. Those that are to be in the foreground become the foreground group of `terminal`; with
+    /// `background` there are others.
     ///
     /// # Errors
     /// `/dev/null` can't be opened.
     pub fn new(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         inherited: Inherited,
-        share_stdin: bool,
+        background: bool,
         terminal: Option<Terminal>,
         shell: &CStr,
     ) -> io::Result<Self> {
-        let null = if share_stdin {
-            None
-        } else {
-            Some(open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)
-        };
+        let open_null = || open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+        let null = if background { Some(open_null()?) } else { None };
         let mut path = OsString::from(DEFAULT_PATH);
         let mut variables = Vec::new();
         for (name, value) in environment {
             if name == "PATH" {
                 path.clone_from(&value);
             }
-            let mut variable = name;
-            variable.push("=");
-            variable.push(value);
-            variables.push(c_string(variable));
+            variables.push(variable(name, &value));
         }
         let stack = vec![0; STACK_SIZE];
         Ok(Self { environment: variables, path, inherited, null, shell: shell.to_owned(), stack, terminal })
@@ -103,16 +107,18 @@ impl Spawner {
         let arguments = pointers(&arguments);
         // sh, the script, and the script's arguments.
         let mut script = [&[self.shell.as_ptr()], &arguments[..]].concat();
-        let environment = pointers(&self.environment);
+        let own: Vec<CString> = program.variables.iter().map(|(name, value)| variable(name.clone(), value)).collect();
+        let environment = environment(&self.environment, &own);
         let mut child = Child {
             programs: &programs,
             arguments: &arguments,
             script: &mut script,
             environment: &environment,
             inherited: self.inherited,
-            null: self.null.as_ref(),
+            identity: program.identity.as_ref(),
+            null: self.null.as_ref().filter(|_| !program.foreground),
             parent: getpid(),
-            terminal: self.terminal,
+            terminal: self.terminal.filter(|_| program.foreground),
         };
         let mut failure = None;
         let run = Box::new(|| {
@@ -127,6 +133,7 @@ impl Spawner {
         let Some(failure) = failure else { return Ok(Leader::new(pid)) };
         super::child::reap_failed(pid);
         Err(match failure {
+            Failure::Identity(errno) => Error::NotPermitted(errno.into()),
             Failure::Preparation(errno) => Error::NoProcess(errno.into()),
             Failure::Execution(Errno::ENOENT | Errno::ENOTDIR) => Error::NotFound,
             Failure::Execution(errno) => Error::NotExecutable(errno.into()),
@@ -141,6 +148,7 @@ struct Child<'a> {
     script: &'a mut [*const libc::c_char],
     environment: &'a [*const libc::c_char],
     inherited: Inherited,
+    identity: Option<&'a Identity>,
     null: Option<&'a OwnedFd>,
     parent: Pid,
     terminal: Option<Terminal>,
@@ -148,6 +156,7 @@ struct Child<'a> {
 
 /// What went wrong in the child.
 enum Failure {
+    Identity(Errno),
     Preparation(Errno),
     Execution(Errno),
 }
@@ -155,8 +164,8 @@ enum Failure {
 impl Child<'_> {
     /// Tries one program after the other, and returns only if none could be executed.
     fn run(&mut self) -> Failure {
-        if let Err(errno) = self.prepare() {
-            return Failure::Preparation(errno);
+        if let Err(failure) = self.prepare() {
+            return failure;
         }
         let mut failure = Errno::ENOENT;
         for program in self.programs {
@@ -181,19 +190,33 @@ impl Child<'_> {
         Errno::last()
     }
 
-    fn prepare(&self) -> nix::Result<()> {
+    fn prepare(&self) -> Result<(), Failure> {
+        self.join_group().map_err(Failure::Preparation)?;
+        self.identity.map_or(Ok(()), become_user).map_err(Failure::Identity)?;
+        self.bind_to_parent().map_err(Failure::Preparation)?;
+        self.reset().map_err(Failure::Preparation)
+    }
+
+    fn join_group(&self) -> nix::Result<()> {
         setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
         if let Some(terminal) = self.terminal {
             // SIGTTOU is still blocked, so the change is allowed from the background.
             terminal.give_to(getpid().as_raw());
         }
-        if self.parent.as_raw() != 1 {
-            // So that `kill -9` of untrap leaves no leader running; PID 1's end is everybody's anyway.
-            set_pdeathsig(Standard::SIGKILL)?;
-            if getppid() != self.parent {
-                return Err(Errno::ESRCH);
-            }
+        Ok(())
+    }
+
+    /// So that `kill -9` of untrap leaves no leader running; PID 1's end is everybody's anyway. A change of the user
+    /// would undo it.
+    fn bind_to_parent(&self) -> nix::Result<()> {
+        if self.parent.as_raw() == 1 {
+            return Ok(());
         }
+        set_pdeathsig(Standard::SIGKILL)?;
+        if getppid() == self.parent { Ok(()) } else { Err(Errno::ESRCH) }
+    }
+
+    fn reset(&self) -> nix::Result<()> {
         if let Some(null) = self.null {
             // SAFETY: dup2 touches no memory of ours, and descriptor 0 is the child's own.
             Errno::result(unsafe { libc::dup2(null.as_raw_fd(), libc::STDIN_FILENO) })?;
@@ -222,6 +245,21 @@ fn candidates(program: &OsStr, path: &OsStr) -> Vec<CString> {
         c_string(OsString::from_vec([directory, b"/", program.as_bytes()].concat()))
     };
     path.as_bytes().split(|byte| *byte == b':').map(join).collect()
+}
+
+/// `NAME=value`.
+fn variable(mut name: OsString, value: &OsStr) -> CString {
+    name.push("=");
+    name.push(value);
+    c_string(name)
+}
+
+/// The variables that all get, but for those that are set anew.
+fn environment(all: &[CString], own: &[CString]) -> Vec<*const libc::c_char> {
+    let name = |variable: &CString| variable.to_bytes().split(|byte| *byte == b'=').next().map(<[u8]>::to_vec);
+    let own_names: Vec<_> = own.iter().map(name).collect();
+    let kept = all.iter().filter(|variable| own_names.is_empty() || !own_names.contains(&name(variable)));
+    kept.chain(own).map(|variable| variable.as_ptr()).chain([ptr::null()]).collect()
 }
 
 /// A C string; what follows a NUL, which neither arguments nor environment can hold, is dropped.

@@ -4,6 +4,7 @@
 mod support;
 
 mod end;
+mod hooks;
 mod hostile;
 mod inheritance;
 mod leftovers;

@@ -88,6 +88,41 @@ fn an_entrys_file_stays_for_as_long_as_anybody_is_left_in_its_group() {
 }
 
 #[test]
+fn a_restart_brings_a_new_pid_and_is_counted() {
+    let scene = Scene::new();
+    let once = format!("web: exec {}", scene.witness("web-$$", "TERM=1"));
+    let untrap = scene.start(Place::Subreaper, &["--pid-dir", "pids", "--on-exit", "restart", &once]);
+    for restarts in 0..3 {
+        let web = wait_for("its file is of this start", || {
+            record(&scene, "web").filter(|record| record.restarts == restarts && record.process().is_some())
+        });
+        scene.ready(&format!("web-{}", web.pid));
+        kill(web.pid, "TERM");
+    }
+    untrap.signal("TERM");
+    untrap.end();
+    assert_eq!(files(&scene), [""; 0]);
+}
+
+#[test]
+fn hooks_have_no_file_and_the_last_ones_still_see_untraps() {
+    let scene = Scene::new();
+    let list = |name: &str| format!("ls -A pids > {name}");
+    let end = scene.run(
+        &[
+            ["--pid-dir", "pids", "--before", &list("before"), "--after", &list("after")].as_slice(),
+            &["--ready", "web=exec:sh -c 'ls -A pids > ready'", "web: sleep 1000", "db: true"],
+        ]
+        .concat(),
+    );
+    assert_eq!(end.status, 0, "{:?}", end.messages);
+    assert_eq!(scene.lines("before"), ["untrap.pid"]);
+    assert_eq!(scene.lines("ready"), ["untrap.pid", "web.pid"]);
+    assert_eq!(scene.lines("after"), ["untrap.pid"]);
+    assert_eq!(files(&scene), [""; 0]);
+}
+
+#[test]
 fn nothing_is_left_after_the_worst_of_ends() {
     let scene = Scene::new();
     let ends: [(&[&str], i32); 5] = [

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 
 use serde_json::Value;
@@ -223,6 +224,21 @@ fn whoever_got_the_pid_of_one_that_has_ended_is_never_signalled() {
     end(untrap);
 }
 
+/// Another user may not look into this one's directories.
+fn copy_for_others(scene: &Scene) -> PathBuf {
+    let binary = scene.path("untrap");
+    fs::set_permissions(scene.path("."), PermissionsExt::from_mode(0o755)).unwrap();
+    // Not by this process: a child of another test would have it open for writing, and nobody could execute it.
+    assert!(
+        Command::new("cp")
+            .args([env!("CARGO_BIN_EXE_untrap").as_ref(), binary.as_os_str()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    binary
+}
+
 #[test]
 fn another_user_sees_all_and_is_told_what_it_may_not() {
     if !nix::unistd::geteuid().is_root() {
@@ -230,13 +246,11 @@ fn another_user_sees_all_and_is_told_what_it_may_not() {
     }
     let scene = Scene::new();
     let untrap = start(&scene);
-    let binary = scene.path("untrap");
-    fs::copy(env!("CARGO_BIN_EXE_untrap"), &binary).unwrap();
+    let binary = copy_for_others(&scene);
     let as_nobody = |arguments: &[&str]| {
         let mut command = Command::new(&binary);
         output(command.uid(65534).gid(65534).current_dir(scene.path(".")).env("UNTRAP_PID_DIR", "pids").args(arguments))
     };
-    fs::set_permissions(scene.path("."), PermissionsExt::from_mode(0o755)).unwrap();
     fs::set_permissions(scene.path("pids"), PermissionsExt::from_mode(0o700)).unwrap();
     for arguments in [&["ps"][..], &["signal", "HUP"]] {
         let (status, _, stderr) = as_nobody(arguments);
@@ -265,8 +279,7 @@ fn a_proc_that_hides_others_is_told_from_an_untrap_that_is_gone() {
     }
     let scene = Scene::new();
     let untrap = start(&scene);
-    fs::set_permissions(scene.path("."), PermissionsExt::from_mode(0o755)).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_untrap"), scene.path("untrap")).unwrap();
+    copy_for_others(&scene);
     let script = "mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid 65534 --regid 65534 --clear-groups \
                   ./untrap ps --pid-dir pids";
     let mut command = Command::new("unshare");
