@@ -12,6 +12,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::hook::HookOptions;
+use crate::line::Format;
 use crate::plan::Options;
 
 use crate::policy::{Delay, Rules};
@@ -21,7 +22,8 @@ const USAGE: &str = "\
 untrap [OPTIONS] COMMAND...
        untrap [OPTIONS] -- PROGRAM [ARG]...
        untrap [OPTIONS] -f PROCFILE [TYPE[=N]]...
-       untrap                                     (runs ./Procfile)";
+       untrap                                     (runs ./Procfile)
+       untrap ps | untrap signal SIGNAL [NAME]...";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -112,6 +114,14 @@ struct Cli {
     #[arg(long, value_name = "[NAME=]USER[:GROUP]", hide_env = true, env = "UNTRAP_USER")]
     user: Vec<String>,
 
+    /// Keep NAME.pid of each entry there, for 'untrap ps' and 'untrap signal'
+    #[arg(long, value_name = "DIR", hide_env = true, env = "UNTRAP_PID_DIR")]
+    pid_dir: Option<PathBuf>,
+
+    /// How untrap's own messages are written: text, or JSON objects [default: text]
+    #[arg(long, value_name = "text|json", hide_env = true, env = "UNTRAP_LOG_FORMAT")]
+    log_format: Vec<String>,
+
     /// Only messages about what went wrong
     #[arg(short, long, hide_env = true, env = "UNTRAP_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose")]
     quiet: bool,
@@ -158,8 +168,19 @@ pub struct Settings {
     pub options: Options,
     /// What the options say of the whole run.
     pub rules: Rules,
+    /// Where pid files go, if anywhere.
+    pub pid_dir: Option<PathBuf>,
+    /// What untrap says, and in which form.
+    pub style: Style,
+}
+
+/// What untrap says, and in which form.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
     /// `-q`, `-v`.
     pub verbosity: Verbosity,
+    /// `--log-format`.
+    pub format: Format,
 }
 
 /// Where the entries come from.
@@ -255,9 +276,12 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
         (_, true) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
+    let format = values(&matches, "log_format", &cli.log_format)?.pop().unwrap_or_default();
+    let style = Style { verbosity, format };
+    let pid_dir = cli.pid_dir.clone().filter(|path| !path.as_os_str().is_empty());
     let program_given = arguments.iter().any(|argument| argument == "--");
     let source = source(cli, program_given, matches.value_source("procfile"))?;
-    Ok(Request::Run(Box::new(Settings { source, options, rules, verbosity })))
+    Ok(Request::Run(Box::new(Settings { source, options, rules, pid_dir, style })))
 }
 
 /// Decides what the positional words are.
@@ -323,10 +347,10 @@ fn each_value<E: fmt::Display>(
 }
 
 /// clap's words for an error, without its heading and its pointer to the help.
-fn describe(error: &clap::Error) -> String {
+pub(crate) fn describe(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let end = text.find("\n\nUsage:").or_else(|| text.find("\n\nFor more information")).unwrap_or(text.len());
     let lines: Vec<&str> = text[..end].lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    format!("{}; see 'untrap --help'", lines.join("; "))
+    format!("{}; see 'untrap --help'", lines.join("; ").replace(":; ", ": "))
 }

@@ -17,6 +17,8 @@ const SYNOPSIS: &[(&str, &str)] = &[
     ("untrap", "[OPTIONS] -- PROGRAM [ARG]..."),
     ("untrap", "[OPTIONS] -f PROCFILE [TYPE[=N]]..."),
     ("untrap", "[OPTIONS]"),
+    ("untrap ps", "[--pid-dir DIR] [--json]"),
+    ("untrap signal", "[--pid-dir DIR] SIGNAL [NAME]..."),
     ("untrap --generate", "man|bash|zsh|fish"),
 ];
 
@@ -71,6 +73,51 @@ const SECTIONS: &[(&str, &[&str])] = &[
              from /dev/null. --user is for entries: it sets the user, its group and its supplementary groups from \
              /etc/passwd and /etc/group (only GROUP where one is given), and HOME, USER and LOGNAME. Numbers need neither \
              file; a number without a line there is its own group too.",
+        ],
+    ),
+    (
+        "PID DIRECTORY",
+        &[
+            "With --pid-dir, untrap creates the directory if it is missing (mode 0755) and keeps one file for each entry \
+             there, NAME.pid, for as long as anybody is left in the entry's process group, and untrap.pid for itself. \
+             Each is written under another name and renamed, so that nobody reads a half. All are gone at the end.",
+            "The first line of a file is the PID. Lines KEY=VALUE follow: start-ticks, when the process started in clock \
+             ticks after boot (field 22 of /proc/PID/stat), by which it is told from a later one with the same PID; \
+             restarts, how often the entry was started again; and in untrap.pid entries, the names of all of them.",
+            "A directory that can't be created or written is an error before anything is started, and so is one that \
+             another untrap uses. What an untrap that was killed has left there is replaced; a file of a process that \
+             still lives is an error. A file that can't be written later is a warning. With a pid directory no \
+             entry can be called 'untrap'. It is best on a tmpfs.",
+        ],
+    ),
+    (
+        "PS AND SIGNAL",
+        &[
+            "'untrap ps' shows what the untrap with the same pid directory runs: name, PID, state (running, stopped, \
+             ending: processes of its group are left, not running), time since its start, number of restarts, and, for \
+             its whole process group, the number of processes, the CPU time (with that of children that have ended), \
+             and the resident memory; then the command with its arguments, cut where a terminal's line ends. With \
+             --json it is an array of objects with the keys name, state, pid, uptime_seconds, restarts, processes, \
+             cpu_seconds, memory_bytes and command; where an entry is not running, all but the first two are null.",
+            "'untrap signal' sends a signal to the process groups of the entries that are named by their own names or by \
+             their process types, or of all entries. A signal that would begin the stop if untrap received it is nothing \
+             but a signal here. A process that has got the PID of one that has ended is never signalled.",
+            "Both read the pid directory, which UNTRAP_PID_DIR names if it is set in the image ('docker exec app untrap \
+             ps'), and /proc. Their exit status is 0; 1 if no untrap or no such entry runs, or the system doesn't allow it; \
+             2 for wrong use. As the first word, 'ps' and 'signal' are no commands: write './ps', 'ps: ps' or '-- ps' to \
+             run such a program, and '-f Procfile ps' to run such a process type.",
+        ],
+    ),
+    (
+        "MESSAGES",
+        &[
+            "Each message is one line on standard error that begins with 'untrap: '. It is written without waiting: where \
+             nobody reads, messages are lost, and the next one that is not tells how many.",
+            "With --log-format json each is a JSON object with the keys time (RFC 3339, UTC), level (error, which -q \
+             leaves; info; debug, which -v adds), event, message (the text), and where it is about an entry or a process, \
+             name and pid. Events are started, start-failed, signal (received), delaying, ended, restarting, killed, \
+             gave-up, waiting, ready, waited-in-vain, stop-command-failed, leftovers, leftover, orphan, not-signalled, \
+             pid-file, trouble, exit, and failure, after which untrap runs nothing.",
         ],
     ),
     (

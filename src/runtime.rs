@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use crate::cli::Verbosity;
 use crate::event::{Action, EntryId, Event, Need, Receivers};
+use crate::pid_dir::PidDir;
 use crate::policy::{Role, SignalTo};
 use crate::report::Report;
 use crate::signal::Signal;
@@ -40,6 +41,7 @@ struct Runtime {
     signals: Signals,
     spawner: Spawner,
     report: Report,
+    pid_dir: Option<PidDir>,
     /// By entry.
     processes: Vec<Process>,
     /// By entry.
@@ -54,14 +56,16 @@ struct Runtime {
 }
 
 impl Runtime {
-    fn run(mut self) -> u8 {
+    fn run(&mut self) -> u8 {
         loop {
+            // What arrived before a deadline comes before it, also where an action has taken longer than that.
+            let now = Instant::now();
             self.read_signals();
             if self.reaping_due {
                 self.look_for_stopped();
                 self.reap();
             }
-            if self.supervisor.wake_at().is_some_and(|at| at <= Instant::now()) {
+            if self.supervisor.wake_at().is_some_and(|at| at <= now) {
                 self.handle(Event::TimeCame);
             }
             if let Some(status) = self.exit {
@@ -92,6 +96,9 @@ impl Runtime {
     fn handle(&mut self, event: Event) {
         self.events.push_back(event);
         while let Some(event) = self.events.pop_front() {
+            if let Event::GroupEmptied(id) = event {
+                self.remove_pid(id);
+            }
             self.supervisor.on(event, Instant::now(), &mut self.actions);
             for index in 0..self.actions.len() {
                 self.carry_out(self.actions[index]);
@@ -140,6 +147,7 @@ impl Runtime {
         match started {
             Ok(leader) => {
                 self.report.started(id, leader.pid());
+                self.write_pid(id, leader.pid());
                 self.processes[id] = Process::Leader(leader);
                 self.handle(Event::Started(id));
             }
@@ -152,6 +160,24 @@ impl Runtime {
                 };
                 self.handle(Event::StartFailed(id, status));
             }
+        }
+    }
+
+    fn write_pid(&mut self, id: EntryId, pid: i32) {
+        if let Some(Err(error)) = self.pid_dir.as_mut().map(|pid_dir| pid_dir.started(id, pid)) {
+            self.report.pid_file(id, "written", &error);
+        }
+    }
+
+    fn remove_pid(&mut self, id: EntryId) {
+        if let Some(Err(error)) = self.pid_dir.as_mut().map(|pid_dir| pid_dir.ended(id)) {
+            self.report.pid_file(id, "removed", &error);
+        }
+    }
+
+    fn close_pid_dir(&mut self) {
+        if let Some(Err(error)) = self.pid_dir.as_mut().map(PidDir::close) {
+            self.report.trouble("can't remove pid files", &error);
         }
     }
 

@@ -255,6 +255,73 @@ fn an_unknown_program_ends_the_container_with_127_and_is_named() {
     assert!(container.logs().contains("program no-such-program not found"), "{}", container.logs());
 }
 
+/// With the pid directory set as an image would set it.
+const PID_DIR: [&str; 2] = ["--env", "UNTRAP_PID_DIR=/run/untrap"];
+
+/// Waits until `untrap ps` shows that many entries running.
+#[track_caller]
+fn wait_for_running(container: &Container, entries: usize) {
+    wait_for("ps shows the entries", || {
+        let output = docker(&["exec", &container.0, "untrap", "ps"]);
+        let table = String::from_utf8_lossy(&output.stdout).into_owned();
+        (table.matches("running").count() == entries && !table.contains("not running")).then_some(())
+    });
+}
+
+#[test]
+fn ps_and_signal_work_beside_pid_1_with_a_read_only_root_and_a_tmpfs() {
+    if !ready() {
+        return;
+    }
+    let web = "web: trap 'echo got HUP' HUP; while :; do sleep 1; done";
+    let options = [&PID_DIR[..], &["--read-only", "--tmpfs", "/run"]].concat();
+    let container = Container::start_with(&options, &[web, "sleep 100000"]);
+    wait_for_running(&container, 2);
+    let table = docker_ok(&["exec", &container.0, "untrap", "ps"]);
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[1].starts_with("web ") && lines[2].starts_with("sleep "), "{table}");
+    assert!(lines[2].ends_with("  sleep 100000"), "{table}");
+    docker_ok(&["exec", &container.0, "untrap", "signal", "HUP", "web"]);
+    container.wait_for_log("got HUP");
+
+    let nobody =
+        |arguments: &[&str]| docker(&[&["exec", "--user", "65534", &container.0, "untrap"], arguments].concat());
+    assert_eq!(String::from_utf8_lossy(&nobody(&["ps"]).stdout).lines().count(), 3);
+    let refused = nobody(&["signal", "KILL", "sleep"]);
+    let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr.contains("can't be sent SIGKILL: Operation not permitted"), "{stderr}");
+
+    container.stops_in_time_with(143);
+}
+
+#[test]
+fn a_pid_directory_on_a_read_only_root_is_refused_before_anything_starts() {
+    if !ready() {
+        return;
+    }
+    let options = [&PID_DIR[..], &["--read-only"]].concat();
+    let container = Container::start_with(&options, &["sleep 100000"]);
+    assert_eq!(container.status(), 2);
+    let expected = "untrap: pid directory /run/untrap: Read-only file system";
+    assert!(container.logs().starts_with(expected), "{}", container.logs());
+}
+
+#[test]
+fn a_container_that_was_killed_starts_again_over_its_own_pid_files() {
+    if !ready() {
+        return;
+    }
+    let container = Container::start_with(&PID_DIR, &["sleep 100000", "sleep 100000"]);
+    wait_for_running(&container, 2);
+    docker_ok(&["kill", &container.0]);
+    assert!(container.has_file("/run/untrap/untrap.pid") && container.has_file("/run/untrap/sleep.2.pid"));
+    docker_ok(&["start", &container.0]);
+    wait_for_running(&container, 2);
+    container.stops_in_time_with(143);
+    assert!(!container.has_file("/run/untrap/untrap.pid") && !container.has_file("/run/untrap/sleep.2.pid"));
+}
+
 /// An engine of its own, whose init is untrap.
 struct Engine {
     process: Child,

@@ -5,9 +5,10 @@ use std::ffi::{CString, OsString};
 use std::io;
 
 use super::{Process, Runtime};
-use crate::cli::{self, Verbosity};
+use crate::cli::{self, Style};
 use crate::command::Command;
 use crate::hook::Task;
+use crate::pid_dir::PidDir;
 use crate::plan::Plan;
 use crate::policy::{Policy, Role, Rules};
 use crate::report::Report;
@@ -38,11 +39,11 @@ impl From<io::Error> for Error {
     }
 }
 
-/// Runs the plan to its end, and gives the exit status.
+/// Runs the plan to its end, and gives the exit status. PIDs are written to `pid_dir`, if there is one.
 ///
 /// # Errors
 /// See [`Error`]; nothing was started.
-pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> Result<u8, Error> {
+pub fn run(plan: Plan, rules: Rules, style: Style, pid_dir: Option<PidDir>, signals: Signals) -> Result<u8, Error> {
     let alone = plan.entries.len() == 1;
     let background = !alone || !plan.hooks.is_empty();
     let parts: Vec<(Role, Policy)> = plan.parts().collect();
@@ -68,7 +69,7 @@ pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> 
         names.push((hook.name, program.unwrap_or_else(|| SHELL.to_owned())));
         works.push(work);
     }
-    let mut report = Report::new(verbosity, names);
+    let mut report = Report::new(style, names);
     // Whoever can't see its children end must not start any.
     child::look().map_err(|error| io::Error::other(format!("can't wait for children: {error}")))?;
     if let Err(error) = child::adopt_orphans() {
@@ -80,11 +81,12 @@ pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> 
     let terminal = if alone { Terminal::of_stdin() } else { None };
     let spawner = Spawner::new(environment, signals.inherited(), background, terminal, &shell)?;
     let size = works.len();
-    let runtime = Runtime {
+    let mut runtime = Runtime {
         supervisor: Supervisor::new(parts, rules, seed()),
         signals,
         spawner,
         report,
+        pid_dir,
         processes: (0..size).map(|_| Process::None).collect(),
         works,
         // Room for all that one signal to everyone brings about: from now on the loop allocates nothing.
@@ -94,7 +96,9 @@ pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> 
         reaping_due: false,
         exit: None,
     };
-    Ok(runtime.run())
+    let status = runtime.run();
+    runtime.close_pid_dir();
+    Ok(status)
 }
 
 /// Looks a user up where the system keeps them.
