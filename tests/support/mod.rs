@@ -29,8 +29,13 @@ pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
 
 /// The program that writes down the signals it gets, see `witness.rs`.
 pub fn witness() -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_untrap")).with_file_name("examples").join("witness");
-    assert!(path.exists(), "run a plain 'cargo test', or 'cargo build --example witness', to build {}", path.display());
+    example("witness")
+}
+
+/// A program that is made for the tests.
+pub fn example(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_untrap")).with_file_name("examples").join(name);
+    assert!(path.exists(), "run a plain 'cargo test', or 'cargo build --examples', to build {}", path.display());
     path
 }
 
