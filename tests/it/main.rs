@@ -3,7 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check;
 mod end;
+mod environment;
+mod formation;
 mod hostile;
 mod inheritance;
 mod leftovers;
@@ -13,3 +16,4 @@ mod signals;
 mod start;
 mod terminal;
 mod usage;
+mod words;
