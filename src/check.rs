@@ -31,7 +31,7 @@ pub fn entries(plan: &Plan, launcher: &Launcher) -> Result<String, Vec<Error>> {
 }
 
 fn describe(f: &mut String, entry: &Entry, launch: &Launch) -> fmt::Result {
-    let line = match &entry.command {
+    let line = match &*entry.command {
         Command::Program(words) => shell_words::join(words.iter().map(|word| word.to_string_lossy())),
         Command::Simple(simple) => simple.line.clone(),
         Command::Shell(line, _) => line.clone(),

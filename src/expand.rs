@@ -51,14 +51,14 @@ fn fields<'a>(
     for part in word {
         let value = value(part, lookup)?;
         match part {
-            Part::Expansion(Expansion { name, quoted: false, .. }) => {
+            Part::Expansion(expansion) if !expansion.quoted => {
                 // A variable IFS has a meaning to some sh, and none to others.
                 if lookup("IFS").is_some() {
                     return Err(Reason::ShellVariable("IFS".to_owned()));
                 }
                 for byte in value.as_bytes() {
                     match byte {
-                        b'*' | b'?' | b'[' | b'\\' => return Err(Reason::Pattern(name.clone())),
+                        b'*' | b'?' | b'[' | b'\\' => return Err(Reason::Pattern(expansion.name.clone())),
                         b' ' | b'\t' | b'\n' => fields.extend(field.take().map(OsString::from_vec)),
                         _ => field.get_or_insert_default().push(*byte),
                     }
@@ -81,13 +81,14 @@ fn whole<'a>(word: &'a Word, lookup: &impl Fn(&str) -> Option<&'a OsStr>) -> Res
 }
 
 fn value<'a>(part: &'a Part, lookup: &impl Fn(&str) -> Option<&'a OsStr>) -> Result<&'a OsStr, Reason> {
-    match part {
-        Part::Text(text) => Ok(OsStr::new(text)),
-        Part::Expansion(Expansion { name, default, default_for_empty, .. }) => match lookup(name) {
-            Some(value) if !(value.is_empty() && *default_for_empty) => Ok(value),
-            None if SET_BY_SHELL.contains(&name.as_str()) => Err(Reason::ShellVariable(name.clone())),
-            _ => Ok(OsStr::new(default)),
-        },
+    let Expansion { name, default, default_for_empty, .. } = match part {
+        Part::Text(text) => return Ok(OsStr::new(text)),
+        Part::Expansion(expansion) => &**expansion,
+    };
+    match lookup(name) {
+        Some(value) if !(value.is_empty() && *default_for_empty) => Ok(value),
+        None if SET_BY_SHELL.contains(&name.as_str()) => Err(Reason::ShellVariable(name.clone())),
+        _ => Ok(OsStr::new(default)),
     }
 }
 

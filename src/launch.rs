@@ -10,6 +10,7 @@ use crate::expand::expand;
 use crate::plan::{Entry, Plan};
 use crate::shell::{Reason, Shell};
 use crate::status::{NOT_FOUND, USAGE};
+use crate::sys::spawn::Program;
 
 /// What is executed for an entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -95,13 +96,19 @@ impl Error {
     }
 }
 
+impl From<Launch> for Program {
+    fn from(launch: Launch) -> Self {
+        Self::new(launch.words, launch.variables)
+    }
+}
+
 impl Launcher {
     /// What is executed for each entry of a plan.
     ///
     /// # Errors
     /// The first entry that can't be launched.
-    pub fn launches(&self, plan: &Plan) -> Result<Vec<Launch>, Error> {
-        plan.entries.iter().map(|entry| self.launch_entry(entry)).collect()
+    pub fn programs(&self, plan: &Plan) -> Result<Vec<Program>, Error> {
+        plan.entries.iter().map(|entry| self.launch_entry(entry).map(Program::from)).collect()
     }
 
     /// What is executed for an entry.

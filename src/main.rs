@@ -39,7 +39,7 @@ fn run(settings: Settings, signals: Signals) -> ExitCode {
         Ok(prepared) => prepared,
         Err(message) => return fail(USAGE, &message),
     };
-    let programs = match launcher.launches(&plan) {
+    let programs = match launcher.programs(&plan) {
         Ok(programs) => programs,
         Err(error) => return fail(error.status(), &error),
     };

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
+use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ pub struct Plan {
     /// At least one.
     pub entries: Vec<Entry>,
     /// The process types of the Procfile, those that don't run too; none without a Procfile.
-    pub types: Vec<(String, Command)>,
+    pub types: Vec<(String, Rc<Command>)>,
 }
 
 /// One thing to run.
@@ -28,8 +29,8 @@ pub struct Entry {
     pub name: Name,
     /// The place of its process type in the Procfile, or among the commands, from 0.
     pub type_index: u32,
-    /// What is executed.
-    pub command: Command,
+    /// What is executed. The instances of a process type share it.
+    pub command: Rc<Command>,
     /// What the stop and its end mean for it.
     pub policy: Policy,
 }
@@ -247,7 +248,7 @@ impl Plan {
     pub fn from_program(words: Vec<OsString>, options: &Options) -> Result<Self, Error> {
         let command = Command::Program(words);
         let name = Name { process_type: name_after_program(&command), instance: None };
-        Self::new(vec![(name, 0, command)], options)
+        Self::new(vec![(name, 0, Rc::new(command))], options)
     }
 
     /// Commands as the arguments give them.
@@ -255,7 +256,7 @@ impl Plan {
     /// # Errors
     /// See [`Error`].
     pub fn from_arguments(arguments: &[String], options: &Options) -> Result<Self, Error> {
-        let mut entries: Vec<(Name, u32, Command)> = Vec::with_capacity(arguments.len());
+        let mut entries: Vec<(Name, u32, Rc<Command>)> = Vec::with_capacity(arguments.len());
         let mut types = 0;
         for (index, argument) in arguments.iter().enumerate() {
             if let Ok((_, Some(_))) = read_formation(argument) {
@@ -271,7 +272,7 @@ impl Plan {
                 Some((_, type_index, _)) => (*type_index, Some(earlier.count() as u32 + 2)),
             };
             types = types.max(type_index + 1);
-            entries.push((Name { process_type, instance }, type_index, command));
+            entries.push((Name { process_type, instance }, type_index, Rc::new(command)));
         }
         Self::new(entries, options)
     }
@@ -284,7 +285,7 @@ impl Plan {
     pub fn from_procfile(path: &Path, text: &[u8], formation: &[String], options: &Options) -> Result<Self, Error> {
         let path = path.display().to_string();
         let lines = procfile::parse(text).map_err(|errors| Error::Procfile { path: path.clone(), errors })?;
-        let types: Vec<_> = lines.into_iter().map(|line| (line.name.to_owned(), line.read)).collect();
+        let types: Vec<_> = lines.into_iter().map(|line| (line.name.to_owned(), Rc::new(line.read))).collect();
         let mut counts: Vec<(&str, u32)> = Vec::new();
         for word in formation {
             let (process_type, count) = read_formation(word)?;
@@ -309,7 +310,7 @@ impl Plan {
             };
             for instance in 1..=count {
                 let name = Name { process_type: process_type.to_owned(), instance: Some(instance) };
-                entries.push((name, index as u32, types[index].1.clone()));
+                entries.push((name, index as u32, Rc::clone(&types[index].1)));
             }
         }
         Ok(Self { types, ..Self::new(entries, options)? })
@@ -318,10 +319,10 @@ impl Plan {
     /// The command of a process type of the Procfile, whether it runs or not.
     #[must_use]
     pub fn command_of(&self, process_type: &str) -> Option<&Command> {
-        self.types.iter().find(|(name, _)| name == process_type).map(|(_, command)| command)
+        self.types.iter().find(|(name, _)| name == process_type).map(|(_, command)| &**command)
     }
 
-    fn new(entries: Vec<(Name, u32, Command)>, options: &Options) -> Result<Self, Error> {
+    fn new(entries: Vec<(Name, u32, Rc<Command>)>, options: &Options) -> Result<Self, Error> {
         if entries.is_empty() {
             return Err(Error::NothingToRun);
         }

@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use crate::cli::Verbosity;
 use crate::event::{Action, EntryId, Event, Need, Receivers};
-use crate::launch::{Launch, Launcher};
+use crate::launch::Launcher;
 use crate::plan::{Plan, Rules, SignalTo};
 use crate::report::Report;
 use crate::shell::Shell;
 use crate::signal::Signal;
 use crate::status::{FAILURE, NOT_EXECUTABLE, NOT_FOUND};
 use crate::supervisor::Supervisor;
+use crate::sys;
 use crate::sys::child::{self, Children, Group, Leader};
 use crate::sys::processes;
 use crate::sys::signals::{self, Received, Signals};
@@ -28,14 +29,14 @@ const BATCH: usize = 64;
 /// untrap could not prepare itself; nothing was started.
 pub fn run(
     plan: Plan,
-    programs: Vec<Launch>,
+    programs: Vec<Program>,
     launcher: Launcher,
     rules: Rules,
     verbosity: Verbosity,
     signals: Signals,
 ) -> io::Result<u8> {
     let names = plan.entries.iter().map(|entry| entry.name.to_string());
-    let paths = programs.iter().map(|launch| launch.words[0].to_string_lossy().into_owned());
+    let paths = programs.iter().map(|program| program.path().to_string_lossy().into_owned());
     let mut report = Report::new(verbosity, names.zip(paths));
     if let Err(error) = child::adopt_orphans() {
         report.trouble("orphans will not be reaped, and daemons not stopped: can't become their reaper", &error);
@@ -55,7 +56,7 @@ pub fn run(
         spawner,
         report,
         processes: (0..size).map(|_| Process::None).collect(),
-        programs: programs.into_iter().map(|launch| Program::new(launch.words, launch.variables)).collect(),
+        programs,
         // Room for all that one signal to everyone brings about: from now on the loop allocates nothing.
         events: VecDeque::with_capacity(2 * size + 8),
         actions: Vec::with_capacity(4 * size + 8),
@@ -63,6 +64,8 @@ pub fn run(
         reaping_due: false,
         exit: None,
     };
+    drop(plan.types);
+    sys::release_memory();
     Ok(runtime.run())
 }
 

@@ -27,8 +27,8 @@ pub type Word = Vec<Part>;
 pub enum Part {
     /// What stands for itself; empty for quotes with nothing in them, which make a word too.
     Text(String),
-    /// What a variable's value takes the place of.
-    Expansion(Expansion),
+    /// What a variable's value takes the place of. In a box, because few parts are one.
+    Expansion(Box<Expansion>),
 }
 
 /// `$NAME`, `${NAME}`, `${NAME:-word}` or `${NAME-word}`.
@@ -123,7 +123,7 @@ impl Masked {
                 (None | Some('"'), '$') => {
                     let read = Expansion::read(rest, quote.is_some()).ok_or(Stop::Shell(Reason::Expansion))?;
                     after = read.1;
-                    masked.push(Part::Expansion(read.0));
+                    masked.push(Part::Expansion(Box::new(read.0)));
                 }
                 (None | Some('"'), '\\') => match after.chars().next() {
                     None => return Err(Stop::Error(Error::Unfinished { character, offset: offset(rest) })),
@@ -214,7 +214,8 @@ impl Simple {
 
 /// Puts the parts back in the place of the masks.
 fn unmask(word: &str, parts: &mut impl Iterator<Item = Part>) -> Word {
-    let mut unmasked = Vec::new();
+    // Most words have one.
+    let mut unmasked = Vec::with_capacity(1);
     for (index, text) in word.split(MASK).enumerate() {
         if index > 0 {
             unmasked.extend(parts.next());

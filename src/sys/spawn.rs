@@ -33,16 +33,22 @@ const STACK_SIZE: usize = 32 * 1024;
 #[derive(Debug)]
 pub struct Program {
     /// The program and its arguments.
-    words: Vec<OsString>,
+    words: Box<[OsString]>,
     /// `NAME=value`, over the environment that all share.
-    variables: Vec<CString>,
+    variables: Box<[CString]>,
 }
 
 impl Program {
     /// A program with its arguments, and the variables that are set for it alone.
     #[must_use]
     pub fn new(words: Vec<OsString>, variables: Vec<(OsString, OsString)>) -> Self {
-        Self { words, variables: variables.into_iter().map(variable).collect() }
+        Self { words: words.into(), variables: variables.into_iter().map(variable).collect() }
+    }
+
+    /// What is executed, as the command names it.
+    #[must_use]
+    pub fn path(&self) -> &OsStr {
+        &self.words[0]
     }
 }
 
