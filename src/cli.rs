@@ -14,16 +14,16 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use crate::hook::HookOptions;
 use crate::line::Format;
 use crate::plan::Options;
-
 use crate::policy::{Delay, Rules};
 use crate::scoped::Scoped;
+use crate::shell::Shell;
 
 const USAGE: &str = "\
 untrap [OPTIONS] COMMAND...
        untrap [OPTIONS] -- PROGRAM [ARG]...
        untrap [OPTIONS] -f PROCFILE [TYPE[=N]]...
        untrap                                     (runs ./Procfile)
-       untrap ps | untrap signal SIGNAL [NAME]...";
+       untrap check ... | untrap ps | untrap signal SIGNAL [NAME]...";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,7 +33,8 @@ Examples:
   untrap -- redis-server --port 6380        one program
 
 [NAME=] limits a value to one entry, or to all of a process type. Each option can be set by the environment
-variable UNTRAP_ and its long name, with commas between values. Exit status: of the entry whose end began the
+variable UNTRAP_ and its long name, with commas between values; process types by UNTRAP_FORMATION=web=2,worker.
+A command whose own name is check is written 'check: check' or ./check. Exit status: of the entry whose end began the
 stop, else of the first that ended badly, else 0; 2 wrong use, 125 untrap failed, 126 not executable, 127 not found.
 ";
 
@@ -43,7 +44,7 @@ stop, else of the first that ended badly, else 0; 2 wrong use, 125 untrap failed
 #[command(name = "untrap", version, override_usage = USAGE, after_help = EXAMPLES, next_line_help = false)]
 struct Cli {
     /// Commands, each one quoted argument ('web: puma -p 3000'); with -f process types (web=2)
-    #[arg(value_name = "COMMAND | TYPE[=N]")]
+    #[arg(value_name = "COMMAND | TYPE[=N]", hide_env = true, env = "UNTRAP_FORMATION")]
     words: Vec<String>,
 
     /// One program and its arguments, taken as they are
@@ -53,6 +54,10 @@ struct Cli {
     /// Run this file's process types; '-' is standard input [default: ./Procfile]
     #[arg(short = 'f', long, value_name = "FILE", hide_env = true, env = "UNTRAP_PROCFILE")]
     procfile: Option<PathBuf>,
+
+    /// Set the variables of this file, unless they are set; later files win
+    #[arg(short, long, value_name = "FILE", hide_env = true, env = "UNTRAP_ENV_FILE")]
+    env_file: Vec<String>,
 
     /// From the start of the stop to SIGKILL; 0s: at once, inf: never [default: 8s]
     #[arg(short, long, value_name = "[NAME=]DURATION", hide_env = true, env = "UNTRAP_TIMEOUT")]
@@ -114,6 +119,13 @@ struct Cli {
     #[arg(long, value_name = "[NAME=]USER[:GROUP]", hide_env = true, env = "UNTRAP_USER")]
     user: Vec<String>,
 
+    /// What runs a command that needs a shell; 'none' allows none [default: /bin/sh]
+    #[arg(long, value_name = "PATH|none", hide_env = true, env = "UNTRAP_SHELL")]
+    shell: Option<String>,
+
+    /// Set PORT: N, and 100 more for each next process type, 1 for each next instance
+    #[arg(long, value_name = "N", hide_env = true, env = "UNTRAP_PORT")]
+    port: Option<String>,
     /// Keep NAME.pid of each entry there, for 'untrap ps' and 'untrap signal'
     #[arg(long, value_name = "DIR", hide_env = true, env = "UNTRAP_PID_DIR")]
     pid_dir: Option<PathBuf>,
@@ -153,6 +165,8 @@ pub enum Page {
 pub enum Request {
     /// Run entries.
     Run(Box<Settings>),
+    /// Print what would run.
+    Check(Box<Settings>),
     /// Print this page.
     Generate(Page),
     /// Print this text, of `--help` or `--version`.
@@ -168,6 +182,8 @@ pub struct Settings {
     pub options: Options,
     /// What the options say of the whole run.
     pub rules: Rules,
+    /// What entries are started with.
+    pub launch: LaunchOptions,
     /// Where pid files go, if anywhere.
     pub pid_dir: Option<PathBuf>,
     /// What untrap says, and in which form.
@@ -181,6 +197,17 @@ pub struct Style {
     pub verbosity: Verbosity,
     /// `--log-format`.
     pub format: Format,
+}
+
+/// What the options say of what entries are started with.
+#[derive(Debug)]
+pub struct LaunchOptions {
+    /// `--env-file`, in the order given.
+    pub env_files: Vec<PathBuf>,
+    /// `--shell`.
+    pub shell: Shell,
+    /// `--port`.
+    pub port: Option<u16>,
 }
 
 /// Where the entries come from.
@@ -239,7 +266,10 @@ pub fn environment_variables() -> impl Iterator<Item = OsString> {
 /// # Errors
 /// A command line that can't be used.
 pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
-    let matches = match definition().try_get_matches_from(arguments) {
+    let checks = arguments.get(1).is_some_and(|word| word == "check");
+    let verb = usize::from(checks);
+    let arguments = || arguments.iter().take(1).chain(arguments.iter().skip(1 + verb));
+    let matches = match definition().try_get_matches_from(arguments()) {
         Ok(matches) => matches,
         Err(error) if error.use_stderr() => return Err(Error(describe(&error))),
         Err(text) => return Ok(Request::Print(text.to_string())),
@@ -278,27 +308,49 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
     };
     let format = values(&matches, "log_format", &cli.log_format)?.pop().unwrap_or_default();
     let style = Style { verbosity, format };
+    let launch = LaunchOptions {
+        env_files: values(&matches, "env_file", &cli.env_file)?,
+        shell: value(&matches, "shell", cli.shell.as_deref())?.unwrap_or_default(),
+        port: value(&matches, "port", cli.port.as_deref())?.map(|Port(port)| port),
+    };
     let pid_dir = cli.pid_dir.clone().filter(|path| !path.as_os_str().is_empty());
-    let program_given = arguments.iter().any(|argument| argument == "--");
-    let source = source(cli, program_given, matches.value_source("procfile"))?;
-    Ok(Request::Run(Box::new(Settings { source, options, rules, pid_dir, style })))
+    let program_given = arguments().any(|argument| argument == "--");
+    let source = source(cli, program_given, &matches)?;
+    let settings = Box::new(Settings { source, options, rules, launch, pid_dir, style });
+    Ok(if checks { Request::Check(settings) } else { Request::Run(settings) })
 }
 
 /// Decides what the positional words are.
-fn source(cli: Cli, program_given: bool, procfile: Option<ValueSource>) -> Result<Source, Error> {
+fn source(cli: Cli, program_given: bool, matches: &ArgMatches) -> Result<Source, Error> {
+    let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
     if program_given {
         if cli.program.is_empty() {
             return Err(Error("no program after '--'; write '-- PROGRAM [ARG]...'".to_owned()));
         }
-        if !cli.words.is_empty() || procfile == Some(ValueSource::CommandLine) {
+        if given("words") || given("procfile") {
             return Err(Error("'--' runs one program alone; take out -f and the words before '--'".to_owned()));
         }
         return Ok(Source::Program(cli.program));
     }
-    match cli.procfile.filter(|path| !path.as_os_str().is_empty()) {
-        Some(path) => Ok(Source::Procfile { path, formation: cli.words }),
-        None if cli.words.is_empty() => Ok(Source::Procfile { path: PathBuf::from("Procfile"), formation: cli.words }),
-        None => Ok(Source::Arguments(cli.words)),
+    let procfile = cli.procfile.filter(|path| !path.as_os_str().is_empty());
+    match procfile {
+        None if given("words") => Ok(Source::Arguments(cli.words)),
+        procfile => {
+            let path = procfile.unwrap_or_else(|| PathBuf::from("Procfile"));
+            Ok(Source::Procfile { path, formation: values(matches, "words", &cli.words)? })
+        }
+    }
+}
+
+/// `--port`: 0 is no port.
+struct Port(u16);
+
+impl FromStr for Port {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let port = text.parse().ok().filter(|port| *port > 0);
+        port.map(Self).ok_or("not a port; write a number from 1 to 65535")
     }
 }
 

@@ -17,6 +17,7 @@ const SYNOPSIS: &[(&str, &str)] = &[
     ("untrap", "[OPTIONS] -- PROGRAM [ARG]..."),
     ("untrap", "[OPTIONS] -f PROCFILE [TYPE[=N]]..."),
     ("untrap", "[OPTIONS]"),
+    ("untrap check", "[OPTIONS] [COMMAND... | -f PROCFILE [TYPE[=N]]...]"),
     ("untrap ps", "[--pid-dir DIR] [--json]"),
     ("untrap signal", "[--pid-dir DIR] SIGNAL [NAME]..."),
     ("untrap --generate", "man|bash|zsh|fish"),
@@ -29,13 +30,21 @@ const SECTIONS: &[(&str, &[&str])] = &[
         &[
             "A COMMAND is one argument, read as a line of a Procfile is: a name, a colon and the command. The name may be \
              missing; the entry is then called after its program.",
-            "Plain words, quotes and backslashes are executed directly, without a shell. A line with anything else that \
-             is special to sh goes to '/bin/sh -c' unchanged. After '--' nothing is special: the words are a program and \
-             its arguments.",
+            "Words, quotes, backslashes, assignments before the program (A=1 web) and the expansions $NAME, ${NAME}, \
+             ${NAME:-word} and ${NAME-word} are read by untrap as POSIX has it, and the program is executed directly, \
+             without a shell. A line with anything else that is special to sh goes to the shell unchanged, with -c; so \
+             does one whose program is built into shells, such as cd or echo, one that assigns and expands the same \
+             variable, and one with an unquoted expansion whose value holds a character of a pattern. 'untrap check' \
+             says which. After '--' nothing is special: the words are a program and its arguments.",
             "A Procfile has one process type a line: NAME: COMMAND, where NAME is made of letters, digits, '_' and '-'. \
              Blank lines and lines that begin with '#' are skipped. Anything else is an error. With -f the words are \
-             process types, each with the number of instances to run; without words every type runs once. Without -f \
-             and without words the Procfile is ./Procfile.",
+             process types, each with the number of instances to run: web=2 worker. all=1 stands for every type that is \
+             not named. Without words every type runs once. 'release', which platforms run apart, runs only where it is \
+             named. Without -f and without words the Procfile is ./Procfile.",
+            "'untrap check', followed by what would follow untrap, prints the entries that would run, how each is \
+             executed and why, its options and the names of the variables that are set for it, and runs nothing. Of a \
+             Procfile that can't be used it prints every error, with the line. It ends with 0 or 2. A command whose own \
+             name is check is written 'check: check' or ./check.",
             "One entry alone keeps standard input; several have /dev/null there.",
         ],
     ),
@@ -131,9 +140,15 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ),
     (
         "ENVIRONMENT",
-        &["Each option can be set by the variable UNTRAP_ and its long name, in capitals and with '_' for '-': \
+        &[
+            "Each option can be set by the variable UNTRAP_ and its long name, in capitals and with '_' for '-': \
              UNTRAP_TIMEOUT=8s,db=1m. Commas separate the values of an option that can repeat. The command line wins. \
-             Entries don't inherit these variables."],
+             UNTRAP_FORMATION=web=2,worker stands for the words beside a Procfile. Entries don't inherit these variables, \
+             and in an env file they set nothing.",
+            "Every entry has UNTRAP_NAME and PS set to its name (web.1), DYNO too unless it is set, and with --port PORT. \
+             Assignments of its command come over them, and they over the environment of untrap, which comes over env \
+             files.",
+        ],
     ),
 ];
 
@@ -146,6 +161,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "untrap --on-exit migrate=stop-on-failure 'migrate: ./migrate' 'web: ./web'",
         "web goes on after a good migration.",
     ),
+    ("untrap check -f Procfile all=1 web=2", "What would run, and how."),
     ("untrap --exit-map 143=0 -- redis-server", "One program, whose end by SIGTERM is a success."),
 ];
 

@@ -1,17 +1,29 @@
 //! The `untrap` program: catch signals, parse, run, exit.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use untrap::cli::{self, Request, Settings, Source};
+use untrap::cli::{self, LaunchOptions, Request, Settings, Source};
+use untrap::environment::Environment;
+use untrap::launch::Launcher;
 use untrap::line::{Format, Line};
 use untrap::pid_dir::PidDir;
-use untrap::plan::Plan;
+use untrap::plan::{self, Plan};
 use untrap::status::{FAILURE, USAGE};
 use untrap::sys::signals::Signals;
-use untrap::{generate, runtime, verbs};
+use untrap::{check, envfile, generate, runtime, verbs};
+
+/// Why nothing was started: the exit status, and what the user is told.
+struct Failure(u8, String);
+
+impl Failure {
+    fn usage(error: &impl Display) -> Self {
+        Self(USAGE, error.to_string())
+    }
+}
 
 fn main() -> ExitCode {
     // Before all else: the kernel drops what PID 1 has not prepared for.
@@ -25,45 +37,78 @@ fn main() -> ExitCode {
         Some(Ok(text)) => return print(text.as_bytes()),
         Some(Err(error)) => return fail(Format::Text, error.status, &error.to_string()),
     }
-    let settings = match cli::parse(&arguments) {
-        Ok(Request::Run(settings)) => settings,
-        Ok(Request::Generate(page)) => return print(&generate::text(page)),
-        Ok(Request::Print(text)) => return print(text.as_bytes()),
-        Err(error) => return fail(Format::of_environment(), USAGE, &error.to_string()),
+    match cli::parse(&arguments) {
+        Ok(Request::Run(settings)) => {
+            let format = settings.style.format;
+            run(*settings, signals).unwrap_or_else(|Failure(status, message)| fail(format, status, &message))
+        }
+        Ok(Request::Check(settings)) => {
+            check(&settings).unwrap_or_else(|Failure(status, message)| fail(Format::Text, status, &message))
+        }
+        Ok(Request::Generate(page)) => print(&generate::text(page)),
+        Ok(Request::Print(text)) => print(text.as_bytes()),
+        Err(error) => fail(Format::of_environment(), USAGE, &error.to_string()),
+    }
+}
+
+fn run(settings: Settings, signals: Signals) -> Result<ExitCode, Failure> {
+    let plan = plan(&settings, &procfile_text(&settings.source)?).map_err(|error| Failure::usage(&error))?;
+    let launcher = launcher(&settings.launch)?;
+    let works = launcher.works(&plan).map_err(|error| Failure(error.status(), error.to_string()))?;
+    let names = plan.entries.iter().map(|entry| entry.name.to_string());
+    let pid_dir = settings.pid_dir.as_deref().map(|path| PidDir::open(path, names)).transpose();
+    let pid_dir = pid_dir.map_err(|error| Failure::usage(&error))?;
+    match runtime::run(plan, works, launcher, settings.rules, settings.style, pid_dir, signals) {
+        Ok(status) => Ok(ExitCode::from(status)),
+        Err(error) => Err(Failure(FAILURE, format!("can't prepare to start anything: {error}"))),
+    }
+}
+
+fn check(settings: &Settings) -> Result<ExitCode, Failure> {
+    let text = procfile_text(&settings.source)?;
+    let launcher = launcher(&settings.launch)?;
+    let plan = match plan(settings, &text) {
+        Ok(plan) => plan,
+        Err(plan::Error::Procfile { path, errors }) => {
+            let _ = std::io::stderr().write_all(check::diagnostics(&path, &text, &errors).as_bytes());
+            let message = format!("{path} can't be used: {} of its lines are wrong", errors.len());
+            return Err(Failure(USAGE, message));
+        }
+        Err(error) => return Err(Failure::usage(&error)),
     };
-    let format = settings.style.format;
-    let prepared = plan(&settings).and_then(|plan| Ok((pid_dir(&settings, &plan)?, plan)));
-    let (pid_dir, plan) = match prepared {
-        Ok(prepared) => prepared,
-        Err(message) => return fail(format, USAGE, &message),
-    };
-    match runtime::run(plan, settings.rules, settings.style, pid_dir, signals) {
-        Ok(status) => ExitCode::from(status),
-        Err(runtime::Error::User(error)) => fail(format, USAGE, &error.to_string()),
-        Err(runtime::Error::Preparation(error)) => {
-            fail(format, FAILURE, &format!("can't prepare to start anything: {error}"))
+    match check::entries(&plan, &launcher) {
+        Ok(text) => Ok(print(text.as_bytes())),
+        Err(errors) => {
+            errors.iter().for_each(|error| drop(fail(Format::Text, USAGE, &error.to_string())));
+            Ok(ExitCode::from(USAGE))
         }
     }
 }
 
-fn pid_dir(settings: &Settings, plan: &Plan) -> Result<Option<PidDir>, String> {
-    let names = plan.entries.iter().map(|entry| entry.name.to_string());
-    let opened = settings.pid_dir.as_deref().map(|path| PidDir::open(path, names)).transpose();
-    opened.map_err(|error| error.to_string())
+/// Reads the env files.
+fn launcher(options: &LaunchOptions) -> Result<Launcher, Failure> {
+    let mut variables = Vec::new();
+    for path in &options.env_files {
+        variables.extend(envfile::read(path).map_err(|error| Failure::usage(&error))?);
+    }
+    let hidden: Vec<OsString> = cli::environment_variables().collect();
+    let environment = Environment::new(std::env::vars_os(), variables, &hidden);
+    Ok(Launcher { environment, shell: options.shell.clone(), port: options.port })
 }
 
-fn plan(settings: &Settings) -> Result<Plan, String> {
+fn plan(settings: &Settings, text: &[u8]) -> Result<Plan, plan::Error> {
     let options = &settings.options;
-    let plan = match &settings.source {
+    match &settings.source {
         Source::Program(words) => Plan::from_program(words.clone(), options),
         Source::Arguments(arguments) => Plan::from_arguments(arguments, options),
-        Source::Procfile { path, formation } => Plan::from_procfile(path, &read_procfile(path)?, formation, options),
-    };
-    plan.map_err(|error| error.to_string())
+        Source::Procfile { path, formation } => Plan::from_procfile(path, text, formation, options),
+    }
 }
 
-fn read_procfile(path: &Path) -> Result<Vec<u8>, String> {
+/// The text of the Procfile; nothing where there is none to read.
+fn procfile_text(source: &Source) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
+    let Source::Procfile { path, .. } = source else { return Ok(bytes) };
     let read = if path == Path::new("-") {
         std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     } else {
@@ -71,7 +116,7 @@ fn read_procfile(path: &Path) -> Result<Vec<u8>, String> {
     };
     read.map_err(|error| {
         let path = path.display();
-        format!("can't read {path}: {error}; give commands, or a Procfile with -f, see 'untrap --help'")
+        Failure(USAGE, format!("can't read {path}: {error}; give commands, or a Procfile with -f, see 'untrap --help'"))
     })
 }
 

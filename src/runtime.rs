@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use crate::cli::Verbosity;
 use crate::event::{Action, EntryId, Event, Need, Receivers};
+use crate::launch::Work;
 use crate::pid_dir::PidDir;
 use crate::policy::{Role, SignalTo};
 use crate::report::Report;
@@ -20,9 +21,8 @@ use crate::sys::processes;
 use crate::sys::signals::{self, Received, Signals};
 use crate::sys::spawn::{self, Spawner};
 use crate::sys::terminal::Terminal;
-use prepare::Work;
 
-pub use prepare::{Error, run};
+pub use prepare::run;
 
 /// However many signals or dead children wait, the others get their turn after this many.
 const BATCH: usize = 64;
@@ -139,7 +139,7 @@ impl Runtime {
             Work::Probe(probe) => probe.start(self.signals.inherited()).map_err(spawn::Error::NoProcess),
             Work::Program(program) => {
                 if !variables.is_empty() {
-                    program.variables = variables;
+                    program.set_variables(variables);
                 }
                 self.spawner.spawn(program)
             }

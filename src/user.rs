@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::environment::Variable;
+
 /// A user as it was asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct User {
@@ -64,7 +66,26 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl Identity {
+    /// What programs look at to find out who they are.
+    #[must_use]
+    pub fn variables(&self) -> [Variable; 3] {
+        let variables = [("HOME", &self.home), ("USER", &self.name), ("LOGNAME", &self.name)];
+        variables.map(|(name, value)| (name.into(), value.into()))
+    }
+}
+
 impl User {
+    /// Looks the user up where the system keeps them.
+    ///
+    /// # Errors
+    /// A name that is not there.
+    pub fn look_up(&self) -> Result<Identity, Error> {
+        // Numbers need neither file.
+        let read = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
+        self.resolve(&read("/etc/passwd"), &read("/etc/group"))
+    }
+
     /// Looks the user up in the texts of a passwd(5) and a group(5) file, each empty where there is none.
     ///
     /// A number that the file does not have is taken as it is: its group has the same number, its home is `/`.

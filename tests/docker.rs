@@ -322,6 +322,31 @@ fn a_container_that_was_killed_starts_again_over_its_own_pid_files() {
     assert!(!container.has_file("/run/untrap/untrap.pid") && !container.has_file("/run/untrap/sleep.2.pid"));
 }
 
+#[test]
+fn an_app_of_several_languages_runs_from_its_procfile() {
+    if !ready() {
+        return;
+    }
+    let volume = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/procfile-app:/app:ro");
+    // As its Dockerfile has it.
+    let container = Container::start_with(
+        &["--volume", volume, "--workdir", "/app"],
+        &["--port", "8000", "--signal-to", "worker=leader"],
+    );
+    for log in ["Ready to accept connections", "web: listening", "worker: waiting for jobs"] {
+        container.wait_for_log(log);
+    }
+    let ask = |request: &str| {
+        container.exec(&format!("bash -c 'exec 3<> /dev/tcp/127.0.0.1/8100; printf \"{request}\" >&3; cat <&3'"))
+    };
+    assert!(ask("POST / HTTP/1.0\\nContent-Length: 5\\n\\nhello").ends_with("accepted\n"));
+    wait_for("the job is done", || ask("GET / HTTP/1.0\\n\\n").ends_with("HELLO\n").then_some(()));
+    container.stops_in_time_with(0);
+    for log in ["DB saved on disk", "web: bye", "worker: bye"] {
+        container.wait_for_log(log);
+    }
+}
+
 /// An engine of its own, whose init is untrap.
 struct Engine {
     process: Child,

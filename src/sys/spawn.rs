@@ -8,6 +8,7 @@ use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 use std::ptr;
 
 use nix::errno::Errno;
@@ -34,24 +35,43 @@ const STACK_SIZE: usize = 32 * 1024;
 #[derive(Debug)]
 pub struct Program {
     /// The program and its arguments.
-    pub words: Vec<OsString>,
-    /// Set for it alone, beside what all get.
-    pub variables: Vec<(OsString, OsString)>,
+    words: Box<[OsString]>,
+    /// `NAME=value`, over the environment that all share.
+    variables: Box<[CString]>,
     /// Whom it runs as, if not as we do.
-    pub identity: Option<Identity>,
+    identity: Option<Box<Identity>>,
     /// Whether it gets our standard input and the terminal, instead of `/dev/null`.
     pub foreground: bool,
+}
+
+impl Program {
+    /// A program with its arguments, and the variables that are set for it alone.
+    #[must_use]
+    pub fn new(words: Vec<OsString>, variables: Vec<(OsString, OsString)>, identity: Option<Identity>) -> Self {
+        let variables = variables.into_iter().map(variable).collect();
+        Self { words: words.into(), variables, identity: identity.map(Box::new), foreground: false }
+    }
+
+    /// What is executed, as the command names it.
+    #[must_use]
+    pub fn path(&self) -> &OsStr {
+        &self.words[0]
+    }
+
+    /// Sets what has become known since: in place of all that is set for it alone.
+    pub fn set_variables(&mut self, variables: Vec<(OsString, OsString)>) {
+        self.variables = variables.into_iter().map(variable).collect();
+    }
 }
 
 /// What children are started with.
 #[derive(Debug)]
 pub struct Spawner {
     environment: Vec<CString>,
-    path: OsString,
     inherited: Inherited,
     /// Standard input of every child that does not get ours.
     null: Option<OwnedFd>,
-    shell: CString,
+    shell: Option<CString>,
     stack: Vec<u8>,
     terminal: Option<Terminal>,
 }
@@ -71,8 +91,8 @@ pub enum Error {
 
 impl Spawner {
     /// Children get `environment`, look for programs along its `PATH`, and have scripts without a first line `#!` run
-    /// by `shell`, as sh does. Those that are to be in the foreground become the foreground group of `terminal`; with
-    /// `background` there are others.
+    /// by `shell`, as sh does, if there is one. Those that are to be in the foreground become the foreground group of
+    /// `terminal`; with `background` there are others.
     ///
     /// # Errors
     /// `/dev/null` can't be opened.
@@ -81,20 +101,21 @@ impl Spawner {
         inherited: Inherited,
         background: bool,
         terminal: Option<Terminal>,
-        shell: &CStr,
+        shell: Option<&Path>,
     ) -> io::Result<Self> {
         let open_null = || open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
         let null = if background { Some(open_null()?) } else { None };
-        let mut path = OsString::from(DEFAULT_PATH);
-        let mut variables = Vec::new();
-        for (name, value) in environment {
-            if name == "PATH" {
-                path.clone_from(&value);
-            }
-            variables.push(variable(name, &value));
-        }
+        let environment = environment.into_iter().map(variable).collect();
+        let shell = shell.map(|shell| c_string(shell.into()));
         let stack = vec![0; STACK_SIZE];
-        Ok(Self { environment: variables, path, inherited, null, shell: shell.to_owned(), stack, terminal })
+        Ok(Self { environment, inherited, null, shell, stack, terminal })
+    }
+
+    /// What the program is started with: the shared variables, but for those that it has for itself, and these.
+    fn environment<'a>(&'a self, program: &'a Program) -> Vec<&'a CStr> {
+        let is_its_own = |variable: &CStr| program.variables.iter().any(|own| name(own) == name(variable));
+        let shared = self.environment.iter().filter(|variable| !is_its_own(variable));
+        shared.chain(&program.variables).map(CString::as_c_str).collect()
     }
 
     /// Starts a program, the one that its first word names.
@@ -102,20 +123,22 @@ impl Spawner {
     /// # Errors
     /// See [`Error`]; no process is left in that case.
     pub fn spawn(&mut self, program: &Program) -> Result<Leader, Error> {
-        let programs = candidates(&program.words[0], &self.path);
+        let environment = self.environment(program);
+        let path = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"PATH="));
+        let programs = candidates(&program.words[0], path.unwrap_or(DEFAULT_PATH.as_bytes()));
         let arguments: Vec<CString> = program.words.iter().cloned().map(c_string).collect();
-        let arguments = pointers(&arguments);
+        let arguments = pointers(arguments.iter().map(CString::as_c_str));
         // sh, the script, and the script's arguments.
-        let mut script = [&[self.shell.as_ptr()], &arguments[..]].concat();
-        let own: Vec<CString> = program.variables.iter().map(|(name, value)| variable(name.clone(), value)).collect();
-        let environment = environment(&self.environment, &own);
+        let shell = self.shell.as_ref().map_or(ptr::null(), |shell| shell.as_ptr());
+        let mut script = [&[shell], &arguments[..]].concat();
+        let environment = pointers(environment);
         let mut child = Child {
             programs: &programs,
             arguments: &arguments,
             script: &mut script,
             environment: &environment,
             inherited: self.inherited,
-            identity: program.identity.as_ref(),
+            identity: program.identity.as_deref(),
             null: self.null.as_ref().filter(|_| !program.foreground),
             parent: getpid(),
             terminal: self.terminal.filter(|_| program.foreground),
@@ -170,7 +193,7 @@ impl Child<'_> {
         let mut failure = Errno::ENOENT;
         for program in self.programs {
             let mut errno = self.execute(program.as_ptr(), self.arguments);
-            if errno == Errno::ENOEXEC {
+            if errno == Errno::ENOEXEC && !self.script[0].is_null() {
                 self.script[1] = program.as_ptr();
                 errno = self.execute(self.script[0], self.script);
             }
@@ -233,7 +256,7 @@ impl Child<'_> {
 }
 
 /// The paths to try, as execvp(3) does.
-fn candidates(program: &OsStr, path: &OsStr) -> Vec<CString> {
+fn candidates(program: &OsStr, path: &[u8]) -> Vec<CString> {
     if program.as_bytes().contains(&b'/') {
         return vec![c_string(program.to_owned())];
     }
@@ -244,22 +267,19 @@ fn candidates(program: &OsStr, path: &OsStr) -> Vec<CString> {
         let directory = if directory.is_empty() { b"." } else { directory };
         c_string(OsString::from_vec([directory, b"/", program.as_bytes()].concat()))
     };
-    path.as_bytes().split(|byte| *byte == b':').map(join).collect()
+    path.split(|byte| *byte == b':').map(join).collect()
 }
 
-/// `NAME=value`.
-fn variable(mut name: OsString, value: &OsStr) -> CString {
+/// `NAME=value`, as execve(2) wants it.
+fn variable((mut name, value): (OsString, OsString)) -> CString {
     name.push("=");
     name.push(value);
     c_string(name)
 }
 
-/// The variables that all get, but for those that are set anew.
-fn environment(all: &[CString], own: &[CString]) -> Vec<*const libc::c_char> {
-    let name = |variable: &CString| variable.to_bytes().split(|byte| *byte == b'=').next().map(<[u8]>::to_vec);
-    let own_names: Vec<_> = own.iter().map(name).collect();
-    let kept = all.iter().filter(|variable| own_names.is_empty() || !own_names.contains(&name(variable)));
-    kept.chain(own).map(|variable| variable.as_ptr()).chain([ptr::null()]).collect()
+/// The name in `NAME=value`.
+fn name(variable: &CStr) -> &[u8] {
+    variable.to_bytes().split(|byte| *byte == b'=').next().unwrap_or_default()
 }
 
 /// A C string; what follows a NUL, which neither arguments nor environment can hold, is dropped.
@@ -270,6 +290,6 @@ fn c_string(text: OsString) -> CString {
 }
 
 /// As execve(2) wants them: pointers to C strings, the last one null.
-fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
-    strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+fn pointers<'a>(strings: impl IntoIterator<Item = &'a CStr>) -> Vec<*const libc::c_char> {
+    strings.into_iter().map(CStr::as_ptr).chain([ptr::null()]).collect()
 }

@@ -3,8 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check;
 mod end;
+mod environment;
 mod faults;
+mod formation;
 mod hooks;
 mod hostile;
 mod inheritance;
@@ -19,3 +22,4 @@ mod terminal;
 mod usage;
 mod verbs;
 mod whole_run;
+mod words;

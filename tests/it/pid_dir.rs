@@ -390,7 +390,7 @@ fn the_variable_sets_it_and_entries_dont_inherit_it() {
         String::from_utf8(output.stdout).unwrap()
     };
     let stdout = run("pids");
-    assert!(stdout.lines().any(|line| line == "pids") && !stdout.contains("UNTRAP_"), "{stdout}");
+    assert!(stdout.lines().any(|line| line == "pids") && !stdout.contains("UNTRAP_PID_DIR"), "{stdout}");
     fs::remove_dir(scene.path("pids")).unwrap();
     assert!(!run("").contains("pids"), "an empty one is none");
 }
