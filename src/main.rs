@@ -79,8 +79,11 @@ fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     match check::entries(&plan, &launcher) {
         Ok(text) => Ok(print(text.as_bytes())),
         Err(errors) => {
-            errors.iter().for_each(|error| drop(fail(Format::Text, USAGE, &error.to_string())));
-            Ok(ExitCode::from(USAGE))
+            let (last, others) = errors.split_last().expect("there is an error");
+            for error in others {
+                fail(Format::Text, USAGE, &error.to_string());
+            }
+            Err(Failure::usage(last))
         }
     }
 }
