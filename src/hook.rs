@@ -3,14 +3,10 @@
 
 use crate::command::{self, Command};
 use crate::event::EntryId;
-use crate::plan::Plan;
+use crate::plan::Entry;
 use crate::policy::{Policy, Role};
 use crate::scoped::Scoped;
-use crate::shell::Reason;
 use crate::target::Target;
-
-/// What a hook is told when it starts, and no sooner.
-const LATE_VARIABLES: &[&str] = &["UNTRAP_EXIT_CODE", "UNTRAP_NAME", "UNTRAP_PID", "UNTRAP_SIGNAL"];
 
 /// Something that runs for the sake of the entries.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,15 +54,20 @@ pub struct Error {
     pub error: command::Error,
 }
 
-/// The hooks of a plan's entries. A `--before` or `--after` that is the name of a process type runs the command of that;
-/// `policy` is what holds for commands without an entry.
+/// The hooks of these entries. A `--before` or `--after` that is the name of a process type runs the command that
+/// `process_type` has for it; `policy` is what holds for commands without an entry.
 ///
 /// # Errors
 /// A command that can't be read.
-pub fn hooks(options: &HookOptions, plan: &Plan, policy: Policy) -> Result<Vec<Hook>, Error> {
-    let read = |option, line: &str| match plan.command_of(line.trim()) {
-        Some(command) => Ok(left_to_a_shell_if_late(command.clone())),
-        None => Command::read(line.trim()).map(left_to_a_shell_if_late).map_err(|error| Error { option, error }),
+pub fn hooks<'a>(
+    options: &HookOptions,
+    entries: &[Entry],
+    policy: Policy,
+    process_type: impl Fn(&str) -> Option<&'a Command>,
+) -> Result<Vec<Hook>, Error> {
+    let read = |option, line: &str| match process_type(line.trim()) {
+        Some(command) => Ok(command.clone()),
+        None => Command::read(line.trim()).map_err(|error| Error { option, error }),
     };
     let mut hooks = Vec::new();
     for target in &options.wait_for {
@@ -79,7 +80,7 @@ pub fn hooks(options: &HookOptions, plan: &Plan, policy: Policy) -> Result<Vec<H
             hooks.push(Hook { name, role, task: Task::Command(read(option, line)?), policy });
         }
     }
-    for (id, entry) in plan.entries.iter().enumerate() {
+    for (id, entry) in entries.iter().enumerate() {
         let id: EntryId = id;
         if let Some(target) = options.ready.get(&entry.name) {
             hooks.push(probe(target, Role::Ready(id), policy));
@@ -92,17 +93,6 @@ pub fn hooks(options: &HookOptions, plan: &Plan, policy: Policy) -> Result<Vec<H
         }
     }
     Ok(hooks)
-}
-
-/// Expansions are made before anything starts, so those of [`LATE_VARIABLES`] are the shell's to make.
-fn left_to_a_shell_if_late(command: Command) -> Command {
-    match command {
-        Command::Simple(simple) => match LATE_VARIABLES.iter().find(|name| simple.line.contains(**name)) {
-            Some(name) => Command::Shell(simple.line, Reason::Late(name)),
-            None => Command::Simple(simple),
-        },
-        other => other,
-    }
 }
 
 fn probe(target: &Target, role: Role, policy: Policy) -> Hook {

@@ -10,11 +10,15 @@ use crate::expand::expand;
 use crate::hook::{Hook, Task};
 use crate::plan::{Entry, Plan};
 use crate::shell::{Reason, Shell};
+use crate::simple::Simple;
 use crate::status::{NOT_FOUND, USAGE};
 use crate::sys::probe::Probe;
 use crate::sys::spawn::Program;
 use crate::target::Target;
 use crate::user::{self, Identity, User};
+
+/// Variables that a hook has when it is started, and not before.
+const SET_LATER: &[&str] = &["UNTRAP_EXIT_CODE", "UNTRAP_NAME", "UNTRAP_PID", "UNTRAP_SIGNAL"];
 
 /// What is executed for an entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -142,7 +146,15 @@ impl Launcher {
             Task::Probe(Target::Unix(path)) => return Ok(Work::Probe(Probe::Unix(path.clone()))),
             Task::Probe(Target::File(path)) => return Ok(Work::Probe(Probe::File(path.clone()))),
         };
-        self.launch(&hook.name, command, Vec::new()).map(|launch| Work::Program(launch.into()))
+        let late = |simple: &Simple| simple.expanded().find(|name| SET_LATER.contains(name)).map(str::to_owned);
+        let left_to_the_shell = match command {
+            Command::Simple(simple) => {
+                late(simple).map(|name| Command::Shell(simple.line.clone(), Reason::SetLater(name)))
+            }
+            Command::Program(_) | Command::Shell(..) => None,
+        };
+        let launch = self.launch(&hook.name, left_to_the_shell.as_ref().unwrap_or(command), Vec::new())?;
+        Ok(Work::Program(launch.into()))
     }
 
     /// What is executed for an entry.

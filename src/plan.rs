@@ -20,8 +20,6 @@ pub struct Plan {
     pub entries: Vec<Entry>,
     /// What runs for their sake.
     pub hooks: Vec<Hook>,
-    /// The process types of the Procfile, those that don't run too; none without a Procfile.
-    pub types: Vec<(String, Rc<Command>)>,
 }
 
 /// One thing to run.
@@ -158,7 +156,7 @@ impl Plan {
     pub fn from_program(words: Vec<OsString>, options: &Options) -> Result<Self, Error> {
         let command = Command::Program(words);
         let name = Name { process_type: name_after_program(&command), instance: None };
-        Self::new(vec![(name, 0, Rc::new(command))], Vec::new(), options)
+        Self::new(vec![(name, 0, Rc::new(command))], options, |_| None)
     }
 
     /// Commands as the arguments give them.
@@ -184,7 +182,7 @@ impl Plan {
             types = types.max(type_index + 1);
             entries.push((Name { process_type, instance }, type_index, Rc::new(command)));
         }
-        Self::new(entries, Vec::new(), options)
+        Self::new(entries, options, |_| None)
     }
 
     /// The process types of a Procfile: those that `formation` names, as `TYPE` or `TYPE=N`; all of them, but for
@@ -223,13 +221,9 @@ impl Plan {
                 entries.push((name, index as u32, Rc::clone(&types[index].1)));
             }
         }
-        Self::new(entries, types, options)
-    }
-
-    /// The command of a process type of the Procfile, whether it runs or not.
-    #[must_use]
-    pub fn command_of(&self, process_type: &str) -> Option<&Command> {
-        self.types.iter().find(|(name, _)| name == process_type).map(|(_, command)| &**command)
+        Self::new(entries, options, |wanted| {
+            types.iter().find(|(name, _)| name == wanted).map(|(_, command)| &**command)
+        })
     }
 
     /// What the state machine needs to know: of the entries, then of the hooks.
@@ -238,10 +232,10 @@ impl Plan {
         entries.chain(self.hooks.iter().map(|hook| (hook.role, hook.policy)))
     }
 
-    fn new(
+    fn new<'a>(
         entries: Vec<(Name, u32, Rc<Command>)>,
-        types: Vec<(String, Rc<Command>)>,
         options: &Options,
+        process_type: impl Fn(&str) -> Option<&'a Command>,
     ) -> Result<Self, Error> {
         if entries.is_empty() {
             return Err(Error::NothingToRun);
@@ -271,12 +265,11 @@ impl Plan {
             };
             Entry { user: options.user.get(&name).cloned(), name, type_index, command, policy }
         };
-        let entries = entries.into_iter().map(entry).collect();
-        let mut plan = Self { entries, hooks: Vec::new(), types };
+        let entries: Vec<Entry> = entries.into_iter().map(entry).collect();
         let timeout = options.timeout.for_all().copied().unwrap_or_default();
         let policy = Policy { timeout, ..Policy::default() };
-        plan.hooks = hook::hooks(&options.hooks, &plan, policy).map_err(Error::Hook)?;
-        Ok(plan)
+        let hooks = hook::hooks(&options.hooks, &entries, policy, process_type).map_err(Error::Hook)?;
+        Ok(Self { entries, hooks })
     }
 }
 

@@ -138,9 +138,7 @@ impl Runtime {
         let started = match &mut self.works[id] {
             Work::Probe(probe) => probe.start(self.signals.inherited()).map_err(spawn::Error::NoProcess),
             Work::Program(program) => {
-                if !variables.is_empty() {
-                    program.set_variables(variables);
-                }
+                program.set(variables);
                 self.spawner.spawn(program)
             }
         };

@@ -63,8 +63,8 @@ pub enum Reason {
     AssignedAndExpanded(String),
     /// This variable is the shell's own.
     ShellVariable(String),
-    /// This variable is known only when the command starts.
-    Late(&'static str),
+    /// This variable is set when the command is started, and not before.
+    SetLater(String),
     /// The value of this variable holds a character of a pattern, outside quotes.
     Pattern(String),
 }
@@ -82,7 +82,7 @@ impl fmt::Display for Reason {
             Self::NoProgram => f.write_str("an assignment without a program"),
             Self::AssignedAndExpanded(name) => write!(f, "'{name}', which it both assigns and expands"),
             Self::ShellVariable(name) => write!(f, "'{name}', which the shell sets itself"),
-            Self::Late(name) => write!(f, "'{name}', which is known only when it runs"),
+            Self::SetLater(name) => write!(f, "'{name}', which is set later"),
             Self::Pattern(name) => {
                 write!(f, "the value of '{name}', which holds a pattern character and is not quoted")
             }

@@ -190,6 +190,15 @@ impl Simple {
         Masked::scan(line)?.simple(line)
     }
 
+    /// The names of the variables that are expanded.
+    pub(crate) fn expanded(&self) -> impl Iterator<Item = &str> {
+        let words = self.words.iter().chain(self.assignments.iter().map(|(_, value)| value));
+        words.flatten().filter_map(|part| match part {
+            Part::Expansion(expansion) => Some(expansion.name.as_str()),
+            Part::Text(_) => None,
+        })
+    }
+
     /// What only sh can do with it.
     fn reason_for_shell(&self) -> Option<Reason> {
         let Some(program) = self.words.first() else { return Some(Reason::NoProgram) };
@@ -198,17 +207,12 @@ impl Simple {
         {
             return Some(reason);
         }
-        let words = self.words.iter().chain(self.assignments.iter().map(|(_, value)| value));
-        let expanded = words.flatten().filter_map(|part| match part {
-            Part::Expansion(expansion) => Some(&expansion.name),
-            Part::Text(_) => None,
-        });
-        let assigned = || self.assignments.iter().map(|(name, _)| name);
-        if let Some(name) = expanded.clone().find(|name| assigned().any(|assigned| assigned == *name)) {
-            return Some(Reason::AssignedAndExpanded(name.clone()));
+        let assigned = || self.assignments.iter().map(|(name, _)| name.as_str());
+        if let Some(name) = self.expanded().find(|name| assigned().any(|assigned| assigned == *name)) {
+            return Some(Reason::AssignedAndExpanded(name.to_owned()));
         }
-        let name = expanded.chain(assigned()).find(|name| is_shell_variable(name))?;
-        Some(Reason::ShellVariable(name.clone()))
+        let name = self.expanded().chain(assigned()).find(|name| is_shell_variable(name))?;
+        Some(Reason::ShellVariable(name.to_owned()))
     }
 }
 

@@ -35,7 +35,7 @@ pub fn run(
     let alone = plan.entries.len() == 1;
     let background = !alone || !plan.hooks.is_empty();
     let parts: Vec<(Role, Policy)> = plan.parts().collect();
-    let Plan { entries, hooks, .. } = plan;
+    let Plan { entries, hooks } = plan;
     let names = entries.iter().map(|entry| entry.name.to_string()).chain(hooks.into_iter().map(|hook| hook.name));
     let paths = works.iter().map(|work| match work {
         Work::Program(program) => program.path().to_string_lossy().into_owned(),

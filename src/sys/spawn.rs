@@ -58,9 +58,15 @@ impl Program {
         &self.words[0]
     }
 
-    /// Sets what has become known since: in place of all that is set for it alone.
-    pub fn set_variables(&mut self, variables: Vec<(OsString, OsString)>) {
-        self.variables = variables.into_iter().map(variable).collect();
+    /// Sets variables for it, in the place of those that have the same names.
+    pub fn set(&mut self, variables: Vec<(OsString, OsString)>) {
+        if variables.is_empty() {
+            return;
+        }
+        let new: Vec<CString> = variables.into_iter().map(variable).collect();
+        let old = std::mem::take(&mut self.variables).into_iter();
+        let kept = old.filter(|old| !new.iter().any(|new| name(new) == name(old))).collect::<Vec<_>>();
+        self.variables = kept.into_iter().chain(new).collect();
     }
 }
 

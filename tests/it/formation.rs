@@ -60,3 +60,12 @@ fn an_unknown_type_is_an_error_beside_all_too() {
     let end = scene.run(&[]);
     assert!(end.status == 2 && end.said("nothing to run") && end.said("'release' runs only if it is named"), "{end:?}");
 }
+
+#[test]
+fn release_runs_before_the_others_where_it_is_asked_for() {
+    let scene = Scene::new();
+    scene.write("Procfile", "web: test -e released\nrelease: touch released\n");
+    let end = scene.run(&["--before", "release"]);
+    assert_eq!(end.status, 0, "{end:?}");
+    assert!(end.said("web.1 started") && !end.said("release.1 started"), "{end:?}");
+}

@@ -105,3 +105,16 @@ fn without_a_shell_what_needs_one_is_an_error_before_anything_starts() {
     assert!(scene.path("started").exists());
     assert_eq!(scene.run(&["-q", "--shell", "none", "./plain"]).status, 126, "a script without a first line");
 }
+
+#[test]
+fn a_hook_sees_what_is_set_for_it_later() {
+    let scene = Scene::new();
+    scene.write("show", "echo $A $UNTRAP_EXIT_CODE > after\n");
+    let end =
+        scene.run(&["-q", "--after", "A=own sh show", "--after", "touch code-$UNTRAP_EXIT_CODE", "sh -c 'exit 3'"]);
+    assert_eq!((end.status, scene.lines("after")), (3, vec!["own 3".to_owned()]));
+    assert!(scene.path("code-3").exists());
+    let end = scene.run(&["--shell", "none", "--after", "touch code-$UNTRAP_EXIT_CODE", "touch started"]);
+    assert!(end.said("after.1 needs a shell because of 'UNTRAP_EXIT_CODE', which is set later"), "{end:?}");
+    assert!(end.status == 2 && !scene.path("started").exists());
+}
