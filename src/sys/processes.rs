@@ -128,8 +128,11 @@ fn living_descendants() -> io::Result<Vec<Process>> {
     if std::fs::read_link("/proc/self")?.as_os_str() != std::process::id().to_string().as_str() {
         return Err(io::Error::other("it is that of another PID namespace"));
     }
+    let directory = std::fs::read_dir("/proc")?;
+    // What can't be read of us, for want of descriptors, can't be read of anyone.
+    std::fs::read("/proc/self/stat")?;
     let mut all = Vec::new();
-    for entry in std::fs::read_dir("/proc")? {
+    for entry in directory {
         let pid = entry?.file_name().to_str().and_then(|name| name.parse().ok());
         all.extend(pid.and_then(Process::read));
     }
