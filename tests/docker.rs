@@ -2,14 +2,17 @@
 //!
 //! They need an engine and the images that `tests/docker/images` makes; without them they say so and pass, except in CI.
 
+#[path = "support/container.rs"]
+mod container;
 #[path = "support/mod.rs"]
 mod support;
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use container::{Container, PATIENCE, docker_ok, engine_has};
 use support::{Scene, wait_for, witness};
 
 /// What the tests run in: a Debian with redis and ps.
@@ -19,25 +22,10 @@ const UNTRAP: &str = "untrap:test";
 /// The base with the binary of that image in it.
 const IMAGE: &str = "untrap-test:with-untrap";
 
-/// Less than the 10 s that `docker stop` gives a container before the engine kills it.
-const PATIENCE: Duration = Duration::from_secs(9);
-
-fn docker(arguments: &[&str]) -> Output {
-    Command::new("docker").args(arguments).output().expect("docker can be run")
-}
-
-#[track_caller]
-fn docker_ok(arguments: &[&str]) -> String {
-    let output = docker(arguments);
-    assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
 /// Builds the images, once. False, loudly, where that can't be.
 fn ready() -> bool {
     static READY: LazyLock<bool> = LazyLock::new(|| {
-        let present = Command::new("docker").args(["image", "inspect", BASE]).output();
-        if !present.is_ok_and(|output| output.status.success()) {
+        if !engine_has(BASE) {
             support::skip("there is no engine, or not the images that tests/docker/images makes");
             return false;
         }
@@ -52,70 +40,9 @@ fn ready() -> bool {
     *READY
 }
 
-/// A container that goes when the test is done with it.
-struct Container(String);
-
-impl Container {
-    #[track_caller]
-    fn start(arguments: &[&str]) -> Self {
-        Self::start_with(&[], arguments)
-    }
-
-    #[track_caller]
-    fn start_with(options: &[&str], arguments: &[&str]) -> Self {
-        let command = [&["run", "--detach", "--network", "none"], options, &[IMAGE], arguments].concat();
-        Self(docker_ok(&command).trim().to_owned())
-    }
-
-    /// What was written to it so far, standard error too.
-    fn logs(&self) -> String {
-        let output = docker(&["logs", &self.0]);
-        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
-    }
-
-    #[track_caller]
-    fn wait_for_log(&self, text: &str) {
-        wait_for(&format!("'{text}' in the log"), || self.logs().contains(text).then_some(()));
-    }
-
-    #[track_caller]
-    fn exec(&self, command: &str) -> String {
-        docker_ok(&["exec", &self.0, "sh", "-c", command])
-    }
-
-    /// `docker stop`, and the time that it took.
-    #[track_caller]
-    fn stop(&self) -> Duration {
-        let start = Instant::now();
-        docker_ok(&["stop", &self.0]);
-        start.elapsed()
-    }
-
-    /// The status it ended with.
-    #[track_caller]
-    fn status(&self) -> i32 {
-        docker_ok(&["wait", &self.0]).trim().parse().unwrap()
-    }
-
-    /// Stops it well within the engine's patience.
-    #[track_caller]
-    fn stops_in_time_with(&self, status: i32) {
-        let took = self.stop();
-        assert_eq!(self.status(), status, "{}", self.logs());
-        assert!(took < PATIENCE, "docker stop took {took:?}");
-        println!("docker stop took {took:?}, status {status}");
-    }
-
-    #[track_caller]
-    fn has_file(&self, path: &str) -> bool {
-        docker(&["cp", &format!("{}:{path}", self.0), "-"]).status.success()
-    }
-}
-
-impl Drop for Container {
-    fn drop(&mut self) {
-        docker(&["rm", "--force", &self.0]);
-    }
+#[track_caller]
+fn start(arguments: &[&str]) -> Container {
+    Container::start(IMAGE, &[], arguments)
 }
 
 #[test]
@@ -139,7 +66,7 @@ fn two_sleeps_stop_at_once() {
     if !ready() {
         return;
     }
-    let container = Container::start(&["sleep 100000", "sleep 100000"]);
+    let container = start(&["sleep 100000", "sleep 100000"]);
     container.wait_for_log("sleep.2 started");
     container.stops_in_time_with(143);
     assert!(container.logs().contains("SIGTERM from pid 0 (outside this container): stopping"));
@@ -150,7 +77,7 @@ fn redis_behind_a_shell_line_saves_and_says_bye() {
     if !ready() {
         return;
     }
-    let container = Container::start(&["cd /tmp && redis-server"]);
+    let container = start(&["cd /tmp && redis-server"]);
     container.wait_for_log("Ready to accept connections");
     container.exec("redis-cli set key value");
     container.stops_in_time_with(143);
@@ -164,7 +91,7 @@ fn redis_after_exec_in_a_shell_line_ends_with_its_own_status() {
     if !ready() {
         return;
     }
-    let container = Container::start(&["cd /tmp && exec redis-server"]);
+    let container = start(&["cd /tmp && exec redis-server"]);
     container.wait_for_log("Ready to accept connections");
     container.stops_in_time_with(0);
 }
@@ -175,7 +102,8 @@ fn a_script_that_runs_its_program_without_exec_hides_nothing() {
         return;
     }
     let script = "#!/bin/sh\\necho preparing\\nredis-server --dir /tmp\\n";
-    let container = Container::start_with(
+    let container = Container::start(
+        IMAGE,
         &["--entrypoint", "sh"],
         &["-c", &format!("printf '{script}' > /run.sh; chmod +x /run.sh; exec untrap /run.sh")],
     );
@@ -189,7 +117,7 @@ fn what_docker_exec_leaves_behind_is_reaped() {
     if !ready() {
         return;
     }
-    let container = Container::start(&["sleep 100000"]);
+    let container = start(&["sleep 100000"]);
     container.wait_for_log("started");
     docker_ok(&["exec", "--detach", &container.0, "sh", "-c", "sleep 1 & echo $$ > /tmp/shell; wait"]);
     wait_for("the shell runs", || container.exec("cat /tmp/shell 2>/dev/null; true").ends_with('\n').then_some(()));
@@ -207,7 +135,7 @@ fn who_ignores_term_is_killed_at_untraps_timeout_while_its_neighbour_ends_cleanl
         return;
     }
     let deaf = "deaf: trap '' TERM; echo deaf; while :; do sleep 1; done";
-    let container = Container::start(&["-t", "1s", deaf, "redis: redis-server --dir /tmp"]);
+    let container = start(&["-t", "1s", deaf, "redis: redis-server --dir /tmp"]);
     container.wait_for_log("deaf\n");
     container.wait_for_log("Ready to accept connections");
     container.stops_in_time_with(137);
@@ -225,7 +153,7 @@ fn a_redis_that_became_a_daemon_is_told_and_saves() {
     for arguments in
         [&["--on-exit", "redis-server=ignore", daemon][..], &["--on-exit", "ignore", daemon, "sleep 100000"]]
     {
-        let container = Container::start(arguments);
+        let container = start(arguments);
         wait_for("redis answers", || container.exec("redis-cli set key value || true").contains("OK").then_some(()));
         let took = container.stop();
         assert!(took < PATIENCE, "docker stop took {took:?}");
@@ -240,7 +168,7 @@ fn the_end_of_one_of_two_stops_the_other_and_gives_the_status() {
     if !ready() {
         return;
     }
-    let container = Container::start(&["redis: redis-server --dir /tmp", "sleep 1; exit 3"]);
+    let container = start(&["redis: redis-server --dir /tmp", "sleep 1; exit 3"]);
     assert_eq!(container.status(), 3, "{}", container.logs());
     assert!(container.logs().contains("bye bye"));
 }
@@ -250,7 +178,7 @@ fn an_unknown_program_ends_the_container_with_127_and_is_named() {
     if !ready() {
         return;
     }
-    let container = Container::start(&["sleep 100000", "no-such-program"]);
+    let container = start(&["sleep 100000", "no-such-program"]);
     assert_eq!(container.status(), 127);
     assert!(container.logs().contains("program no-such-program not found"), "{}", container.logs());
 }

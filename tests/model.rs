@@ -107,8 +107,9 @@ fn blocks_signals(pid: i32) -> bool {
 
 fn wait_until_ready(program: &Program, scene: &Scene, untrap: &Running) {
     wait_for("the actors are ready, or untrap ends", || {
-        let ready = (0..program.entries.len()).all(|number| !scene.lines(&format!("e{number}")).is_empty());
-        let ended = untrap.messages().iter().any(|line| line.contains("exit status"));
-        (ready || ended || untrap.messages().iter().any(|line| line.contains("stopping"))).then_some(())
+        let ready = program.actors.iter().all(|actor| !scene.lines(&actor.name).is_empty());
+        // Where the first one ended before it had started the others, the last message says so.
+        let over = |line: &String| line.contains("stopping") || line.contains("exit status");
+        (ready || untrap.messages().iter().any(over)).then_some(())
     });
 }

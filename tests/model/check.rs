@@ -297,6 +297,8 @@ impl Run<'_> {
             let times = self.observed.sent.iter().filter(|other| other.signal == sent.signal).count();
             // Where one came in after the stop began, the actor may have ended before it.
             let counts = self.received(sent.signal).count() == times && self.received(sent.signal).all(before_stop);
+            // SIGCONT takes back what was to stop.
+            let counts = counts && !signal.suspends();
             let seen = lines.iter().any(|line| *line == signal.to_string());
             rule(!counts || seen, || format!("{} never saw {signal}, sent when it was ready", actor.name))?;
         }

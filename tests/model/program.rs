@@ -101,7 +101,7 @@ pub(crate) struct Entry {
 pub(crate) enum Move {
     /// Milliseconds.
     Wait(u64),
-    /// Until every actor that is there from the start is ready, or untrap has ended.
+    /// Until every actor is ready, or the stop has begun.
     WaitUntilReady,
     Send(Signal),
     /// SIGTSTP, and SIGCONT once it has stopped.
@@ -131,13 +131,6 @@ impl Program {
         let count = 1 + random.below(5);
         let mut actors = Vec::new();
         let mut entries: Vec<Entry> = (0..count).map(|number| random_entry(random, number, &mut actors)).collect();
-        // A shell that is told alone heeds its trap only when its program has ended.
-        let hidden = entries.iter().any(|entry| entry.shape == Shape::Trap && entry.signal_to == "leader");
-        if actors.iter().all(Actor::heeds) && !hidden && !random.one_in(4) {
-            for entry in &mut entries {
-                entry.timeout = PATIENT;
-            }
-        }
         let mut rewrites = Vec::new();
         if random.one_in(3) {
             let (from, to) = random.pick(&[("HUP", "QUIT"), ("USR1", "USR2"), ("RTMIN+9", "RTMIN+1"), ("TERM", "INT")]);
@@ -145,6 +138,16 @@ impl Program {
         }
         let exit_map = if random.one_in(4) { vec![ExitMapping { from: 143, to: 0 }] } else { Vec::new() };
         let moves = random_moves(random);
+        // A shell that is told alone heeds its trap only when its program has ended. A daemon that is born into a group
+        // after that was told, and leaves it, is told by nobody.
+        let hidden = entries.iter().any(|entry| entry.shape == Shape::Trap && entry.signal_to == "leader");
+        let ready = matches!(moves.first(), Some(Move::WaitUntilReady)) && actors.iter().all(Actor::stays);
+        let untold = !ready && actors.iter().any(|actor| actor.role == Role::Daemon);
+        if actors.iter().all(Actor::heeds) && !hidden && !untold && !random.one_in(4) {
+            for entry in &mut entries {
+                entry.timeout = PATIENT;
+            }
+        }
         Self { place: random.pick(places), entries, actors, rewrites, exit_map, moves }
     }
 
@@ -254,6 +257,10 @@ fn random_moves(random: &mut Random) -> Vec<Move> {
         if random.one_in(20) {
             moves.push(Move::Suspend);
         }
+    }
+    if random.one_in(6) {
+        // Ctrl-C, twice.
+        moves.extend([Move::Send(Signal::INT), Move::Wait(random.below(30) as u64), Move::Send(Signal::INT)]);
     }
     moves
 }

@@ -1,6 +1,7 @@
 //! Does what its arguments say, step by step, and writes down each signal that it gets: `actor FILE [STEP]...`
 //!
 //! Its first line is `ready PID PPID PGID`, its last one says how it ends, where it is asked: `exit 3`, `crash SIGABRT`.
+//! With `-` for FILE it writes to standard output.
 //! After the last step it waits for signals; TERM, INT, QUIT and RTMIN+3 end it with 0.
 //!
 //! | step | |
@@ -9,13 +10,14 @@
 //! | `deaf` | no signal ends it from now on |
 //! | `sleep=MS` | go on after this time |
 //! | `write=BYTES` | that much to standard output |
+//! | `allocate=MIB` | take that much memory, and keep it |
 //! | `stop` | stop itself with SIGSTOP |
 //! | `hang` | look at no signal any more, for ever |
 //! | `exit=STATUS`, `crash=SIGNAL` | end |
 //! | `fork=FILE:STEP:…` | start another one, in the same group |
 //! | `daemon=FILE:STEP:…` | start another one, in a session of its own, whose parent ends at once |
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
@@ -26,8 +28,9 @@ use untrap::sys::signals::{Received, Signals};
 
 struct Actor {
     signals: Signals,
-    log: File,
+    log: Box<dyn Write>,
     deaf: bool,
+    memory: Vec<u8>,
 }
 
 fn main() {
@@ -43,8 +46,12 @@ fn main() {
             told |= matches!(received, Received::Signal(signal, _) if signal.begins_stop());
         }
     }
-    let log = OpenOptions::new().create(true).append(true).open(path).expect("the file can be written");
-    let mut actor = Actor { signals, log, deaf: false };
+    let log: Box<dyn Write> = if path == "-" {
+        Box::new(std::io::stdout())
+    } else {
+        Box::new(OpenOptions::new().create(true).append(true).open(path).expect("the file can be written"))
+    };
+    let mut actor = Actor { signals, log, deaf: false, memory: Vec::new() };
     let (pid, parent) = (nix::unistd::getpid(), nix::unistd::getppid());
     actor.note(&format!("ready {pid} {parent} {}", nix::unistd::getpgrp()));
     if told {
@@ -67,6 +74,7 @@ impl Actor {
             "session" => {}
             "deaf" => self.deaf = true,
             "sleep" => self.listen(Some(Duration::from_millis(value.parse().expect("milliseconds")))),
+            "allocate" => self.memory.resize(value.parse::<usize>().expect("a size") << 20, 1),
             "write" => print(value.parse().expect("a size")),
             "stop" => nix::sys::signal::raise(nix::sys::signal::SIGSTOP).expect("it can be raised"),
             "hang" => loop {

@@ -240,9 +240,11 @@ impl Running {
         use std::io::Read;
         let status = wait_for("untrap ends", || self.child.try_wait().unwrap());
         let status = status.code().unwrap_or_else(|| panic!("untrap ended by itself: {status}"));
+        let reader = self.reader.take().unwrap();
+        wait_for("nobody holds untrap's standard error any more", || reader.is_finished().then_some(()));
+        reader.join().unwrap();
         let mut stdout = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-        self.reader.take().unwrap().join().unwrap();
         End { status, stdout, messages: self.messages() }
     }
 }
