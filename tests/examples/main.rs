@@ -1,10 +1,12 @@
 //! The pairs of `examples/`: how each script goes wrong when it is stopped as PID 1, and that the line of untrap does not.
 
+mod log_tail;
 mod pairs;
 mod real;
 mod run;
 #[path = "../support/mod.rs"]
 mod support;
+mod uvicorn_nginx;
 
 #[test]
 fn the_page_has_a_row_for_each_pair() {

@@ -1,21 +1,10 @@
 //! The pairs with stand-ins for their programs. A stand-in that "holds out" goes on after its stop signal, as if it still
 //! had work to finish, until the test releases it with SIGHUP.
 
-use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 
-use crate::run::{Run, pair};
-use crate::support::{children, state, wait_for};
-
-const NOTHING: [&str; 0] = [];
-
-/// The probes of a script that waits for a port go on.
-#[track_caller]
-fn goes_on_waiting(script: &Run) {
-    let before = script.scene.lines("probes").len();
-    wait_for("it waits on", || (script.scene.lines("probes").len() > before + 1).then_some(()));
-}
+use crate::run::{NOTHING, Run, pair};
 
 #[test]
 fn nginx_php_fpm_ends_while_its_children_still_answer() {
@@ -68,88 +57,6 @@ fn celery_beat_tells_the_pool_and_its_task_is_lost() {
             assert_eq!((end.status, end.stopped_by("worker"), end.stopped_by("beat")), (0, "SIGTERM", "SIGTERM"));
             assert_eq!(end.scene.seen("pool"), ["SIGHUP"]);
         },
-    );
-}
-
-#[test]
-fn uvicorn_nginx_cannot_be_stopped_while_it_waits_for_the_port() {
-    let stand_ins =
-        [("uvicorn", "exec witness uvicorn"), ("nginx", "exec witness nginx"), ("nc", "echo probe >> probes; exit 1")];
-    pair(
-        "uvicorn-nginx",
-        &stand_ins,
-        &[("8000", "1")],
-        |script| {
-            script.ready(&["uvicorn"]);
-            script.stop_unheard();
-            goes_on_waiting(&script);
-            assert_eq!(script.scene.seen("uvicorn"), NOTHING);
-        },
-        |untrap| {
-            untrap.ready(&["uvicorn"]);
-            untrap.pid1.wait_for_message("waiting for tcp://127.0.0.1:1");
-            untrap.stop();
-            let end = untrap.end();
-            assert_eq!((end.status, end.stopped_by("uvicorn")), (0, "SIGTERM"));
-            assert!(!end.scene.path("nginx").exists());
-        },
-    );
-}
-
-#[test]
-fn uvicorn_nginx_waits_for_the_port_of_a_program_that_has_crashed() {
-    let stand_ins =
-        [("uvicorn", "echo >> crashed; exit 3"), ("nginx", "exec witness nginx"), ("nc", "echo >> probes; exit 1")];
-    pair(
-        "uvicorn-nginx",
-        &stand_ins,
-        &[("8000", "1")],
-        |script| {
-            wait_for("it crashed", || script.scene.path("crashed").exists().then_some(()));
-            goes_on_waiting(&script);
-        },
-        |untrap| assert_eq!(untrap.end().status, 3),
-    );
-}
-
-#[test]
-fn uvicorn_nginx_ends_without_telling_the_application_when_nginx_has_crashed() {
-    let behind = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = behind.local_addr().unwrap().port().to_string();
-    pair(
-        "uvicorn-nginx",
-        &[("uvicorn", "exec witness uvicorn"), ("nginx", "until [ -s uvicorn ]; do :; done; exit 4"), ("nc", "")],
-        &[("8000", &port)],
-        |script| {
-            let end = script.end();
-            assert_eq!((end.status, end.scene.seen("uvicorn")), (4, vec![]));
-        },
-        |untrap| {
-            let end = untrap.end();
-            assert_eq!((end.status, end.stopped_by("uvicorn")), (4, "SIGTERM"));
-        },
-    );
-}
-
-#[test]
-fn uvicorn_nginx_stops_in_order_either_way_when_nothing_is_wrong() {
-    let behind = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = behind.local_addr().unwrap().port().to_string();
-    let stops_in_order = |run: Run| {
-        run.ready(&["uvicorn", "nginx"]);
-        run.stop();
-        run.told("nginx", "SIGQUIT");
-        assert_eq!(run.scene.seen("uvicorn"), NOTHING);
-        run.release("nginx");
-        let end = run.end();
-        assert_eq!((end.status, end.stopped_by("uvicorn"), end.stopped_by("nginx")), (0, "SIGTERM", "SIGQUIT"));
-    };
-    pair(
-        "uvicorn-nginx",
-        &[("uvicorn", "exec witness uvicorn"), ("nginx", "exec witness nginx QUIT=ignore HUP=0"), ("nc", "")],
-        &[("8000", &port)],
-        stops_in_order,
-        stops_in_order,
     );
 }
 
@@ -237,57 +144,26 @@ fn migrate_web_starts_the_server_after_it_was_told_to_stop() {
     );
 }
 
-const LOG_TAIL: [(&str, &str); 2] =
-    [("legacy-server", "exec witness legacy-server TERM=ignore HUP=0 USR2=3"), ("tail", "exec witness tail HUP=0")];
-
 #[test]
-fn log_tail_tells_the_server_only_when_tail_has_ended() {
+fn redis_sentinel_stops_in_order_and_the_script_calls_it_a_failure() {
+    let stops_in_order = |run: Run, status| {
+        run.ready(&["redis-server", "redis-sentinel"]);
+        run.stop();
+        run.told("redis-sentinel", "SIGTERM");
+        assert_eq!(run.scene.seen("redis-server"), NOTHING);
+        run.release("redis-sentinel");
+        let end = run.end();
+        assert_eq!((end.status, end.stopped_by("redis-server")), (status, "SIGTERM"));
+    };
     pair(
-        "log-tail",
-        &LOG_TAIL,
-        &[],
-        |script| {
-            script.ready(&["legacy-server", "tail"]);
-            script.stop();
-            wait_for("bash has taken the signal", || (!script.has_term_pending()).then_some(()));
-            assert_eq!((script.scene.seen("legacy-server"), script.scene.seen("tail")), (vec![], vec![]));
-            script.release("tail");
-            script.told("legacy-server", "SIGTERM");
-        },
-        |untrap| {
-            untrap.ready(&["legacy-server", "tail"]);
-            untrap.stop();
-            untrap.told("legacy-server", "SIGCONT");
-            assert_eq!(untrap.scene.seen("tail"), NOTHING, "it shows what the server still writes");
-            untrap.release("legacy-server");
-            let end = untrap.end();
-            assert_eq!(
-                (end.status, end.stopped_by("legacy-server"), end.stopped_by("tail")),
-                (0, "SIGTERM", "SIGTERM")
-            );
-        },
-    );
-}
-
-#[test]
-fn log_tail_lives_on_when_the_server_has_crashed() {
-    pair(
-        "log-tail",
-        &LOG_TAIL,
-        &[],
-        |script| {
-            script.ready(&["legacy-server", "tail"]);
-            script.send("legacy-server", "USR2");
-            wait_for("bash has reaped it", || (children(script.pid1.pid()).len() == 1).then_some(()));
-            wait_for("bash waits", || (state(script.pid1.pid()) == "S").then_some(()));
-            assert_eq!(script.scene.seen("tail"), NOTHING);
-        },
-        |untrap| {
-            untrap.ready(&["legacy-server", "tail"]);
-            untrap.send("legacy-server", "USR2");
-            let end = untrap.end();
-            assert_eq!((end.status, end.stopped_by("tail")), (3, "SIGTERM"));
-        },
+        "redis-sentinel",
+        &[
+            ("redis-server", "exec witness redis-server"),
+            ("redis-sentinel", "exec witness redis-sentinel TERM=ignore HUP=0"),
+        ],
+        &[("sentinel=2s", "sentinel=1m")],
+        |script| stops_in_order(script, 143),
+        |untrap| stops_in_order(untrap, 0),
     );
 }
 

@@ -7,6 +7,9 @@ use crate::support::{Place, Running, Scene, can_unshare, kill, processes_with, s
 
 pub(crate) const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
 
+/// What a program has seen that nobody told anything.
+pub(crate) const NOTHING: [&str; 0] = [];
+
 /// Directories that the examples write to, or have their configuration in. Here each of them is the scene.
 const DIRECTORIES: [&str; 4] = ["/data", "/etc/", "/tmp/", "/var/log/"];
 

@@ -196,7 +196,10 @@ impl Running {
         let own = i32::try_from(child.id()).unwrap();
         let pid = match place {
             Place::Subreaper => own,
-            Place::Pid1 => wait_for("PID 1 runs in its namespace", || only_child(own)),
+            // It may end before it is seen.
+            Place::Pid1 => wait_for("PID 1 runs in its namespace", || {
+                only_child(own).or_else(|| child.try_wait().unwrap().map(|_| own))
+            }),
         };
         Self { child, pid, messages, reader: Some(reader) }
     }
