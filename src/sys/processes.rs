@@ -172,8 +172,10 @@ fn living_descendants() -> io::Result<Vec<Process>> {
     if std::fs::read_link("/proc/self")?.as_os_str() != std::process::id().to_string().as_str() {
         return Err(io::Error::other("it is that of another PID namespace"));
     }
-    // What can't be read of us, for want of descriptors, can't be read of anyone.
+    // Signalling takes two descriptors. What can't be done to us, for want of them, can't be done to anyone.
+    let first = std::fs::read_dir("/proc")?;
     std::fs::read("/proc/self/stat")?;
+    drop(first);
     let mut all: Vec<Process> = pids()?.filter_map(Process::read).collect();
     retain_descendants(&mut all, std::process::id() as i32, |process| process);
     all.retain(|process| !process.zombie);

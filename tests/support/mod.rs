@@ -140,12 +140,16 @@ impl Scene {
 
     /// untrap with this scene as its directory and none of its variables set.
     pub fn untrap_in(&self, place: Place) -> Command {
-        let untrap = env!("CARGO_BIN_EXE_untrap");
+        self.program_in(place, Path::new(env!("CARGO_BIN_EXE_untrap")))
+    }
+
+    /// The same for another program.
+    pub fn program_in(&self, place: Place, program: &Path) -> Command {
         let mut command = match place {
-            Place::Subreaper => Command::new(untrap),
+            Place::Subreaper => Command::new(program),
             Place::Pid1 => {
                 let mut command = Command::new("unshare");
-                command.args(["--pid", "--fork", "--mount-proc", "--kill-child", "--", untrap]);
+                command.args(["--pid", "--fork", "--mount-proc", "--kill-child", "--"]).arg(program);
                 command
             }
         };
@@ -300,9 +304,9 @@ pub fn children(pid: i32) -> Vec<i32> {
     list.split_ascii_whitespace().map(|pid| pid.parse().unwrap()).collect()
 }
 
-/// The only child, once it runs untrap.
+/// The only child, once it runs another program.
 fn only_child(pid: i32) -> Option<i32> {
     let child = *children(pid).first()?;
-    let program = std::fs::read_link(format!("/proc/{child}/exe")).ok()?;
-    program.ends_with(Path::new(env!("CARGO_BIN_EXE_untrap")).file_name()?).then_some(child)
+    let [own, its] = [pid, child].map(|pid| std::fs::read_link(format!("/proc/{pid}/exe")).ok());
+    (its? != own?).then_some(child)
 }

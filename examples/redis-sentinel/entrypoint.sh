@@ -1,0 +1,19 @@
+#!/bin/bash
+# A redis node with its sentinel. The sentinel must go first, or it takes our own stop for a failure of redis.
+set -e
+
+redis-server /etc/redis/redis.conf &
+redis=$!
+
+redis-sentinel /etc/redis/sentinel.conf &
+sentinel=$!
+
+stop() {
+  kill -TERM "$sentinel"
+  wait "$sentinel"
+  kill -TERM "$redis"
+  wait "$redis"
+}
+trap stop TERM INT
+
+wait -n

@@ -1,0 +1,105 @@
+//! The pairs with the real nginx and the real redis.
+
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Command;
+
+use crate::run::{By, Run, can_run};
+use crate::support::{BOUND, Scene, skip, wait_for};
+
+/// Where Debian has nginx, which is not in everybody's `PATH`.
+const NGINX: &str = "/usr/sbin/nginx";
+
+/// One worker in front of a socket, in a directory of its own.
+const NGINX_CONF: &str = "
+user root;
+worker_processes 1;
+pid nginx.pid;
+error_log stderr;
+events {}
+http {
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {
+        listen unix:front;
+        location / { proxy_pass http://unix:behind:; }
+    }
+}
+";
+
+/// A request that is being answered when nginx is told to stop, and what its client gets.
+fn request_during_the_stop(by: By) -> (i32, String) {
+    let scene = Scene::new();
+    let here = scene.path("").display().to_string();
+    scene.write("nginx.conf", NGINX_CONF.replace("unix:", &format!("unix:{here}")));
+    let behind = UnixListener::bind(scene.path("behind")).unwrap();
+    behind.set_nonblocking(true).unwrap();
+    let nginx = format!("exec {NGINX} -p {here} -c nginx.conf -e stderr \"$@\"");
+    let stand_ins = [("php-fpm", "exec witness php-fpm"), ("nginx", &nginx)];
+    let run = Run::start(scene, "nginx-php-fpm", by, &stand_ins, &[]);
+    run.ready(&["php-fpm"]);
+    let front = run.scene.path("front");
+    let mut client = wait_for("nginx listens", || UnixStream::connect(&front).ok());
+    client.set_read_timeout(Some(BOUND)).unwrap();
+    client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    let (mut server, _) = wait_for("nginx asks", || behind.accept().ok());
+    run.stop();
+    // Either nobody is there any more, or nginx only finishes what it has begun.
+    wait_for("nginx listens no more", || UnixStream::connect(&front).is_err().then_some(()));
+    if by == By::Script {
+        wait_for("the script has ended", || (!run.goes_on()).then_some(()));
+    }
+    // It may have been killed.
+    let _ = server.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    let mut response = String::new();
+    let _ = client.read_to_string(&mut response);
+    (run.end().status, response)
+}
+
+#[test]
+fn the_real_nginx_finishes_its_requests_only_under_untrap() {
+    if !std::path::Path::new(NGINX).exists() {
+        return skip("nginx is not installed");
+    }
+    if can_run() {
+        assert_eq!(request_during_the_stop(By::Script), (143, String::new()));
+        let (status, response) = request_during_the_stop(By::Untrap);
+        assert_eq!(status, 0);
+        assert!(response.starts_with("HTTP/1.1 200") && response.ends_with("\r\n\r\nhello"), "{response}");
+    }
+}
+
+#[test]
+fn the_real_redis_saves_and_only_the_script_calls_it_a_failure() {
+    if Command::new("redis-server").arg("--version").output().is_err() {
+        return skip("redis is not installed");
+    }
+    if !can_run() {
+        return;
+    }
+    for (by, status) in [(By::Script, 143), (By::Untrap, 0)] {
+        let scene = Scene::new();
+        let here = scene.path("").display().to_string();
+        std::fs::create_dir(scene.path("redis")).unwrap();
+        scene.write("redis/redis.conf", format!("port 0\nunixsocket {here}socket\ndir {here}\nsave 3600 1\n"));
+        scene.write(
+            "redis/sentinel.conf",
+            format!("port 0\nunixsocket {here}sentinel\ndir {here}\nsentinel monitor shop 127.0.0.1 1 1\n"),
+        );
+        let run = Run::start(scene, "redis-sentinel", by, &[], &[("sentinel=2s", "sentinel=1m")]);
+        let mut client = wait_for("redis listens", || UnixStream::connect(run.scene.path("socket")).ok());
+        wait_for("the sentinel listens", || UnixStream::connect(run.scene.path("sentinel")).ok());
+        client.write_all(b"SET key value\r\n").unwrap();
+        let mut answer = [0; 5];
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"+OK\r\n");
+        run.stop();
+        let end = run.end();
+        assert_eq!(end.status, status);
+        assert!(end.scene.path("dump.rdb").exists());
+    }
+}
