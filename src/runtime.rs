@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::{CString, OsString};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Instant;
 
 use crate::cli::{self, Verbosity};
@@ -37,7 +38,7 @@ pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> 
     if let Err(error) = child::adopt_orphans() {
         report.trouble("orphans will not be reaped, and daemons not stopped: can't become their reaper", &error);
     }
-    let own: Vec<OsString> = cli::environment_variables().collect();
+    let own = own_variables();
     let environment = std::env::vars_os().filter(|(name, _)| !own.contains(name));
     let shell = CString::new(SHELL)?;
     let alone = plan.entries.len() == 1;
@@ -60,6 +61,12 @@ pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> 
         exit: None,
     };
     Ok(runtime.run())
+}
+
+/// What entries don't inherit. The definition that says which variables these are is built only where one may be set.
+fn own_variables() -> Vec<OsString> {
+    let may_be_own = |(name, _): (OsString, _)| name.as_bytes().starts_with(b"UNTRAP_");
+    if std::env::vars_os().any(may_be_own) { cli::environment_variables().collect() } else { Vec::new() }
 }
 
 /// What there is of an entry.

@@ -293,13 +293,14 @@ def long_run(bench):
         bench.probe.clear()
         child = subprocess.Popen(command, env=bench.probe.environment, cwd=bench.folder, stdin=subprocess.DEVNULL,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(1)
-        table.add(name, "RSS begin", status(child.pid)["VmRSS"])
-        last = 0
+        seen = []
         while child.poll() is None and not done():
-            last = status(child.pid).get("VmRSS", last)
+            seen.append(status(child.pid).get("VmRSS"))
             time.sleep(0.05)
-        table.add(name, "RSS end", last)
+        # Not the very first: what its code reads in from its file at its first signals is no growth.
+        seen = [size for size in seen if size][1:] or [0]
+        table.add(name, "RSS begin", seen[min(10, len(seen) - 1)])
+        table.add(name, "RSS end", seen[-1])
         child.send_signal(signal.SIGTERM)
         child.wait()
 

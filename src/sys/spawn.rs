@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::ptr;
+use std::sync::{Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -28,6 +29,10 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /// The child needs a few frames and the C library's; measured well under 4 KiB.
 const STACK_SIZE: usize = 32 * 1024;
 
+/// The stack of the child that is being started; there is one at a time. Static, because memory that the program
+/// begins with is not there before it is touched, and most of this never is.
+static STACK: Mutex<[u8; STACK_SIZE]> = Mutex::new([0; STACK_SIZE]);
+
 /// What is executed for an entry.
 #[derive(Debug)]
 pub struct Program {
@@ -44,7 +49,6 @@ pub struct Spawner {
     /// Standard input of every child, unless they get ours.
     null: Option<OwnedFd>,
     shell: CString,
-    stack: Vec<u8>,
     terminal: Option<Terminal>,
 }
 
@@ -89,15 +93,14 @@ impl Spawner {
             variable.push(value);
             variables.push(c_string(variable));
         }
-        let stack = vec![0; STACK_SIZE];
-        Ok(Self { environment: variables, path, inherited, null, shell: shell.to_owned(), stack, terminal })
+        Ok(Self { environment: variables, path, inherited, null, shell: shell.to_owned(), terminal })
     }
 
     /// Starts a program, the one that its first word names.
     ///
     /// # Errors
     /// See [`Error`]; no process is left in that case.
-    pub fn spawn(&mut self, program: &Program) -> Result<Leader, Error> {
+    pub fn spawn(&self, program: &Program) -> Result<Leader, Error> {
         let programs = candidates(&program.words[0], &self.path);
         let arguments: Vec<CString> = program.words.iter().cloned().map(c_string).collect();
         let arguments = pointers(&arguments);
@@ -119,10 +122,11 @@ impl Spawner {
             failure = Some(child.run());
             127
         });
+        let mut stack = STACK.lock().unwrap_or_else(PoisonError::into_inner);
         let flags = CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
         // SAFETY: the child runs on a stack of its own while we stand still, all signals are blocked in both, and
         // until its exec it makes only system calls and writes nothing but `failure`, `script` and errno.
-        let pid = unsafe { clone(run, &mut self.stack, flags, Some(libc::SIGCHLD)) };
+        let pid = unsafe { clone(run, &mut *stack, flags, Some(libc::SIGCHLD)) };
         let pid = pid.map_err(|errno| Error::NoProcess(errno.into()))?;
         let Some(failure) = failure else { return Ok(Leader::new(pid)) };
         super::child::reap_failed(pid);
@@ -226,9 +230,12 @@ fn candidates(program: &OsStr, path: &OsStr) -> Vec<CString> {
 
 /// A C string; what follows a NUL, which neither arguments nor environment can hold, is dropped.
 fn c_string(text: OsString) -> CString {
-    let mut bytes = text.into_vec();
-    bytes.truncate(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
-    CString::new(bytes).unwrap_or_default()
+    CString::new(text.into_vec()).unwrap_or_else(|error| {
+        let end = error.nul_position();
+        let mut bytes = error.into_vec();
+        bytes.truncate(end);
+        CString::new(bytes).unwrap_or_default()
+    })
 }
 
 /// As execve(2) wants them: pointers to C strings, the last one null.
