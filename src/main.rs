@@ -1,17 +1,29 @@
 //! The `untrap` program: catch signals, parse, run, exit.
+//!
+//! The C library calls `main` below, not the Rust runtime, which would make twenty system calls first and read
+//! `/proc/self/maps` for a message about stack overflows. What we need of what it does is in [`untrap::sys`]: SIGPIPE is
+//! blocked with the other signals, and descriptors 0, 1 and 2 are open.
+#![no_main]
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::ExitCode;
 
 use untrap::cli::{self, Request, Settings, Source};
 use untrap::plan::Plan;
 use untrap::status::{FAILURE, USAGE};
+use untrap::sys::descriptors::open_standard;
 use untrap::sys::signals::Signals;
 use untrap::{generate, runtime};
 
-fn main() -> ExitCode {
+#[allow(unsafe_code, reason = "the name is the C library's, and there is no other main")]
+#[unsafe(no_mangle)]
+extern "C" fn main(_count: i32, _arguments: *const *const std::ffi::c_char) -> i32 {
+    run().into()
+}
+
+fn run() -> u8 {
+    open_standard();
     // Before all else: the kernel drops what PID 1 has not prepared for.
     let signals = match Signals::block() {
         Ok(signals) => signals,
@@ -29,7 +41,7 @@ fn main() -> ExitCode {
         Err(message) => return fail(USAGE, &message),
     };
     match runtime::run(plan, settings.rules, settings.verbosity, signals) {
-        Ok(status) => ExitCode::from(status),
+        Ok(status) => status,
         Err(error) => fail(FAILURE, &format!("can't prepare to start anything: {error}")),
     }
 }
@@ -58,16 +70,16 @@ fn read_procfile(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// Prints to standard output, where a reader that has seen enough (`| head`) is no failure.
-fn print(text: &[u8]) -> ExitCode {
+fn print(text: &[u8]) -> u8 {
     let mut out = std::io::stdout().lock();
     match out.write_all(text).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => fail(FAILURE, &format!("can't print: {error}")),
-        _ => ExitCode::SUCCESS,
+        _ => 0,
     }
 }
 
-fn fail(status: u8, message: &str) -> ExitCode {
+fn fail(status: u8, message: &str) -> u8 {
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "untrap: {message}");
-    ExitCode::from(status)
+    status
 }

@@ -4,6 +4,7 @@
 //! in place, an exec that must not allocate).
 
 pub mod child;
+pub mod descriptors;
 pub mod processes;
 pub mod signals;
 pub mod spawn;
