@@ -48,6 +48,13 @@ class Probe:
         """The notes of the first entries: (ready, told, ended, pid) each."""
         return [SLOT.unpack_from(self.notes, HEADER.size + index * SLOT.size) for index in range(count)]
 
+    def runs_as(self, pid):
+        """Whether this process is a probe."""
+        try:
+            return os.readlink(f"/proc/{pid}/exe") == self.path
+        except OSError:
+            return False
+
     def run(self, command, **options):
         """Runs the probe itself to its end, and gives what it prints."""
         done = subprocess.run([self.path, *command], env=self.environment, stdin=subprocess.DEVNULL,
@@ -74,9 +81,10 @@ class Run:
         return self
 
     def __exit__(self, *_):
-        """Ends whoever is left, without asking."""
-        pids = [self.runner, *(slot[3] for slot in self.probe.slots(SLOTS) if not slot[2])]
-        for pid in filter(None, [*family(self.runner), *pids]):
+        """Ends whoever is left, without asking, and nobody who has got the PID of one who is not."""
+        runners = family(self.watcher.pid) if self.watcher.poll() is None else []
+        entries = [slot[3] for slot in self.probe.slots(SLOTS) if slot[3] and not slot[2]]
+        for pid in [*runners, *filter(self.probe.runs_as, entries)]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -115,7 +123,7 @@ class Run:
 def family(pid):
     """A process's descendants."""
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if pid else []
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return []
     return [one for child in map(int, children) for one in (child, *family(child))]
