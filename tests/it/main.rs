@@ -4,6 +4,7 @@
 mod support;
 
 mod comparison;
+mod descriptors;
 mod end;
 mod hostile;
 mod inheritance;
