@@ -32,23 +32,22 @@ Examples:
   untrap -s nginx=QUIT -t 20s nginx php-fpm
   untrap -- redis-server --port 6380        one program
 
-[NAME=] limits a value to one entry, or to all of a process type. Each option can be set by the environment
-variable UNTRAP_ and its long name, with commas between values; process types by UNTRAP_FORMATION=web=2,worker.
-A command whose own name is check is written 'check: check' or ./check. Exit status: of the entry whose end began the
-stop, else of the first that ended badly, else 0; 2 wrong use, 125 untrap failed, 126 not executable, 127 not found.
+A COMMAND is one quoted argument. [NAME=] limits a value to one entry or process type. Each option has a variable,
+UNTRAP_ and its long name, with commas between values. Exit status: of the entry whose end began the stop, else of the
+first that ended badly, else 0; 2 wrong use, 125 untrap failed, 126 not executable, 127 not found. More: man untrap.
 ";
 
 /// Starts several commands, forwards signals to all of them, waits with a timeout, and reaps what they leave behind.
 #[allow(clippy::doc_markdown, reason = "these comments are the help, as a terminal shows it")]
 #[derive(Parser, Debug)]
-#[command(name = "untrap", version, override_usage = USAGE, after_help = EXAMPLES, next_line_help = false)]
+#[command(name = "untrap", version, override_usage = USAGE, after_help = EXAMPLES, term_width = 0)]
 struct Cli {
     /// Commands, each one quoted argument ('web: puma -p 3000'); with -f process types (web=2)
-    #[arg(value_name = "COMMAND | TYPE[=N]", hide_env = true, env = "UNTRAP_FORMATION")]
+    #[arg(value_name = "COMMAND | TYPE[=N]", hide = true, hide_env = true, env = "UNTRAP_FORMATION")]
     words: Vec<String>,
 
     /// One program and its arguments, taken as they are
-    #[arg(last = true, value_name = "PROGRAM [ARG]...")]
+    #[arg(last = true, value_name = "PROGRAM [ARG]...", hide = true)]
     program: Vec<OsString>,
 
     /// Run this file's process types; '-' is standard input [default: ./Procfile]

@@ -1,10 +1,15 @@
 //! The `untrap` program: catch signals, parse, run, exit.
+//!
+//! The C library calls us, not the Rust runtime, which would make twenty system calls first and read
+//! `/proc/self/maps` for a message about stack overflows. What we need of what it does is in [`untrap::sys`]: SIGPIPE is
+//! blocked with the other signals, and descriptors 0, 1 and 2 are open.
+#![no_main]
 
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::process::ExitCode;
 
 use untrap::cli::{self, LaunchOptions, Request, Settings, Source};
 use untrap::environment::Environment;
@@ -13,6 +18,7 @@ use untrap::line::{Format, Line};
 use untrap::pid_dir::PidDir;
 use untrap::plan::{self, Plan};
 use untrap::status::{FAILURE, USAGE};
+use untrap::sys::descriptors::open_standard;
 use untrap::sys::signals::Signals;
 use untrap::{check, envfile, generate, runtime, verbs};
 
@@ -25,7 +31,11 @@ impl Failure {
     }
 }
 
-fn main() -> ExitCode {
+untrap::c_main!(respond);
+
+/// Does what the arguments ask for, and gives the exit status.
+fn respond() -> u8 {
+    open_standard();
     // Before all else: the kernel drops what PID 1 has not prepared for.
     let signals = match Signals::block() {
         Ok(signals) => signals,
@@ -51,7 +61,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(settings: Settings, signals: Signals) -> Result<ExitCode, Failure> {
+fn run(settings: Settings, signals: Signals) -> Result<u8, Failure> {
     let plan = plan(&settings, &procfile_text(&settings.source)?).map_err(|error| Failure::usage(&error))?;
     let launcher = launcher(&settings.launch)?;
     let works = launcher.works(&plan).map_err(|error| Failure(error.status(), error.to_string()))?;
@@ -59,12 +69,12 @@ fn run(settings: Settings, signals: Signals) -> Result<ExitCode, Failure> {
     let pid_dir = settings.pid_dir.as_deref().map(|path| PidDir::open(path, names)).transpose();
     let pid_dir = pid_dir.map_err(|error| Failure::usage(&error))?;
     match runtime::run(plan, works, launcher, settings.rules, settings.style, pid_dir, signals) {
-        Ok(status) => Ok(ExitCode::from(status)),
+        Ok(status) => Ok(status),
         Err(error) => Err(Failure(FAILURE, format!("can't prepare to start anything: {error}"))),
     }
 }
 
-fn check(settings: &Settings) -> Result<ExitCode, Failure> {
+fn check(settings: &Settings) -> Result<u8, Failure> {
     let text = procfile_text(&settings.source)?;
     let launcher = launcher(&settings.launch)?;
     let plan = match plan(settings, &text) {
@@ -94,9 +104,14 @@ fn launcher(options: &LaunchOptions) -> Result<Launcher, Failure> {
     for path in &options.env_files {
         variables.extend(envfile::read(path).map_err(|error| Failure::usage(&error))?);
     }
-    let hidden: Vec<OsString> = cli::environment_variables().collect();
-    let environment = Environment::new(std::env::vars_os(), variables, &hidden);
+    let environment = Environment::new(std::env::vars_os(), variables, &own_variables());
     Ok(Launcher { environment, shell: options.shell.clone(), port: options.port })
+}
+
+/// What entries don't inherit. The definition that says which variables these are is built only where one may be set.
+fn own_variables() -> Vec<OsString> {
+    let may_be_own = |(name, _): (OsString, _)| name.as_bytes().starts_with(b"UNTRAP_");
+    if std::env::vars_os().any(may_be_own) { cli::environment_variables().collect() } else { Vec::new() }
 }
 
 fn plan(settings: &Settings, text: &[u8]) -> Result<Plan, plan::Error> {
@@ -124,20 +139,20 @@ fn procfile_text(source: &Source) -> Result<Vec<u8>, Failure> {
 }
 
 /// Prints to standard output, where a reader that has seen enough (`| head`) is no failure.
-fn print(text: &[u8]) -> ExitCode {
+fn print(text: &[u8]) -> u8 {
     let mut out = std::io::stdout().lock();
     match out.write_all(text).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             fail(Format::Text, FAILURE, &format!("can't print: {error}"))
         }
-        _ => ExitCode::SUCCESS,
+        _ => 0,
     }
 }
 
-fn fail(format: Format, status: u8, message: &str) -> ExitCode {
+fn fail(format: Format, status: u8, message: &str) -> u8 {
     let mut line = Vec::new();
     format.finish(&Line::failure(message), &mut line);
     // Where standard error is closed there is nobody to tell.
     let _ = std::io::stderr().write_all(&line);
-    ExitCode::from(status)
+    status
 }

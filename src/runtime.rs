@@ -146,6 +146,11 @@ impl Runtime {
             Ok(leader) => {
                 self.report.started(id, leader.pid());
                 self.write_pid(id, leader.pid());
+                if self.processes.len() > 1 {
+                    // What /proc shows of a process is made at the first look. The next one, on the way of a signal to
+                    // many, costs less than half.
+                    let _ = processes::runs_shell(leader.pid());
+                }
                 self.processes[id] = Process::Leader(leader);
                 self.handle(Event::Started(id));
             }

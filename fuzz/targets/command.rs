@@ -3,25 +3,31 @@
 
 #![no_main]
 
-use std::ffi::OsString;
-
 use libfuzzer_sys::fuzz_target;
 use untrap::command::Command;
+use untrap::expand::expand;
+use untrap::simple::Simple;
 
 fuzz_target!(|line: &str| {
     match Command::read(line) {
         Ok(command) => {
             assert!(!command.program().is_empty() && !command.program().contains('/'));
-            let direct = command.program_path().is_some();
-            let words = command.clone().into_words("/bin/sh");
-            if !direct {
-                assert_eq!(words, ["/bin/sh", "-c", line].map(OsString::from));
-                return;
+            match command {
+                Command::Shell(unchanged, _) => assert_eq!(unchanged, line),
+                Command::Program(_) => unreachable!("a line is no list of words"),
+                Command::Simple(simple) => same_when_quoted(&simple),
             }
-            let words = words.into_iter().map(|word| word.into_string().expect("a line is UTF-8"));
-            let quoted: Vec<String> = words.map(|word| format!("'{}'", word.replace('\'', "'\\''"))).collect();
-            assert_eq!(Command::read(&quoted.join(" ")), Ok(command));
         }
         Err(error) => assert!(error.offset() <= line.chars().count() && !error.to_string().is_empty()),
     }
 });
+
+fn same_when_quoted(simple: &Simple) {
+    let Ok(expanded) = expand(simple, |_| None) else { return };
+    let words = expanded.words.iter().map(|word| word.to_str().expect("a line is UTF-8"));
+    let quoted: Vec<String> = words.map(|word| format!("'{}'", word.replace('\'', "'\\''"))).collect();
+    match Command::read(&quoted.join(" ")) {
+        Ok(Command::Simple(again)) => assert_eq!(expand(&again, |_| None).map(|again| again.words), Ok(expanded.words)),
+        other => panic!("words in quotes are {other:?}"),
+    }
+}

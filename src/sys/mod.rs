@@ -4,6 +4,7 @@
 //! in place, an exec that must not allocate).
 
 pub mod child;
+pub mod descriptors;
 pub mod members;
 pub mod probe;
 pub mod processes;
@@ -14,6 +15,18 @@ pub mod terminal;
 mod user;
 
 use std::io;
+
+/// Makes `$respond` the `main` that the C library calls; its `u8` is the exit status.
+#[macro_export]
+macro_rules! c_main {
+    ($respond:path) => {
+        // SAFETY: the name is the C library's for this, and a binary that uses the macro has no other main.
+        #[unsafe(no_mangle)]
+        extern "C" fn main(_count: i32, _arguments: *const *const std::ffi::c_char) -> i32 {
+            $respond().into()
+        }
+    };
+}
 
 /// The result of a call that gives -1 for an error.
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {

@@ -52,12 +52,13 @@ impl Signals {
     /// Those of sigprocmask(2), sigaction(2) and signalfd(2).
     pub fn block() -> io::Result<Self> {
         let mut caught = SigSet::all();
-        // SIGPIPE is an error of write(2) to us, not an event: the Rust runtime ignores it.
-        for signal in SYNCHRONOUS.into_iter().chain([Standard::SIGPIPE]) {
+        for signal in SYNCHRONOUS {
             caught.remove(signal);
         }
         let mut mask = SigSet::empty();
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&caught), Some(&mut mask))?;
+        // SIGPIPE is an error of write(2) to us, not an event: it stays blocked, and nobody reads it.
+        caught.remove(Standard::SIGPIPE);
         // With SIGCHLD ignored, the kernel would reap children itself and tell nobody how they ended.
         // SAFETY: no handler is set.
         let before = unsafe { nix::sys::signal::signal(Standard::SIGCHLD, SigHandler::SigDfl) }?;

@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::ptr;
+use std::sync::{Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -30,6 +31,10 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 
 /// The child needs a few frames and the C library's; measured well under 4 KiB.
 const STACK_SIZE: usize = 32 * 1024;
+
+/// The stack of the child that is being started; there is one at a time. Static, because memory that the program
+/// begins with is not there before it is touched, and most of this never is.
+static STACK: Mutex<[u8; STACK_SIZE]> = Mutex::new([0; STACK_SIZE]);
 
 /// What is executed for an entry.
 #[derive(Debug)]
@@ -78,7 +83,6 @@ pub struct Spawner {
     /// Standard input of every child that does not get ours.
     null: Option<OwnedFd>,
     shell: Option<CString>,
-    stack: Vec<u8>,
     terminal: Option<Terminal>,
 }
 
@@ -113,8 +117,7 @@ impl Spawner {
         let null = if background { Some(open_null()?) } else { None };
         let environment = environment.into_iter().map(variable).collect();
         let shell = shell.map(|shell| c_string(shell.into()));
-        let stack = vec![0; STACK_SIZE];
-        Ok(Self { environment, inherited, null, shell, stack, terminal })
+        Ok(Self { environment, inherited, null, shell, terminal })
     }
 
     /// What the program is started with: the shared variables, but for those that it has for itself, and these.
@@ -128,7 +131,7 @@ impl Spawner {
     ///
     /// # Errors
     /// See [`Error`]; no process is left in that case.
-    pub fn spawn(&mut self, program: &Program) -> Result<Leader, Error> {
+    pub fn spawn(&self, program: &Program) -> Result<Leader, Error> {
         let environment = self.environment(program);
         let path = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"PATH="));
         let programs = candidates(&program.words[0], path.unwrap_or(DEFAULT_PATH.as_bytes()));
@@ -154,10 +157,11 @@ impl Spawner {
             failure = Some(child.run());
             127
         });
+        let mut stack = STACK.lock().unwrap_or_else(PoisonError::into_inner);
         let flags = CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
         // SAFETY: the child runs on a stack of its own while we stand still, all signals are blocked in both, and
         // until its exec it makes only system calls and writes nothing but `failure`, `script` and errno.
-        let pid = unsafe { clone(run, &mut self.stack, flags, Some(libc::SIGCHLD)) };
+        let pid = unsafe { clone(run, &mut *stack, flags, Some(libc::SIGCHLD)) };
         let pid = pid.map_err(|errno| Error::NoProcess(errno.into()))?;
         let Some(failure) = failure else { return Ok(Leader::new(pid)) };
         super::child::reap_failed(pid);
@@ -290,9 +294,12 @@ fn name(variable: &CStr) -> &[u8] {
 
 /// A C string; what follows a NUL, which neither arguments nor environment can hold, is dropped.
 fn c_string(text: OsString) -> CString {
-    let mut bytes = text.into_vec();
-    bytes.truncate(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
-    CString::new(bytes).unwrap_or_default()
+    CString::new(text.into_vec()).unwrap_or_else(|error| {
+        let end = error.nul_position();
+        let mut bytes = error.into_vec();
+        bytes.truncate(end);
+        CString::new(bytes).unwrap_or_default()
+    })
 }
 
 /// As execve(2) wants them: pointers to C strings, the last one null.

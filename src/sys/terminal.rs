@@ -8,7 +8,7 @@ use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{Pid, getpgid, getpgrp, getpid, getppid, getsid, tcgetpgrp, tcsetpgrp};
 
 // The handles of the standard library allocate, and this is used in a child between its birth and its exec.
-// SAFETY: the Rust runtime has opened both before main, and nobody closes them.
+// SAFETY: `open_standard` has opened both, and nobody closes them.
 const STDIN: BorrowedFd = unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) };
 // SAFETY: as above.
 const STDOUT: BorrowedFd = unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) };

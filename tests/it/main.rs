@@ -4,6 +4,8 @@
 mod support;
 
 mod check;
+mod comparison;
+mod descriptors;
 mod end;
 mod environment;
 mod faults;

@@ -1,0 +1,121 @@
+"""The runners that are compared, and how each is told to run a number of entries."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+TRAP_SCRIPT = "trap 'kill -TERM $pids' TERM INT\n{starts}while :; do wait; [ $? -gt 128 ] || break; done\n"
+
+
+class Runner:
+    """A program to compare with. `several` and `one` make its command line; None where it can't do that."""
+
+    def __init__(self, name, program, one=None, several=None, ends=True, adopts=True, version=("--version",)):
+        self.name, self.program, self.one, self.several = name, shutil.which(program), one, several
+        self.ends = ends  # whether it ends with its last entry, without being told
+        self.adopts = adopts  # whether it can run as PID 1 and reaps then
+        self.version_arguments = version
+
+    def command(self, folder, entries, *words, timeout=None):
+        """The command line that runs `words` this many times, or None."""
+        if not self.program:
+            return None
+        if entries == 1 and self.one and timeout is None:
+            return self.one(self.program, words)
+        return self.several and self.several(self.program, Path(folder), entries, words, timeout)
+
+    def version(self):
+        if not self.program or not self.version_arguments:
+            return None
+        done = subprocess.run([self.program, *self.version_arguments], stdin=subprocess.DEVNULL, timeout=20,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        lines = done.stdout.decode(errors="replace").strip().splitlines()
+        return lines[0].strip() if lines else None
+
+
+def before(*options):
+    """A runner that takes one program after its options."""
+    return lambda program, words: [program, *options, *words]
+
+
+def procfile(folder, words):
+    path = folder / "Procfile"
+    path.write_text(f"p: {' '.join(words)}\n")
+    return str(path)
+
+
+def untrap(program, folder, entries, words, timeout, *options):
+    limit = [] if timeout is None else ["--timeout", f"{timeout}s"]
+    return [program, *options, *limit, "-f", procfile(folder, words), f"p={entries}"]
+
+
+def foreman(program, folder, entries, words, timeout):
+    limit = [] if timeout is None else ["-t", str(timeout)]
+    return [program, "start", "-f", procfile(folder, words), *limit, "-m", f"p={entries}"]
+
+
+def honcho(program, folder, entries, words, timeout):
+    return None if timeout else [program, "-f", procfile(folder, words), "start", "-c", f"p={entries}"]
+
+
+def trap_script(program, folder, entries, words, timeout):
+    path = folder / "entrypoint.sh"
+    start = f"{' '.join(words)} &\npids=\"$pids $!\"\n"
+    path.write_text(TRAP_SCRIPT.format(starts=start * entries))
+    return None if timeout else [program, str(path)]
+
+
+def service(folder, words, timeout=None):
+    """A service directory of s6 or runit."""
+    folder.mkdir(parents=True)
+    (folder / "run").write_text(f"#!/bin/sh\nexec {' '.join(words)}\n")
+    (folder / "run").chmod(0o755)
+    if timeout is not None:
+        (folder / "timeout-kill").write_text(f"{timeout * 1000}\n")
+
+
+def s6(program, folder, entries, words, timeout):
+    scan = folder / "scan"
+    shutil.rmtree(scan, ignore_errors=True)
+    for index in range(entries):
+        service(scan / f"p{index}", words, timeout)
+    return [program, "-c", "1000", str(scan)]
+
+
+def runsv(program, folder, entries, words, timeout):
+    if entries > 1 or timeout:
+        return None
+    shutil.rmtree(folder / "service", ignore_errors=True)
+    service(folder / "service", words)
+    return [program, str(folder / "service")]
+
+
+def supervisord(program, folder, entries, words, timeout):
+    path = folder / "supervisord.conf"
+    path.write_text(
+        f"[supervisord]\nnodaemon=true\nuser={os.environ.get('USER', 'root')}\nlogfile=/dev/null\nlogfile_maxbytes=0\n"
+        f"pidfile={folder}/supervisord.pid\n[program:p]\ncommand={' '.join(words)}\nnumprocs={entries}\n"
+        "process_name=%(program_name)s_%(process_num)03d\nautorestart=false\nstartsecs=0\n"
+        f"stdout_logfile=NONE\nstderr_logfile=NONE\nstopwaitsecs={timeout or 10}\n")
+    return [program, "-n", "-c", str(path)]
+
+
+def all_runners(untrap_path, probe):
+    """Every runner, untrap first; the bare C program, the least that can be done, last."""
+    return [
+        Runner("untrap", untrap_path, before("--"), untrap),
+        Runner("tini", "tini", before("-s", "--")),
+        Runner("tini-static", "tini-static", before("-s", "--")),
+        Runner("dumb-init", "dumb-init", before("--")),
+        Runner("catatonit", "catatonit", before("--")),
+        Runner("dash trap", "dash", None, trap_script, version=()),
+        Runner("bash trap", "bash", None, trap_script),
+        Runner("s6-svscan", "s6-svscan", None, s6, ends=False, version=()),
+        Runner("runsv", "runsv", None, runsv, ends=False, version=()),
+        Runner("supervisord", "supervisord", None, supervisord, ends=False),
+        Runner("foreman", "foreman", None, foreman),
+        Runner("honcho", "honcho", None, honcho),
+        Runner("bare C", probe, None, lambda program, _, entries, words, timeout:
+               None if timeout else [program, "bare", str(entries), *words], ends=False, version=()),
+    ]

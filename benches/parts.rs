@@ -1,0 +1,55 @@
+//! Micro-benchmarks of the parts: what untrap does between two system calls.
+
+use std::time::Instant;
+
+use divan::{Bencher, black_box};
+use untrap::command::Command;
+use untrap::event::Event;
+use untrap::policy::{Policy, Role, Rules};
+use untrap::procfile;
+use untrap::signal::{Sender, Signal};
+use untrap::status::Ending;
+use untrap::supervisor::Supervisor;
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench]
+fn read_a_procfile_of_ten_lines(bencher: Bencher) {
+    let line = |n| format!("web_{n}: bundle exec puma -p 300{n} --log 'a file'\n");
+    let text = (0..10).map(line).collect::<Vec<_>>().concat();
+    bencher.bench(|| procfile::parse(black_box(text.as_bytes())).map(|lines| lines.len()));
+}
+
+#[divan::bench(args = ["puma -p 3000 --log 'a file'", "cd app && exec puma"])]
+fn read_a_command(line: &str) -> bool {
+    Command::read(black_box(line)).is_ok()
+}
+
+/// From SIGTERM to the list of actions.
+#[divan::bench(args = [1, 10, 100, 500])]
+fn decide_on_a_stop(bencher: Bencher, entries: usize) {
+    let now = Instant::now();
+    bencher.with_inputs(|| (running(entries, now), Vec::with_capacity(4 * entries + 8))).bench_refs(
+        |(supervisor, actions)| supervisor.on(Event::Received(Signal::TERM, Sender::Outside), now, actions),
+    );
+}
+
+/// What an entry's end, of so many, costs.
+#[divan::bench(args = [1, 10, 100, 500])]
+fn decide_on_an_end(bencher: Bencher, entries: usize) {
+    let now = Instant::now();
+    bencher
+        .with_inputs(|| (running(entries, now), Vec::with_capacity(4 * entries + 8)))
+        .bench_refs(|(supervisor, actions)| supervisor.on(Event::LeaderEnded(0, Ending::Exited(1)), now, actions));
+}
+
+fn running(entries: usize, now: Instant) -> Supervisor {
+    let mut supervisor = Supervisor::new((0..entries).map(|_| (Role::Service, Policy::default())), Rules::default(), 1);
+    let mut actions = Vec::new();
+    while let Some(id) = supervisor.next_start(now) {
+        supervisor.on(Event::Started(id), now, &mut actions);
+    }
+    supervisor
+}
