@@ -1,103 +1,24 @@
-//! Reads a command: a line to the program and its arguments, or to a shell.
+//! Reads a command: a line to the words that untrap executes itself, or to a shell.
 //!
-//! A line of plain words is executed directly, so that the leader is the program itself and no shell can lose a signal
-//! or be missing from the image. Everything that sh gives a meaning to goes to sh unchanged: when in doubt, the shell.
+//! A simple command (words, quotes, leading assignments and plain expansions) is executed directly, so that the leader is
+//! the program itself and no shell can lose a signal or be missing from the image. Everything else that sh gives a meaning
+//! to goes to sh unchanged: when in doubt, the shell. What expansions give is decided later, by [`expand`](crate::expand).
 
 use std::ffi::OsString;
 use std::fmt;
 
-/// Characters that mean something to sh outside quotes, and characters that some shell gives a meaning to.
-const SPECIAL: &[char] =
-    &[';', '&', '|', '<', '>', '(', ')', '{', '}', '*', '?', '[', ']', '~', '#', '!', '$', '`', '\n', '^'];
-
-/// Reserved words and built-in utilities of sh, those of dash and bash included: a program of that name may not exist, or
-/// do something else (`echo 'a\nb'`). `true` and `false` are missing because they can't differ.
-const SHELL_WORDS: &[&str] = &[
-    ".",
-    ":",
-    "[",
-    "alias",
-    "bg",
-    "bind",
-    "break",
-    "builtin",
-    "caller",
-    "case",
-    "cd",
-    "command",
-    "compgen",
-    "complete",
-    "compopt",
-    "continue",
-    "coproc",
-    "declare",
-    "dirs",
-    "disown",
-    "do",
-    "done",
-    "echo",
-    "elif",
-    "else",
-    "enable",
-    "esac",
-    "eval",
-    "exec",
-    "exit",
-    "export",
-    "fc",
-    "fg",
-    "fi",
-    "for",
-    "function",
-    "getopts",
-    "hash",
-    "help",
-    "history",
-    "if",
-    "in",
-    "jobs",
-    "kill",
-    "let",
-    "local",
-    "logout",
-    "mapfile",
-    "popd",
-    "printf",
-    "pushd",
-    "pwd",
-    "read",
-    "readarray",
-    "readonly",
-    "return",
-    "select",
-    "set",
-    "shift",
-    "shopt",
-    "source",
-    "suspend",
-    "test",
-    "then",
-    "time",
-    "times",
-    "trap",
-    "type",
-    "typeset",
-    "ulimit",
-    "umask",
-    "unalias",
-    "unset",
-    "until",
-    "wait",
-    "while",
-];
+use crate::shell::{Reason, is_shell_word};
+use crate::simple::{Part, Simple, Stop};
 
 /// What to execute for an entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
-    /// A program, looked up in `PATH` unless its name has a slash, and its arguments. The program is the first word.
-    Direct(Vec<OsString>),
-    /// A line that `sh -c` gets unchanged.
-    Shell(String),
+    /// A program, looked up in `PATH` unless its name has a slash, and its arguments, taken as they are.
+    Program(Vec<OsString>),
+    /// A line that untrap reads itself.
+    Simple(Simple),
+    /// A line that `sh -c` gets unchanged, and why.
+    Shell(String, Reason),
 }
 
 /// Why a line is no command.
@@ -153,33 +74,10 @@ impl Command {
         if line.trim().is_empty() {
             return Err(Error::Empty);
         }
-        if needs_shell(line)? {
-            return Ok(Self::Shell(line.to_owned()));
-        }
-        // Quotes are balanced, so shell-words can't fail; if it ever disagrees, sh has the last word.
-        match shell_words::split(line) {
-            Ok(words) if !is_shell_word(&words[0]) && !is_assignment(&words[0]) => {
-                Ok(Self::Direct(words.into_iter().map(OsString::from).collect()))
-            }
-            _ => Ok(Self::Shell(line.to_owned())),
-        }
-    }
-
-    /// The program that is executed, as the user wrote it; `None` where a shell is.
-    #[must_use]
-    pub fn program_path(&self) -> Option<String> {
-        match self {
-            Self::Direct(words) => Some(words[0].to_string_lossy().into_owned()),
-            Self::Shell(_) => None,
-        }
-    }
-
-    /// The words to execute: the program and its arguments.
-    #[must_use]
-    pub fn into_words(self, shell: &str) -> Vec<OsString> {
-        match self {
-            Self::Direct(words) => words,
-            Self::Shell(line) => [shell, "-c", &line].map(OsString::from).to_vec(),
+        match Simple::read(line) {
+            Ok(simple) => Ok(Self::Simple(simple)),
+            Err(Stop::Shell(reason)) => Ok(Self::Shell(line.to_owned(), reason)),
+            Err(Stop::Error(error)) => Err(error),
         }
     }
 
@@ -187,48 +85,17 @@ impl Command {
     #[must_use]
     pub fn program(&self) -> String {
         let first = match self {
-            Self::Direct(words) => words[0].to_string_lossy().into_owned(),
-            Self::Shell(line) => first_plain_word(line).unwrap_or("sh").to_owned(),
+            Self::Program(words) => words[0].to_string_lossy().into_owned(),
+            Self::Simple(simple) => simple.words[0].iter().map(Part::as_written).collect(),
+            Self::Shell(line, _) => first_plain_word(line).unwrap_or("sh").to_owned(),
         };
         first.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("sh").to_owned()
     }
 }
 
-/// Whether something in the line is not for us to read. A quote left open is an error only when nothing before it is
-/// special: inside `$(…)`, for one, quotes nest in ways that only the shell can follow.
-fn needs_shell(line: &str) -> Result<bool, Error> {
-    let mut open: Option<(char, usize)> = None;
-    let mut characters = line.chars().enumerate();
-    while let Some((offset, character)) = characters.next() {
-        match (open, character) {
-            (Some(('"', _)), '$' | '`') => return Ok(true),
-            (None | Some(('"', _)), '\\') => match characters.next() {
-                None => return Err(Error::Unfinished { character: '\\', offset }),
-                Some((_, '\n')) => return Ok(true),
-                Some(_) => {}
-            },
-            (Some((quote, _)), _) if quote == character => open = None,
-            (None, '"' | '\'') => open = Some((character, offset)),
-            // Blank space to sh is a space or a tab; to others it is more than that.
-            (None, _) if SPECIAL.contains(&character) => return Ok(true),
-            (None, _) if character.is_whitespace() && !matches!(character, ' ' | '\t') => return Ok(true),
-            _ => {}
-        }
-    }
-    open.map_or(Ok(false), |(character, offset)| Err(Error::Unfinished { character, offset }))
-}
-
-fn is_shell_word(word: &str) -> bool {
-    SHELL_WORDS.binary_search(&word).is_ok()
-}
-
-fn is_assignment(word: &str) -> bool {
-    word.contains('=')
-}
-
 /// The first word of a shell line, after assignments, where it is a program's name as it stands.
 fn first_plain_word(line: &str) -> Option<&str> {
-    let word = line.split([' ', '\t', '\n']).find(|word| !word.is_empty() && !is_assignment(word))?;
+    let word = line.split([' ', '\t', '\n']).find(|word| !word.is_empty() && !word.contains('='))?;
     let plain = |character: char| character.is_alphanumeric() || matches!(character, '/' | '.' | '_' | '-' | '+');
     (word.chars().all(plain) && !is_shell_word(word)).then_some(word)
 }
@@ -237,22 +104,12 @@ fn first_plain_word(line: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn direct(line: &str) -> Vec<String> {
+    #[track_caller]
+    fn goes_to_sh(line: &str, expected: Reason) {
         match Command::read(line).unwrap() {
-            Command::Direct(words) => words.into_iter().map(|word| word.into_string().unwrap()).collect(),
-            Command::Shell(line) => panic!("goes to the shell: {line}"),
+            Command::Shell(unchanged, reason) => assert_eq!((unchanged.as_str(), reason), (line, expected)),
+            command => panic!("does not go to the shell: {command:?}"),
         }
-    }
-
-    #[test]
-    fn plain_words_quotes_and_backslashes_are_read_directly() {
-        assert_eq!(direct("bin/rails s -p 3000"), ["bin/rails", "s", "-p", "3000"]);
-        assert_eq!(
-            direct(r#"a  'b  c' "d;e" f\ g "h'i" 'j"k' l=m"#),
-            ["a", "b  c", "d;e", "f g", "h'i", "j\"k", "l=m"]
-        );
-        assert_eq!(direct(r#"x "" '' "a\"b\\c\d""#), ["x", "", "", r#"a"b\c\d"#]);
-        assert_eq!(direct("x 100% a@b a,b a:b +x -y /z"), ["x", "100%", "a@b", "a,b", "a:b", "+x", "-y", "/z"]);
     }
 
     #[test]
@@ -271,25 +128,71 @@ mod tests {
             "~/a",
             "a # b",
             "! a",
-            "x $A",
-            "x \"$A\"",
-            "x \"`b`\"",
             "x `b`",
-            "echo a",
+            "x \"`b`\"",
             "a\nb",
             "a \"b\\\nc\"",
-            "cd x",
-            "exec a",
-            ". ./env",
-            "source env",
-            "FOO=1 a",
-            "export A",
-            "if",
-            "test -f a",
-            "x \"$(echo 'it\"s')\"",
             "a\u{a0}b",
+            "A=x ~/a",
+            "A=~ a",
         ] {
-            assert_eq!(Command::read(line), Ok(Command::Shell(line.to_owned())), "{line}");
+            let special = |character: &char| !character.is_ascii_alphanumeric() && !" =\"\\".contains(*character);
+            goes_to_sh(line, Reason::Character(line.chars().find(special).unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_only_sh_expands_goes_to_sh() {
+        for line in [
+            "x $1",
+            "x $@",
+            "x $$",
+            "x $?",
+            "x $!",
+            "x $-",
+            "x $",
+            "x \"$\"",
+            "x $(b)",
+            "x \"$(echo 'it\"s')\"",
+            "x ${A",
+            "x ${#A}",
+            "x ${A#b}",
+            "x ${A:+b}",
+            "x ${A:=b}",
+            "x ${A:?b}",
+            "x ${A:-$B}",
+            "x ${A:-'b'}",
+            "x ${A:-*}",
+            "x ${A:-~}",
+            "x ${1}",
+            "x ${}",
+            "x $é",
+            "x $'a'",
+            "x ${A:-é}",
+        ] {
+            goes_to_sh(line, Reason::Expansion);
+        }
+    }
+
+    #[test]
+    fn words_and_variables_of_the_shell_go_to_sh() {
+        for line in ["echo a", "cd x", "exec a", ". ./env", "source env", "export A", "if", "test -f a", "'cd' x"] {
+            let word = line.split(' ').next().unwrap().trim_matches('\'');
+            goes_to_sh(line, Reason::Word(word.to_owned()));
+        }
+        goes_to_sh("A=1 exec a", Reason::Word("exec".to_owned()));
+        for (line, name) in [("x $PWD", "PWD"), ("IFS=, x", "IFS"), ("A=$BASH_VERSION x", "BASH_VERSION")] {
+            goes_to_sh(line, Reason::ShellVariable(name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn assignments_that_only_sh_understands_go_to_sh() {
+        goes_to_sh("A=1", Reason::NoProgram);
+        goes_to_sh("A=1 x $A", Reason::AssignedAndExpanded("A".to_owned()));
+        goes_to_sh("A=1 B=${A:-2} x", Reason::AssignedAndExpanded("A".to_owned()));
+        for line in ["1A=1 x", "A+=1 x", "'A'=1 x", "A\\=1 x", "A-B=1 x", "=1 x"] {
+            goes_to_sh(line, Reason::Character('='));
         }
     }
 
@@ -300,6 +203,7 @@ mod tests {
         assert_eq!(Command::read("é \"b"), unfinished('"', 2));
         assert_eq!(Command::read("a \\"), unfinished('\\', 2));
         assert_eq!(Command::read("a 'b' \"c'd"), unfinished('"', 6));
+        assert_eq!(Command::read("a $B 'c"), unfinished('\'', 5));
     }
 
     #[test]
@@ -309,19 +213,16 @@ mod tests {
     }
 
     #[test]
-    fn the_shell_words_are_sorted_for_the_search() {
-        assert!(SHELL_WORDS.is_sorted());
-    }
-
-    #[test]
     fn a_command_is_called_after_its_program() {
         for (line, name) in [
             ("sidekiq -C x", "sidekiq"),
             ("/usr/bin/python3.11 a", "python3.11"),
             ("redis-server $OPTS", "redis-server"),
             ("A=1 B=2 ./web && x", "web"),
+            ("A='1 2' ./web", "web"),
             ("cd x && y", "sh"),
-            ("$CMD", "sh"),
+            ("$HOME/bin/web", "web"),
+            ("$CMD", "CMD"),
             ("(a)", "sh"),
         ] {
             assert_eq!(Command::read(line).unwrap().program(), name, "{line}");

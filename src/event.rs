@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::plan::SignalTo;
+use crate::policy::SignalTo;
 use crate::signal::{Sender, Signal};
 use crate::status::Ending;
 
-/// An entry, by its place in the plan.
+/// An entry, or a command that runs beside the entries, by its place in the plan.
 pub type EntryId = usize;
 
 /// What has happened.
@@ -107,8 +107,28 @@ pub enum Message {
         /// Whether this begins the stop.
         stops: bool,
     },
-    /// An entry still ran at its deadline, this long after the stop began.
-    Killed(EntryId, Duration),
+    /// An entry still ran at its deadline, this long after the stop began; without a time, its group was in the way of
+    /// its restart.
+    Killed(EntryId, Option<Duration>),
+    /// An entry is started again.
+    Restarting {
+        /// Which.
+        entry: EntryId,
+        /// After this time, and not before its group is empty.
+        wait: Duration,
+        /// How often this makes it since untrap started.
+        restarts: u32,
+    },
+    /// What a probe looks for is not there after this time.
+    Waiting(EntryId, Duration),
+    /// What a probe looks for is there after this time.
+    IsThere(EntryId, Duration),
+    /// What a probe looks for is not there after this time, which is all there was.
+    WaitedInVain(EntryId, Duration),
+    /// The stop begins after this time.
+    Delaying(Duration),
+    /// The entry's stop command has failed, so the entry is sent the stop signal.
+    SignallingInstead(EntryId),
     /// Leftovers are told to end.
     TellingLeftovers,
     /// Leftovers still ran at the deadline, this long after the stop began.

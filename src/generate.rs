@@ -17,6 +17,9 @@ const SYNOPSIS: &[(&str, &str)] = &[
     ("untrap", "[OPTIONS] -- PROGRAM [ARG]..."),
     ("untrap", "[OPTIONS] -f PROCFILE [TYPE[=N]]..."),
     ("untrap", "[OPTIONS]"),
+    ("untrap check", "[OPTIONS] [COMMAND... | -f PROCFILE [TYPE[=N]]...]"),
+    ("untrap ps", "[--pid-dir DIR] [--json]"),
+    ("untrap signal", "[--pid-dir DIR] SIGNAL [NAME]..."),
     ("untrap --generate", "man|bash|zsh|fish"),
 ];
 
@@ -27,13 +30,21 @@ const SECTIONS: &[(&str, &[&str])] = &[
         &[
             "A COMMAND is one argument, read as a line of a Procfile is: a name, a colon and the command. The name may be \
              missing; the entry is then called after its program.",
-            "Plain words, quotes and backslashes are executed directly, without a shell. A line with anything else that \
-             is special to sh goes to '/bin/sh -c' unchanged. After '--' nothing is special: the words are a program and \
-             its arguments.",
+            "Words, quotes, backslashes, assignments before the program (A=1 web) and the expansions $NAME, ${NAME}, \
+             ${NAME:-word} and ${NAME-word} are read by untrap as POSIX has it, and the program is executed directly, \
+             without a shell. A line with anything else that is special to sh goes to the shell unchanged, with -c; so \
+             does one whose program is built into shells, such as cd or echo, one that assigns and expands the same \
+             variable, and one with an unquoted expansion whose value holds a character of a pattern. 'untrap check' \
+             says which. After '--' nothing is special: the words are a program and its arguments.",
             "A Procfile has one process type a line: NAME: COMMAND, where NAME is made of letters, digits, '_' and '-'. \
              Blank lines and lines that begin with '#' are skipped. Anything else is an error. With -f the words are \
-             process types, each with the number of instances to run; without words every type runs once. Without -f \
-             and without words the Procfile is ./Procfile.",
+             process types, each with the number of instances to run: web=2 worker. all=1 stands for every type that is \
+             not named. Without words every type runs once. 'release', which platforms run apart, runs only where it is \
+             named. Without -f and without words the Procfile is ./Procfile.",
+            "'untrap check', followed by what would follow untrap, prints the entries that would run, how each is \
+             executed and why, its options and the names of the variables that are set for it, and runs nothing. Of a \
+             Procfile that can't be used it prints every error, with the line. It ends with 0 or 2. A command whose own \
+             name is check is written 'check: check' or ./check.",
             "One entry alone keeps standard input; several have /dev/null there.",
         ],
     ),
@@ -51,19 +62,93 @@ const SECTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "START AND END",
+        &[
+            "The start goes in this order: each --wait-for, one after the other; each --before command, to its end; the \
+             entries as they are listed, each of them after the --ready target of the one before is there. A probe of a \
+             target is repeated after 100 ms, may take 5 s, and is repeated for the --wait-timeout. tcp:// and unix:// \
+             want a connection, file:// a file, exec: a command that ends with 0. An entry that ends before it is ready \
+             has ended as --on-exit says, and is not waited for.",
+            "--on-exit restart starts an entry again when it has ended and its group is empty (who is left of it is sent \
+             the stop signal, and killed at the timeout). The wait before a restart doubles from 100 ms to 30 s, plus up \
+             to a quarter by chance, and begins anew after 60 s of running. A bad end that led to a restart does not count \
+             for the exit status.",
+            "In a --stop-order other than at-once the timeout is for the whole stop: whoever still runs then is killed, \
+             told or not. A --stop-command that fails is followed by the stop signal. --after commands run one after the \
+             other when nothing else is left, if anything was started, each with the timeout for itself; a failing one \
+             changes an exit status of 0 only. They see UNTRAP_EXIT_CODE, and UNTRAP_SIGNAL (TERM) if a signal began the \
+             stop.",
+            "--before, --after, --stop-command and exec: run as untrap's own user, in the background, with standard input \
+             from /dev/null. --user is for entries: it sets the user, its group and its supplementary groups from \
+             /etc/passwd and /etc/group (only GROUP where one is given), and HOME, USER and LOGNAME. Numbers need neither \
+             file; a number without a line there is its own group too.",
+        ],
+    ),
+    (
+        "PID DIRECTORY",
+        &[
+            "With --pid-dir, untrap creates the directory if it is missing (mode 0755) and keeps one file for each entry \
+             there, NAME.pid, for as long as anybody is left in the entry's process group, and untrap.pid for itself. \
+             Each is written under another name and renamed, so that nobody reads a half. All are gone at the end.",
+            "The first line of a file is the PID. Lines KEY=VALUE follow: start-ticks, when the process started in clock \
+             ticks after boot (field 22 of /proc/PID/stat), by which it is told from a later one with the same PID; \
+             restarts, how often the entry was started again; and in untrap.pid entries, the names of all of them.",
+            "A directory that can't be created or written is an error before anything is started, and so is one that \
+             another untrap uses. What an untrap that was killed has left there is replaced; a file of a process that \
+             still lives is an error. A file that can't be written later is a warning. With a pid directory no \
+             entry can be called 'untrap'. It is best on a tmpfs.",
+        ],
+    ),
+    (
+        "PS AND SIGNAL",
+        &[
+            "'untrap ps' shows what the untrap with the same pid directory runs: name, PID, state (running, stopped, \
+             ending: processes of its group are left, not running), time since its start, number of restarts, and, for \
+             its whole process group, the number of processes, the CPU time (with that of children that have ended), \
+             and the resident memory; then the command with its arguments, cut where a terminal's line ends. With \
+             --json it is an array of objects with the keys name, state, pid, uptime_seconds, restarts, processes, \
+             cpu_seconds, memory_bytes and command; where an entry is not running, all but the first two are null.",
+            "'untrap signal' sends a signal to the process groups of the entries that are named by their own names or by \
+             their process types, or of all entries. A signal that would begin the stop if untrap received it is nothing \
+             but a signal here. A process that has got the PID of one that has ended is never signalled.",
+            "Both read the pid directory, which UNTRAP_PID_DIR names if it is set in the image ('docker exec app untrap \
+             ps'), and /proc. Their exit status is 0; 1 if no untrap or no such entry runs, or the system doesn't allow it; \
+             2 for wrong use. As the first word, 'ps' and 'signal' are no commands: write './ps', 'ps: ps' or '-- ps' to \
+             run such a program, and '-f Procfile ps' to run such a process type.",
+        ],
+    ),
+    (
+        "MESSAGES",
+        &[
+            "Each message is one line on standard error that begins with 'untrap: '. It is written without waiting: where \
+             nobody reads, messages are lost, and the next one that is not tells how many.",
+            "With --log-format json each is a JSON object with the keys time (RFC 3339, UTC), level (error, which -q \
+             leaves; info; debug, which -v adds), event, message (the text), and where it is about an entry or a process, \
+             name and pid. Events are started, start-failed, signal (received), delaying, ended, restarting, killed, \
+             gave-up, waiting, ready, waited-in-vain, stop-command-failed, leftovers, leftover, orphan, not-signalled, \
+             pid-file, trouble, exit, and failure, after which untrap runs nothing.",
+        ],
+    ),
+    (
         "EXIT STATUS",
         &[
             "That of the entry whose end began the stop; else that of the first entry to end badly; else 0. An entry that \
              was ended by signal N counts as 128 + N. Then --exit-map is applied.",
-            "2: wrong use, nothing was started. 125: untrap itself failed. 126: a program can't be executed. 127: a \
+            "2: wrong use, nothing was started. 124: what was waited for was not there in time. 125: untrap itself failed. 126: a program can't be executed. 127: a \
              program was not found.",
         ],
     ),
     (
         "ENVIRONMENT",
-        &["Each option can be set by the variable UNTRAP_ and its long name, in capitals and with '_' for '-': \
+        &[
+            "Each option can be set by the variable UNTRAP_ and its long name, in capitals and with '_' for '-': \
              UNTRAP_TIMEOUT=8s,db=1m. Commas separate the values of an option that can repeat. The command line wins. \
-             Entries don't inherit these variables."],
+             UNTRAP_FORMATION=web=2,worker stands for the words beside a Procfile. Entries don't inherit these variables, \
+             and in an env file they set nothing.",
+            "Every entry has UNTRAP_NAME and PS set to its name (web.1), DYNO too unless it is set, and with --port PORT. \
+             Assignments of its command come over them, and they over the environment of untrap, which comes over env \
+             files.",
+        ],
     ),
 ];
 
@@ -76,6 +161,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "untrap --on-exit migrate=stop-on-failure 'migrate: ./migrate' 'web: ./web'",
         "web goes on after a good migration.",
     ),
+    ("untrap check -f Procfile all=1 web=2", "What would run, and how."),
     ("untrap --exit-map 143=0 -- redis-server", "One program, whose end by SIGTERM is a success."),
 ];
 

@@ -3,20 +3,25 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
-use std::time::Duration;
+use std::rc::Rc;
 
 use crate::command::{self, Command};
-use crate::procfile::{self, Position, is_name, split_name};
+use crate::hook::{self, Hook, HookOptions};
+use crate::policy::{OnExit, Policy, Role, SignalTo, Timeout};
+use crate::procfile::{self, is_name, split_name};
 use crate::scoped::{Name, Scoped};
-use crate::signal::{Rewrite, Signal};
-use crate::status::ExitMapping;
+use crate::signal::Signal;
+use crate::user::User;
 
 /// All that is to run, in the order in which it starts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
     /// At least one.
     pub entries: Vec<Entry>,
+    /// What runs for their sake.
+    pub hooks: Vec<Hook>,
+    /// The process types of the Procfile, those that don't run too; none without a Procfile.
+    pub types: Vec<(String, Rc<Command>)>,
 }
 
 /// One thing to run.
@@ -24,112 +29,21 @@ pub struct Plan {
 pub struct Entry {
     /// Its name in messages and options.
     pub name: Name,
-    /// What is executed.
-    pub command: Command,
+    /// The place of its process type in the Procfile, or among the commands, from 0.
+    pub type_index: u32,
+    /// What is executed. The instances of a process type share it.
+    pub command: Rc<Command>,
+    /// Whom it runs as; `None`: as untrap itself.
+    pub user: Option<User>,
     /// What the stop and its end mean for it.
     pub policy: Policy,
 }
 
-/// What holds for the whole run.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Rules {
-    /// `--rewrite`, in the order given.
-    pub rewrites: Vec<Rewrite>,
-    /// `--exit-map`, in the order given.
-    pub exit_map: Vec<ExitMapping>,
-}
+/// In a formation, every process type that it does not name, but for [`RELEASE`].
+const ALL: &str = "all";
 
-/// How an entry is stopped, and what its end means.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Policy {
-    /// What it is sent when the stop begins; `None`: what arrived, or TERM.
-    pub stop_signal: Option<Signal>,
-    /// From the start of the stop to SIGKILL.
-    pub timeout: Timeout,
-    /// What happens when it ends.
-    pub on_exit: OnExit,
-    /// To whom signals go while its leader runs.
-    pub signal_to: SignalTo,
-}
-
-/// From the start of the stop to SIGKILL; `None`: never.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Timeout(pub Option<Duration>);
-
-impl Default for Timeout {
-    /// 2 s less than `docker stop` gives a container, so that untrap ends first.
-    fn default() -> Self {
-        Self(Some(Duration::from_secs(8)))
-    }
-}
-
-/// Longer than any timeout.
-const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
-
-impl FromStr for Timeout {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "inf" {
-            return Ok(Self(None));
-        }
-        let duration = humantime::parse_duration(text).ok();
-        // A deadline must fit the clock, and nobody waits longer than a century.
-        let duration = duration.filter(|duration| *duration < CENTURY);
-        duration.map(|duration| Self(Some(duration))).ok_or("not a duration; write for example 8s, 500ms, 1m30s or inf")
-    }
-}
-
-/// What happens when an entry ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum OnExit {
-    /// The stop begins.
-    #[default]
-    Stop,
-    /// The stop begins if it ended with anything but 0.
-    StopOnFailure,
-    /// The others go on.
-    Ignore,
-}
-
-impl FromStr for OnExit {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "stop" => Ok(Self::Stop),
-            "stop-on-failure" => Ok(Self::StopOnFailure),
-            "ignore" => Ok(Self::Ignore),
-            _ => Err("not an action; write stop, stop-on-failure or ignore"),
-        }
-    }
-}
-
-/// To whom a signal goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum SignalTo {
-    /// To the group if the leader is a shell at that moment, which passes nothing on; else to the leader, which may have
-    /// workers of its own to manage.
-    #[default]
-    Auto,
-    /// To the leader alone.
-    Leader,
-    /// To everyone in the group.
-    Group,
-}
-
-impl FromStr for SignalTo {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "leader" => Ok(Self::Leader),
-            "group" => Ok(Self::Group),
-            _ => Err("not a receiver; write auto, leader or group"),
-        }
-    }
-}
+/// The process type that a platform runs apart, before the others: Heroku's release phase.
+const RELEASE: &str = "release";
 
 /// What the options say of entries.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -142,6 +56,10 @@ pub struct Options {
     pub on_exit: Scoped<OnExit>,
     /// `--signal-to`.
     pub signal_to: Scoped<SignalTo>,
+    /// `--user`.
+    pub user: Scoped<User>,
+    /// The options that run something.
+    pub hooks: HookOptions,
 }
 
 /// Why there is no plan. All of these are the user's to mend, before anything was started.
@@ -153,15 +71,6 @@ pub enum Error {
         path: String,
         /// All that is wrong with it; at least one error.
         errors: Vec<procfile::Error>,
-    },
-    /// A line of the Procfile has no readable command.
-    Line {
-        /// The Procfile's path.
-        path: String,
-        /// Where.
-        position: Position,
-        /// Why.
-        error: command::Error,
     },
     /// An argument has no readable command.
     Argument {
@@ -196,8 +105,10 @@ pub enum Error {
         /// Those that there are.
         known: Vec<String>,
     },
-    /// Every process type has the number 0.
+    /// No entry: the number of every process type is 0, or there is only `release`.
     NothingToRun,
+    /// The command of an option can't be read.
+    Hook(hook::Error),
 }
 
 impl fmt::Display for Error {
@@ -207,10 +118,9 @@ impl fmt::Display for Error {
                 write!(f, "{path}:{}", errors[0])?;
                 match errors.len() - 1 {
                     0 => Ok(()),
-                    more => write!(f, " ({more} more after this)"),
+                    more => write!(f, " ({more} more after this; 'untrap check' shows them all)"),
                 }
             }
-            Self::Line { path, position, error } => write!(f, "{path}:{position}: {error}"),
             Self::Argument { number, error } => write!(f, "command {number}: {error}"),
             Self::RepeatedName(name) => write!(f, "two commands are named '{name}'; give each its own name"),
             Self::TypeWithoutProcfile(word) => write!(
@@ -230,7 +140,10 @@ impl fmt::Display for Error {
             Self::UnknownName { option, name, known } => {
                 write!(f, "{option} {name}=…: there is no entry '{name}'; there is {}", known.join(", "))
             }
-            Self::NothingToRun => f.write_str("nothing to run: the number of every process type is 0"),
+            Self::Hook(hook::Error { option, error }) => write!(f, "{option}: {error}"),
+            Self::NothingToRun => f.write_str(
+                "nothing to run: name a process type, with a number over 0 ('release' runs only if it is named)",
+            ),
         }
     }
 }
@@ -243,9 +156,9 @@ impl Plan {
     /// # Errors
     /// An option that names another entry.
     pub fn from_program(words: Vec<OsString>, options: &Options) -> Result<Self, Error> {
-        let command = Command::Direct(words);
+        let command = Command::Program(words);
         let name = Name { process_type: name_after_program(&command), instance: None };
-        Self::new(vec![(name, command)], options)
+        Self::new(vec![(name, 0, Rc::new(command))], Vec::new(), options)
     }
 
     /// Commands as the arguments give them.
@@ -253,7 +166,8 @@ impl Plan {
     /// # Errors
     /// See [`Error`].
     pub fn from_arguments(arguments: &[String], options: &Options) -> Result<Self, Error> {
-        let mut entries: Vec<(Name, Command)> = Vec::with_capacity(arguments.len());
+        let mut entries: Vec<(Name, u32, Rc<Command>)> = Vec::with_capacity(arguments.len());
+        let mut types = 0;
         for (index, argument) in arguments.iter().enumerate() {
             if let Ok((_, Some(_))) = read_formation(argument) {
                 return Err(Error::TypeWithoutProcfile(argument.clone()));
@@ -261,32 +175,27 @@ impl Plan {
             let (given, line) = split_name(argument);
             let command = Command::read(line).map_err(|error| Error::Argument { number: index + 1, error })?;
             let process_type = given.map_or_else(|| name_after_program(&command), str::to_owned);
-            let earlier = entries.iter().filter(|(name, _)| name.process_type == process_type).count() as u32;
-            if given.is_some() && earlier > 0 {
-                return Err(Error::RepeatedName(process_type));
-            }
-            let instance = (earlier > 0).then_some(earlier + 1);
-            entries.push((Name { process_type, instance }, command));
+            let mut earlier = entries.iter().filter(|(name, ..)| name.process_type == process_type);
+            let (type_index, instance) = match earlier.next() {
+                None => (types, None),
+                Some(_) if given.is_some() => return Err(Error::RepeatedName(process_type)),
+                Some((_, type_index, _)) => (*type_index, Some(earlier.count() as u32 + 2)),
+            };
+            types = types.max(type_index + 1);
+            entries.push((Name { process_type, instance }, type_index, Rc::new(command)));
         }
-        Self::new(entries, options)
+        Self::new(entries, Vec::new(), options)
     }
 
-    /// The process types of a Procfile: all of them, or those that `formation` names, as `TYPE` or `TYPE=N`.
+    /// The process types of a Procfile: those that `formation` names, as `TYPE` or `TYPE=N`; all of them, but for
+    /// `release`, where it names `all` or none.
     ///
     /// # Errors
     /// See [`Error`].
     pub fn from_procfile(path: &Path, text: &[u8], formation: &[String], options: &Options) -> Result<Self, Error> {
         let path = path.display().to_string();
         let lines = procfile::parse(text).map_err(|errors| Error::Procfile { path: path.clone(), errors })?;
-        let mut commands = Vec::with_capacity(lines.len());
-        for line in &lines {
-            let command = Command::read(line.command).map_err(|error| {
-                let Position { line, column } = line.position;
-                let position = Position { line, column: column + error.offset() };
-                Error::Line { path: path.clone(), position, error }
-            })?;
-            commands.push((line.name, command));
-        }
+        let types: Vec<_> = lines.into_iter().map(|line| (line.name.to_owned(), Rc::new(line.read))).collect();
         let mut counts: Vec<(&str, u32)> = Vec::new();
         for word in formation {
             let (process_type, count) = read_formation(word)?;
@@ -295,33 +204,57 @@ impl Plan {
             }
             counts.push((process_type, count.unwrap_or(1)));
         }
-        if formation.is_empty() {
-            counts = lines.iter().map(|line| (line.name, 1)).collect();
+        let all = counts.iter().position(|(process_type, _)| *process_type == ALL).map(|index| counts.remove(index).1);
+        if all.is_some() || formation.is_empty() {
+            let named = |name: &str| counts.iter().find(|(named, _)| *named == name).map(|(_, count)| *count);
+            let others = |name: &str| if name == RELEASE { 0 } else { all.unwrap_or(1) };
+            let unknown = counts.iter().filter(|(named, _)| !types.iter().any(|(name, _)| name == named));
+            let known = types.iter().map(|(name, _)| (name.as_str(), named(name).unwrap_or_else(|| others(name))));
+            counts = known.chain(unknown.copied()).collect();
         }
         let mut entries = Vec::new();
         for (process_type, count) in counts {
-            let Some((_, command)) = commands.iter().find(|(name, _)| *name == process_type) else {
-                let known = lines.iter().map(|line| line.name.to_owned()).collect();
+            let Some(index) = types.iter().position(|(name, _)| name == process_type) else {
+                let known = types.iter().map(|(name, _)| name.clone()).collect();
                 return Err(Error::UnknownType { process_type: process_type.to_owned(), path, known });
             };
             for instance in 1..=count {
                 let name = Name { process_type: process_type.to_owned(), instance: Some(instance) };
-                entries.push((name, command.clone()));
+                entries.push((name, index as u32, Rc::clone(&types[index].1)));
             }
         }
-        Self::new(entries, options)
+        Self::new(entries, types, options)
     }
 
-    fn new(entries: Vec<(Name, Command)>, options: &Options) -> Result<Self, Error> {
+    /// The command of a process type of the Procfile, whether it runs or not.
+    #[must_use]
+    pub fn command_of(&self, process_type: &str) -> Option<&Command> {
+        self.types.iter().find(|(name, _)| name == process_type).map(|(_, command)| &**command)
+    }
+
+    /// What the state machine needs to know: of the entries, then of the hooks.
+    pub fn parts(&self) -> impl Iterator<Item = (Role, Policy)> {
+        let entries = self.entries.iter().map(|entry| (Role::Service, entry.policy));
+        entries.chain(self.hooks.iter().map(|hook| (hook.role, hook.policy)))
+    }
+
+    fn new(
+        entries: Vec<(Name, u32, Rc<Command>)>,
+        types: Vec<(String, Rc<Command>)>,
+        options: &Options,
+    ) -> Result<Self, Error> {
         if entries.is_empty() {
             return Err(Error::NothingToRun);
         }
-        let names: Vec<Name> = entries.iter().map(|(name, _)| name.clone()).collect();
+        let names: Vec<Name> = entries.iter().map(|(name, ..)| name.clone()).collect();
         let unknown = [
             ("--timeout", options.timeout.unknown(&names)),
             ("--stop-signal", options.stop_signal.unknown(&names)),
             ("--on-exit", options.on_exit.unknown(&names)),
             ("--signal-to", options.signal_to.unknown(&names)),
+            ("--user", options.user.unknown(&names)),
+            ("--ready", options.hooks.ready.unknown(&names)),
+            ("--stop-command", options.hooks.stop_command.unknown(&names)),
         ];
         for (option, name) in unknown {
             if let Some(name) = name {
@@ -329,16 +262,21 @@ impl Plan {
                 return Err(Error::UnknownName { option, name: name.to_string(), known });
             }
         }
-        let entry = |(name, command)| {
+        let entry = |(name, type_index, command)| {
             let policy = Policy {
                 stop_signal: options.stop_signal.get(&name).copied(),
                 timeout: options.timeout.get(&name).copied().unwrap_or_default(),
                 on_exit: options.on_exit.get(&name).copied().unwrap_or_default(),
                 signal_to: options.signal_to.get(&name).copied().unwrap_or_default(),
             };
-            Entry { name, command, policy }
+            Entry { user: options.user.get(&name).cloned(), name, type_index, command, policy }
         };
-        Ok(Self { entries: entries.into_iter().map(entry).collect() })
+        let entries = entries.into_iter().map(entry).collect();
+        let mut plan = Self { entries, hooks: Vec::new(), types };
+        let timeout = options.timeout.for_all().copied().unwrap_or_default();
+        let policy = Policy { timeout, ..Policy::default() };
+        plan.hooks = hook::hooks(&options.hooks, &plan, policy).map_err(Error::Hook)?;
+        Ok(plan)
     }
 }
 

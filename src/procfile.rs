@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::command::{self, Command};
+
 /// The longest process type: what a DNS label can hold, so that it can become a host or pod name.
 const LONGEST_NAME: usize = 63;
 
@@ -15,6 +17,8 @@ pub struct Line<'a> {
     pub name: &'a str,
     /// The right side, without blank space around it.
     pub command: &'a str,
+    /// What is to be executed for it.
+    pub read: Command,
     /// Where the command begins.
     pub position: Position,
 }
@@ -61,6 +65,8 @@ pub enum ErrorKind {
     },
     /// Nothing after the colon.
     EmptyCommand,
+    /// What follows the colon is no command.
+    BadCommand(command::Error),
     /// A NUL or a carriage return within a line: no command can hold the one, and the other ends lines elsewhere.
     ControlCharacter(char),
     /// Bytes that are not UTF-8.
@@ -87,6 +93,7 @@ impl fmt::Display for ErrorKind {
                 write!(f, "process type '{name}' is already defined in line {first}; give each its own name")
             }
             Self::EmptyCommand => f.write_str("no command after the colon; write one, or take the line out"),
+            Self::BadCommand(error) => error.fmt(f),
             Self::ControlCharacter('\0') => f.write_str("a NUL byte, which no command can hold; take it out"),
             Self::ControlCharacter(_) => {
                 f.write_str("a carriage return within the line; end lines with a line feed (or both)")
@@ -103,7 +110,7 @@ impl std::error::Error for Error {}
 /// # Errors
 /// All that is wrong with it, in the order of the lines.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Line<'_>>, Vec<Error>> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let bytes = without_bom(bytes);
     let mut lines: Vec<Line> = Vec::new();
     let mut errors = Vec::new();
     for (index, bytes) in bytes.split(|byte| *byte == b'\n').enumerate() {
@@ -123,6 +130,11 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Line<'_>>, Vec<Error>> {
         errors.push(Error { position: Position { line: 1, column: 1 }, kind: ErrorKind::Empty });
     }
     if errors.is_empty() { Ok(lines) } else { Err(errors) }
+}
+
+/// What follows a byte order mark, which editors of another system leave.
+pub(crate) fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
 }
 
 /// Reads one line; `None` for a blank one or a comment.
@@ -162,8 +174,14 @@ fn parse_line(bytes: &[u8], line: usize) -> Result<Option<Line<'_>>, Error> {
     if command.is_empty() {
         return Err(error(offset, ErrorKind::EmptyCommand));
     }
-    let position = error(offset, ErrorKind::EmptyCommand).position;
-    Ok(Some(Line { name, command, position }))
+    let Position { line, column } = error(offset, ErrorKind::EmptyCommand).position;
+    match Command::read(command) {
+        Ok(read) => Ok(Some(Line { name, command, read, position: Position { line, column } })),
+        Err(error) => {
+            let position = Position { line, column: column + error.offset() };
+            Err(Error { position, kind: ErrorKind::BadCommand(error) })
+        }
+    }
 }
 
 /// Whether `text` can be a process type: `[A-Za-z0-9_-]{1,63}`.
@@ -222,7 +240,7 @@ mod tests {
     #[test]
     fn every_bad_line_is_reported_with_line_and_column() {
         let text =
-            b"ok: x\nweb echo\n  my.web: x\nweb : x\n: x\nok: y\nempty:\nsp:  \ncr: a\rb\nnul: a\0b\nbad: \xff\n";
+            b"ok: x\nweb echo\n  my.web: x\nweb : x\n: x\nok: y\nempty:\nsp:  \ncr: a\rb\nnul: a\0b\nq: \xc3\xa9 'b\nbad: \xff\n";
         assert_eq!(
             errors(text),
             [
@@ -235,7 +253,8 @@ mod tests {
                 "8:4 EmptyCommand",
                 "9:6 ControlCharacter('\\r')",
                 "10:7 ControlCharacter('\\0')",
-                "11:6 NotUtf8",
+                "11:6 BadCommand(Unfinished { character: '\\'', offset: 2 })",
+                "12:6 NotUtf8",
             ]
         );
     }

@@ -3,21 +3,29 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use crate::cli::Verbosity;
+use crate::cli::{Style, Verbosity};
 use crate::event::{Consequence, EntryId, Message};
+use crate::line::{LONGEST, Line};
 use crate::sys::processes::Process;
 use crate::sys::{spawn, stderr};
-
-/// Longer lines are cut: a pipe takes this much as a whole.
-const LINE: usize = 4096;
 
 /// Says what happens, to whom, and what became of it.
 #[derive(Debug)]
 pub struct Report {
-    verbosity: Verbosity,
+    style: Style,
     entries: Vec<Described>,
-    line: String,
+    text: String,
+    line: Vec<u8>,
     lost: u64,
+}
+
+/// Whom a message is about.
+#[derive(Clone, Copy, Debug)]
+enum Subject {
+    Untrap,
+    Entry(EntryId),
+    /// A process that is no entry.
+    Process(i32),
 }
 
 /// An entry as messages name it.
@@ -30,10 +38,11 @@ struct Described {
 
 impl Report {
     /// Messages about entries with these names and programs.
-    pub fn new(verbosity: Verbosity, entries: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub fn new(style: Style, entries: impl IntoIterator<Item = (String, String)>) -> Self {
         let entries = entries.into_iter().map(|(name, program)| Described { name, program, pid: 0 }).collect();
         // Whoever writes a message while things go wrong should not need memory for it.
-        Self { verbosity, entries, line: String::with_capacity(LINE), lost: 0 }
+        let text = String::with_capacity(LONGEST);
+        Self { style, entries, text, line: Vec::with_capacity(LONGEST), lost: 0 }
     }
 
     /// From now on messages name this PID with the entry.
@@ -41,21 +50,31 @@ impl Report {
         self.entries[id].pid = pid;
     }
 
+    /// An entry's name.
+    #[must_use]
+    pub fn name(&self, id: EntryId) -> &str {
+        &self.entries[id].name
+    }
+
     /// Says what the state machine has decided.
     pub fn say(&mut self, message: Message) {
         let level = match message {
-            Message::Killed(..) | Message::KillingLeftovers(_) | Message::GaveUpOn(_) | Message::GaveUpOnLeftovers => {
-                Verbosity::Quiet
-            }
+            Message::Killed(..)
+            | Message::KillingLeftovers(_)
+            | Message::GaveUpOn(_)
+            | Message::GaveUpOnLeftovers
+            | Message::WaitedInVain(..)
+            | Message::SignallingInstead(_) => Verbosity::Quiet,
             Message::Ended { ending, stops, .. } if stops && ending.is_bad() => Verbosity::Quiet,
             _ => Verbosity::Normal,
         };
-        self.write(level, |f, entries| describe(f, entries, message));
+        let (event, subject) = classify(message);
+        self.write(level, event, subject, |f, entries| describe(f, entries, message));
     }
 
     /// Says that an entry could not be started, and why.
     pub fn start_failed(&mut self, id: EntryId, error: &spawn::Error) {
-        self.write(Verbosity::Quiet, |f, entries| {
+        self.write(Verbosity::Quiet, "start-failed", Subject::Entry(id), |f, entries| {
             let Described { name, program, .. } = &entries[id];
             match error {
                 spawn::Error::NotFound if program.contains('/') => {
@@ -65,6 +84,12 @@ impl Report {
                     write!(f, "{name} can't start: program {program} not found; install it, or write its path")
                 }
                 spawn::Error::NotExecutable(error) => write!(f, "{name} can't start: can't execute {program}: {error}"),
+                spawn::Error::NotPermitted(error) => {
+                    write!(
+                        f,
+                        "{name} can't start: can't become its user: {error}; start untrap as root, or leave out --user"
+                    )
+                }
                 spawn::Error::NoProcess(error) => write!(f, "{name} can't start: can't make a process: {error}"),
             }
         });
@@ -73,43 +98,85 @@ impl Report {
     /// Says what was done to a leftover.
     pub fn leftover(&mut self, process: &Process, done: &str, level: Verbosity) {
         let Process { pid, name, .. } = process;
-        self.write(level, |f, _| write!(f, "leftover {name} (pid {pid}) {done}"));
+        self.write(level, "leftover", Subject::Process(*pid), |f, _| write!(f, "leftover {name} (pid {pid}) {done}"));
     }
 
     /// Says that an orphan was reaped.
     pub fn orphan(&mut self, pid: i32) {
-        self.write(Verbosity::Verbose, |f, _| write!(f, "orphan (pid {pid}) reaped"));
+        self.write(Verbosity::Verbose, "orphan", Subject::Process(pid), |f, _| write!(f, "orphan (pid {pid}) reaped"));
     }
 
     /// Says that an entry could not be signalled.
     pub fn not_signalled(&mut self, id: EntryId, error: &std::io::Error) {
-        self.write(Verbosity::Quiet, |f, entries| write!(f, "{} can't be signalled: {error}", entries[id]));
+        self.write(Verbosity::Quiet, "not-signalled", Subject::Entry(id), |f, entries| {
+            write!(f, "{} can't be signalled: {error}", entries[id])
+        });
+    }
+
+    /// Says that an entry's pid file could not be `done`: written or removed.
+    pub fn pid_file(&mut self, id: EntryId, done: &str, error: &std::io::Error) {
+        self.write(Verbosity::Quiet, "pid-file", Subject::Entry(id), |f, entries| {
+            write!(f, "{}: its pid file can't be {done}: {error}; it runs all the same", entries[id])
+        });
     }
 
     /// Says that something that untrap needs from the system went wrong, and what follows from it.
     pub fn trouble(&mut self, what: &str, error: &std::io::Error) {
-        self.write(Verbosity::Quiet, |f, _| write!(f, "{what}: {error}"));
+        self.write(Verbosity::Quiet, "trouble", Subject::Untrap, |f, _| write!(f, "{what}: {error}"));
     }
 
-    fn write(&mut self, level: Verbosity, message: impl FnOnce(&mut String, &[Described]) -> fmt::Result) {
-        if level > self.verbosity {
+    fn write(
+        &mut self,
+        level: Verbosity,
+        event: &'static str,
+        subject: Subject,
+        message: impl FnOnce(&mut String, &[Described]) -> fmt::Result,
+    ) {
+        if level > self.style.verbosity {
             return;
         }
-        self.line.clear();
-        self.line.push_str("untrap: ");
+        self.text.clear();
         // Writing to a string fails for no reason.
-        let _ = message(&mut self.line, &self.entries);
+        let _ = message(&mut self.text, &self.entries);
         if self.lost > 0 {
-            let _ = write!(self.line, " ({} messages before this are lost: standard error was full)", self.lost);
+            let _ = write!(self.text, " ({} messages before this are lost: standard error was full)", self.lost);
         }
-        self.line.push('\n');
-        self.lost = if stderr::write_line(self.line.as_bytes()) { 0 } else { self.lost + 1 };
+        let (name, pid) = match subject {
+            Subject::Untrap => (None, None),
+            Subject::Process(pid) => (None, Some(pid)),
+            Subject::Entry(id) => (Some(self.entries[id].name.as_str()), Some(self.entries[id].pid)),
+        };
+        let line = Line { level, event, name, pid: pid.filter(|pid| *pid != 0), text: &self.text };
+        self.style.format.finish(&line, &mut self.line);
+        self.lost = if stderr::write_line(&self.line) { 0 } else { self.lost + 1 };
     }
 }
 
 impl fmt::Display for Described {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (pid {})", self.name, self.pid)
+    }
+}
+
+/// The name of what happened, for programs that read messages, and whom it is about.
+fn classify(message: Message) -> (&'static str, Subject) {
+    match message {
+        Message::Started(id) => ("started", Subject::Entry(id)),
+        Message::Received(..) => ("signal", Subject::Untrap),
+        Message::Ended { entry, .. } => ("ended", Subject::Entry(entry)),
+        Message::Killed(id, _) => ("killed", Subject::Entry(id)),
+        Message::Restarting { entry, .. } => ("restarting", Subject::Entry(entry)),
+        Message::Waiting(id, _) => ("waiting", Subject::Entry(id)),
+        Message::IsThere(id, _) => ("ready", Subject::Entry(id)),
+        Message::WaitedInVain(id, _) => ("waited-in-vain", Subject::Entry(id)),
+        Message::Delaying(_) => ("delaying", Subject::Untrap),
+        Message::SignallingInstead(id) => ("stop-command-failed", Subject::Entry(id)),
+        Message::TellingLeftovers | Message::KillingLeftovers(_) | Message::WaitingForLeftovers => {
+            ("leftovers", Subject::Untrap)
+        }
+        Message::GaveUpOn(id) => ("gave-up", Subject::Entry(id)),
+        Message::GaveUpOnLeftovers => ("gave-up", Subject::Untrap),
+        Message::Exit(_) => ("exit", Subject::Untrap),
     }
 }
 
@@ -130,12 +197,33 @@ fn describe(f: &mut String, entries: &[Described], message: Message) -> fmt::Res
             let stopping = if stops { ", stopping" } else { "" };
             write!(f, "{} {ending} after {}{stopping}", entries[entry], Rounded(after))
         }
-        Message::Killed(id, after) => {
-            write!(f, "{} killed, still there {} after the stop began", entries[id], Rounded(after))
+        Message::Killed(id, Some(after)) => {
+            write!(f, "{} killed, still there after {}", entries[id], Rounded(after))
+        }
+        Message::Killed(id, None) => {
+            write!(f, "what {} left in its group killed, it was in the way of the restart", entries[id])
+        }
+        Message::Restarting { entry, wait, restarts } => {
+            write!(f, "{} starts again in {} (restart {restarts})", entries[entry].name, Rounded(wait))
+        }
+        Message::Waiting(id, Duration::ZERO) => write!(f, "waiting for {}", entries[id].name),
+        Message::Waiting(id, waited) => {
+            write!(f, "still waiting for {}, for {} now", entries[id].name, Rounded(waited))
+        }
+        Message::IsThere(id, waited) => write!(f, "{} is there after {}", entries[id].name, Rounded(waited)),
+        Message::WaitedInVain(id, waited) => write!(
+            f,
+            "{} is not there after {}, stopping; look why, or give it more time with --wait-timeout",
+            entries[id].name,
+            Rounded(waited)
+        ),
+        Message::Delaying(delay) => write!(f, "the entries are told in {}", Rounded(delay)),
+        Message::SignallingInstead(id) => {
+            write!(f, "the stop command of {} failed, sending the stop signal instead", entries[id].name)
         }
         Message::TellingLeftovers => write!(f, "telling leftovers to end"),
         Message::KillingLeftovers(after) => {
-            write!(f, "killing leftovers, still there {} after the stop began", Rounded(after))
+            write!(f, "killing leftovers, still there after {}", Rounded(after))
         }
         Message::WaitingForLeftovers => {
             write!(f, "every entry has ended, waiting for the processes that they left behind; stop with SIGTERM")

@@ -1,13 +1,17 @@
 //! The loop: waits, turns what happened into events, and carries out what the state machine answers.
 
+mod prepare;
+
 use std::collections::VecDeque;
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::time::Instant;
 
-use crate::cli::{self, Verbosity};
+use crate::cli::Verbosity;
 use crate::event::{Action, EntryId, Event, Need, Receivers};
-use crate::plan::{Plan, Rules, SignalTo};
+use crate::launch::Work;
+use crate::pid_dir::PidDir;
+use crate::policy::{Role, SignalTo};
 use crate::report::Report;
 use crate::signal::Signal;
 use crate::status::{FAILURE, NOT_EXECUTABLE, NOT_FOUND};
@@ -15,54 +19,13 @@ use crate::supervisor::Supervisor;
 use crate::sys::child::{self, Children, Group, Leader};
 use crate::sys::processes;
 use crate::sys::signals::{self, Received, Signals};
-use crate::sys::spawn::{self, Program, Spawner};
+use crate::sys::spawn::{self, Spawner};
 use crate::sys::terminal::Terminal;
 
-/// What runs a line that needs a shell.
-const SHELL: &str = "/bin/sh";
+pub use prepare::run;
 
 /// However many signals or dead children wait, the others get their turn after this many.
 const BATCH: usize = 64;
-
-/// Runs the plan to its end, and gives the exit status.
-///
-/// # Errors
-/// untrap could not prepare itself; nothing was started.
-pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> io::Result<u8> {
-    let names = plan
-        .entries
-        .iter()
-        .map(|entry| (entry.name.to_string(), entry.command.program_path().unwrap_or_else(|| SHELL.to_owned())));
-    let mut report = Report::new(verbosity, names);
-    // Whoever can't see its children end must not start any.
-    child::look().map_err(|error| io::Error::other(format!("can't wait for children: {error}")))?;
-    if let Err(error) = child::adopt_orphans() {
-        report.trouble("orphans will not be reaped, and daemons not stopped: can't become their reaper", &error);
-    }
-    let own: Vec<OsString> = cli::environment_variables().collect();
-    let environment = std::env::vars_os().filter(|(name, _)| !own.contains(name));
-    let shell = CString::new(SHELL)?;
-    let alone = plan.entries.len() == 1;
-    let terminal = if alone { Terminal::of_stdin() } else { None };
-    let spawner = Spawner::new(environment, signals.inherited(), alone, terminal, &shell)?;
-    let supervisor = Supervisor::new(plan.entries.iter().map(|entry| entry.policy), rules);
-    let size = plan.entries.len();
-    let runtime = Runtime {
-        supervisor,
-        signals,
-        spawner,
-        report,
-        processes: (0..size).map(|_| Process::None).collect(),
-        programs: plan.entries.into_iter().map(|entry| Program { words: entry.command.into_words(SHELL) }).collect(),
-        // Room for all that one signal to everyone brings about: from now on the loop allocates nothing.
-        events: VecDeque::with_capacity(2 * size + 8),
-        actions: Vec::with_capacity(4 * size + 8),
-        terminal,
-        reaping_due: false,
-        exit: None,
-    };
-    Ok(runtime.run())
-}
 
 /// What there is of an entry.
 #[derive(Debug)]
@@ -78,13 +41,14 @@ struct Runtime {
     signals: Signals,
     spawner: Spawner,
     report: Report,
+    pid_dir: Option<PidDir>,
     /// By entry.
     processes: Vec<Process>,
     /// By entry.
-    programs: Vec<Program>,
+    works: Vec<Work>,
     events: VecDeque<Event>,
     actions: Vec<Action>,
-    /// Where the one entry can be in the foreground.
+    /// Where the one entry, the first of all, can be in the foreground.
     terminal: Option<Terminal>,
     /// Children may have ended that nobody has looked at.
     reaping_due: bool,
@@ -92,20 +56,22 @@ struct Runtime {
 }
 
 impl Runtime {
-    fn run(mut self) -> u8 {
+    fn run(&mut self) -> u8 {
         loop {
+            // What arrived before a deadline comes before it, also where an action has taken longer than that.
+            let now = Instant::now();
             self.read_signals();
             if self.reaping_due {
                 self.look_for_stopped();
                 self.reap();
             }
-            if self.supervisor.wake_at().is_some_and(|at| at <= Instant::now()) {
+            if self.supervisor.wake_at().is_some_and(|at| at <= now) {
                 self.handle(Event::TimeCame);
             }
             if let Some(status) = self.exit {
                 return status;
             }
-            if let Some(id) = self.supervisor.next_start() {
+            if let Some(id) = self.supervisor.next_start(Instant::now()) {
                 self.start(id);
             } else if !self.reaping_due
                 && let Err(error) = self.signals.wait(self.supervisor.wake_at())
@@ -130,6 +96,9 @@ impl Runtime {
     fn handle(&mut self, event: Event) {
         self.events.push_back(event);
         while let Some(event) = self.events.pop_front() {
+            if let Event::GroupEmptied(id) = event {
+                self.remove_pid(id);
+            }
             self.supervisor.on(event, Instant::now(), &mut self.actions);
             for index in 0..self.actions.len() {
                 self.carry_out(self.actions[index]);
@@ -165,9 +134,20 @@ impl Runtime {
     }
 
     fn start(&mut self, id: EntryId) {
-        match self.spawner.spawn(&self.programs[id]) {
+        let variables = self.variables_of_the_moment(id);
+        let started = match &mut self.works[id] {
+            Work::Probe(probe) => probe.start(self.signals.inherited()).map_err(spawn::Error::NoProcess),
+            Work::Program(program) => {
+                if !variables.is_empty() {
+                    program.set_variables(variables);
+                }
+                self.spawner.spawn(program)
+            }
+        };
+        match started {
             Ok(leader) => {
                 self.report.started(id, leader.pid());
+                self.write_pid(id, leader.pid());
                 self.processes[id] = Process::Leader(leader);
                 self.handle(Event::Started(id));
             }
@@ -176,10 +156,47 @@ impl Runtime {
                 let status = match error {
                     spawn::Error::NotFound => NOT_FOUND,
                     spawn::Error::NotExecutable(_) => NOT_EXECUTABLE,
-                    spawn::Error::NoProcess(_) => FAILURE,
+                    spawn::Error::NotPermitted(_) | spawn::Error::NoProcess(_) => FAILURE,
                 };
                 self.handle(Event::StartFailed(id, status));
             }
+        }
+    }
+
+    fn write_pid(&mut self, id: EntryId, pid: i32) {
+        if let Some(Err(error)) = self.pid_dir.as_mut().map(|pid_dir| pid_dir.started(id, pid)) {
+            self.report.pid_file(id, "written", &error);
+        }
+    }
+
+    fn remove_pid(&mut self, id: EntryId) {
+        if let Some(Err(error)) = self.pid_dir.as_mut().map(|pid_dir| pid_dir.ended(id)) {
+            self.report.pid_file(id, "removed", &error);
+        }
+    }
+
+    fn close_pid_dir(&mut self) {
+        if let Some(Err(error)) = self.pid_dir.as_mut().map(PidDir::close) {
+            self.report.trouble("can't remove pid files", &error);
+        }
+    }
+
+    /// What only a hook is told, and only now.
+    fn variables_of_the_moment(&self, id: EntryId) -> Vec<(OsString, OsString)> {
+        let variable = |name: &str, value: String| (name.into(), value.into());
+        match self.supervisor.role(id) {
+            Role::After => {
+                // Without its SIG, as shells and systemd write it.
+                let signal = self.supervisor.stopped_by().map(|signal| signal.to_string().replacen("SIG", "", 1));
+                let status = variable("UNTRAP_EXIT_CODE", self.supervisor.status().to_string());
+                std::iter::once(status).chain(signal.map(|signal| variable("UNTRAP_SIGNAL", signal))).collect()
+            }
+            Role::StopCommand(of) => {
+                let Process::Leader(leader) = &self.processes[of] else { return Vec::new() };
+                let name = self.report.name(of).to_owned();
+                vec![variable("UNTRAP_PID", leader.pid().to_string()), variable("UNTRAP_NAME", name)]
+            }
+            Role::Service | Role::Before | Role::WaitFor | Role::Ready(_) => Vec::new(),
         }
     }
 
@@ -233,7 +250,9 @@ impl Runtime {
 
     /// The entry in the foreground hears the keys that stop and untrap does not, so it looks.
     fn look_for_stopped(&mut self) {
-        let (Some(terminal), [Process::Leader(leader)]) = (&mut self.terminal, &self.processes[..]) else { return };
+        let (Some(terminal), Some(Process::Leader(leader))) = (&mut self.terminal, self.processes.first()) else {
+            return;
+        };
         let Some(signal) = child::stopped_by(leader) else { return };
         let need = if matches!(signal, Signal::TTIN | Signal::TTOU) && terminal.is_ours() {
             terminal.want();
@@ -253,7 +272,7 @@ impl Runtime {
     }
 
     fn take_terminal_back(&self) {
-        if let (Some(terminal), [Process::Leader(leader)]) = (self.terminal, &self.processes[..]) {
+        if let (Some(terminal), Some(Process::Leader(leader))) = (self.terminal, self.processes.first()) {
             terminal.take_back_from(leader.pid());
         }
     }
@@ -267,7 +286,9 @@ impl Runtime {
     }
 
     fn reap_leader(&mut self, id: EntryId) {
-        self.take_terminal_back();
+        if id == 0 {
+            self.take_terminal_back();
+        }
         let Process::Leader(leader) = std::mem::replace(&mut self.processes[id], Process::None) else { return };
         match leader.reap() {
             Some(group) => self.processes[id] = Process::Group(group),

@@ -22,8 +22,19 @@ impl fmt::Display for Name {
 }
 
 impl Name {
+    /// Reads `web` or `web.1`.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let (process_type, instance) = match text.split_once('.') {
+            Some((process_type, instance)) => (process_type, Some(instance.parse().ok()?)),
+            None => (text, None),
+        };
+        is_name(process_type).then(|| Self { process_type: process_type.to_owned(), instance })
+    }
+
     /// Whether `scope` is this entry's own name, or its process type.
-    fn is_in(&self, scope: &Self) -> bool {
+    #[must_use]
+    pub fn is_in(&self, scope: &Self) -> bool {
         self == scope || (scope.instance.is_none() && self.process_type == scope.process_type)
     }
 }
@@ -60,7 +71,13 @@ impl<T> Scoped<T> {
         };
         last(&|scope| scope == Some(name))
             .or_else(|| last(&|scope| scope.is_some_and(|scope| name.is_in(scope))))
-            .or_else(|| last(&|scope| scope.is_none()))
+            .or_else(|| self.for_all())
+    }
+
+    /// The value for all.
+    #[must_use]
+    pub fn for_all(&self) -> Option<&T> {
+        self.0.iter().rev().find(|(scope, _)| scope.is_none()).map(|(_, value)| value)
     }
 
     /// The first NAME that is none of `names`, nor the process type of one.
@@ -73,17 +90,8 @@ impl<T> Scoped<T> {
 
 /// Splits `NAME=VALUE` or `NAME.1=VALUE`; what stands before the first `=` and is no name belongs to the value.
 fn split_scope(text: &str) -> (Option<Name>, &str) {
-    let scope = text.split_once('=').and_then(|(scope, value)| Some((read_name(scope)?, value)));
+    let scope = text.split_once('=').and_then(|(scope, value)| Some((Name::read(scope)?, value)));
     scope.map_or((None, text), |(name, value)| (Some(name), value))
-}
-
-/// Reads `web` or `web.1`.
-fn read_name(text: &str) -> Option<Name> {
-    let (process_type, instance) = match text.split_once('.') {
-        Some((process_type, instance)) => (process_type, Some(instance.parse().ok()?)),
-        None => (text, None),
-    };
-    is_name(process_type).then(|| Name { process_type: process_type.to_owned(), instance })
 }
 
 #[cfg(test)]
@@ -99,7 +107,7 @@ mod tests {
     }
 
     fn name(text: &str) -> Name {
-        read_name(text).unwrap()
+        Name::read(text).unwrap()
     }
 
     #[test]

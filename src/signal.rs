@@ -149,6 +149,8 @@ impl fmt::Display for UnknownSignal {
     }
 }
 
+impl std::error::Error for UnknownSignal {}
+
 impl FromStr for Signal {
     type Err = UnknownSignal;
 

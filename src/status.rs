@@ -7,6 +7,8 @@ use crate::signal::Signal;
 
 /// What the user gave can't be run: see the message.
 pub const USAGE: u8 = 2;
+/// What `--wait-for` or `--ready` names was not there in time; as timeout(1) ends.
+pub const WAITED_IN_VAIN: u8 = 124;
 /// untrap itself failed.
 pub const FAILURE: u8 = 125;
 /// A program was found but can't be executed; POSIX's 126.

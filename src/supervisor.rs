@@ -2,54 +2,21 @@
 //!
 //! Every decision about signals and about the end is made here. [`Supervisor::on`] is told each event with its time and
 //! answers with actions; [`Supervisor::next_start`] and [`Supervisor::wake_at`] say what waits for its turn or its time.
+//! The start is in `start.rs`, the stop and the end are in `stop.rs`, the life of one entry is in `entry.rs`.
+
+mod backoff;
+mod entry;
+mod start;
+mod stop;
 
 use std::time::{Duration, Instant};
 
 use crate::event::{Action, Consequence, EntryId, Event, Message, Need, Receivers};
-use crate::plan::{OnExit, Policy, Rules, SignalTo};
+use crate::policy::{Policy, Role, Rules, SignalTo};
 use crate::signal::{Rewrite, Sender, Signal};
 use crate::status::{Ending, ExitMapping};
-
-/// After SIGKILL the kernel needs a moment. What is still there after this (a process in uninterruptible sleep, or one
-/// that we may not signal) will not go for us: untrap says so and ends.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(1);
-
-/// The life of an entry.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stage {
-    /// Not started yet.
-    Waiting,
-    /// Its leader runs.
-    Running {
-        /// When it started.
-        since: Instant,
-        /// Who has been sent the stop signal.
-        told: Option<Receivers>,
-    },
-    /// Its leader has ended, its group may have members left.
-    Draining,
-    /// Nobody is left.
-    Ended,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    policy: Policy,
-    stage: Stage,
-    killed: bool,
-}
-
-/// The one-way phase that ends the run.
-#[derive(Clone, Copy, Debug)]
-struct Stop {
-    since: Instant,
-    /// What arrived, or TERM.
-    signal: Signal,
-    /// Nobody gets any more time.
-    impatient: bool,
-    /// When to give up on whoever survives SIGKILL; set once everybody left has been sent it.
-    give_up_at: Option<Instant>,
-}
+use entry::{Entry, Stage, Stop};
+use start::Sequence;
 
 /// What leftovers have heard of the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,13 +28,26 @@ enum Leftovers {
     Killed,
 }
 
+/// How far the run is. Each goes on to a later one, never back.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Phase {
+    /// Entries start, and run.
+    Serving,
+    /// All is over but for the commands that come after.
+    Finishing,
+    /// The exit status has been given.
+    Over,
+}
+
 /// The state of a run.
 #[derive(Debug)]
 pub struct Supervisor {
     entries: Vec<Entry>,
-    /// How many entries have been started, or tried.
-    started: usize,
+    sequence: Sequence,
+    phase: Phase,
     stop: Option<Stop>,
+    /// The signal that began the stop.
+    stopped_by: Option<Signal>,
     interrupts: u8,
     /// The terminal has stopped the whole group of the one entry.
     job_stopped: bool,
@@ -77,48 +57,82 @@ pub struct Supervisor {
     decisive: Option<u8>,
     /// The status of the first entry to end badly.
     first_bad: Option<u8>,
+    /// The status of the first command to fail after all else has ended.
+    after_bad: Option<u8>,
     rules: Rules,
-    over: bool,
 }
 
 impl Supervisor {
-    /// A run of these entries, before anything is started.
-    pub fn new(policies: impl IntoIterator<Item = Policy>, rules: Rules) -> Self {
-        let entry = |policy| Entry { policy, stage: Stage::Waiting, killed: false };
+    /// A run of these entries, before anything is started. The seed decides what is left to chance: how long an entry
+    /// waits for its restart, within limits.
+    pub fn new(entries: impl IntoIterator<Item = (Role, Policy)>, rules: Rules, seed: u64) -> Self {
+        let entry = |(id, (role, policy))| Entry::new(role, policy, seed ^ (id as u64).rotate_left(32));
+        let entries: Vec<Entry> = entries.into_iter().enumerate().map(entry).collect();
         Self {
-            entries: policies.into_iter().map(entry).collect(),
-            started: 0,
+            sequence: Sequence::of(&entries),
+            entries,
+            phase: Phase::Serving,
             stop: None,
+            stopped_by: None,
             interrupts: 0,
             job_stopped: false,
             children_left: false,
             leftovers: Leftovers::Unaware,
             decisive: None,
             first_bad: None,
+            after_bad: None,
             rules,
-            over: false,
         }
     }
 
-    /// The entry to start now, if any. It is answered with [`Event::Started`] or [`Event::StartFailed`]; what arrives
-    /// meanwhile comes first.
+    /// The exit status, as far as it is known by now.
     #[must_use]
-    pub fn next_start(&self) -> Option<EntryId> {
-        (self.stop.is_none() && self.started < self.entries.len()).then_some(self.started)
+    pub fn status(&self) -> u8 {
+        let status = ExitMapping::apply(&self.rules.exit_map, self.decisive.or(self.first_bad).unwrap_or(0));
+        match self.after_bad {
+            Some(bad) if status == 0 => ExitMapping::apply(&self.rules.exit_map, bad),
+            _ => status,
+        }
     }
 
-    /// When [`Event::TimeCame`] is due, if nothing else happens before.
+    /// The signal that began the stop, if one did.
+    #[must_use]
+    pub fn stopped_by(&self) -> Option<Signal> {
+        self.stopped_by
+    }
+
+    /// What an entry is there for.
+    #[must_use]
+    pub fn role(&self, id: EntryId) -> Role {
+        self.entries[id].role
+    }
+
+    /// How often this entry has been started again.
+    #[must_use]
+    pub fn restarts(&self, id: EntryId) -> u32 {
+        self.entries[id].restarts
+    }
+
+    /// When [`Event::TimeCame`] is due, or an entry is to start, if nothing else happens before.
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
-        let stop = self.stop.as_ref().filter(|_| !self.over)?;
+        if self.phase == Phase::Over {
+            return None;
+        }
+        let stop = self.stop.as_ref();
         let alive = self.entries.iter().filter(|entry| entry.is_alive() && !entry.killed);
-        let leftovers = self.leftovers_deadline(stop).filter(|_| self.leftovers == Leftovers::Told);
-        alive.filter_map(|entry| entry.deadline(stop)).chain(leftovers).chain(stop.give_up_at).min()
+        let deadlines = alive.filter_map(|entry| entry.deadline(stop));
+        let restarts = self.entries.iter().filter_map(Entry::restart_at);
+        let leftovers = self.leftovers_deadline().filter(|_| self.leftovers == Leftovers::Told);
+        let end_of_delay = stop.filter(|_| self.someones_turn()).map(|stop| stop.since);
+        let give_up = stop.and_then(|stop| stop.patience).map(|patience| patience.until);
+        let waiting = self.sequence.wake_at(self.rules.wait_timeout);
+        deadlines.chain(restarts).chain(leftovers).chain(end_of_delay).chain(give_up).chain(waiting).min()
     }
 
     /// Takes one event, and appends what is to be done about it to `actions`.
     pub fn on(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
-        if self.over {
+        if self.phase == Phase::Over {
             return;
         }
         match event {
@@ -128,29 +142,14 @@ impl Supervisor {
             Event::Told(id, receivers) => self.on_told(id, receivers, actions),
             Event::LeaderStopped(id, need) => self.on_leader_stopped(id, need, actions),
             Event::LeaderEnded(id, ending) => self.on_leader_ended(id, ending, now, actions),
-            Event::GroupEmptied(id) => self.entries[id].stage = Stage::Ended,
+            Event::GroupEmptied(id) => self.on_group_emptied(id, now, actions),
             Event::Reaped { children_left } => {
                 self.children_left = children_left;
+                self.see_progress(now);
                 self.settle(now, actions);
             }
             Event::TimeCame => self.on_time(now, actions),
         }
-    }
-
-    fn on_started(&mut self, id: EntryId, now: Instant, actions: &mut Vec<Action>) {
-        self.started = id + 1;
-        self.children_left = true;
-        self.entries[id].stage = Stage::Running { since: now, told: None };
-        actions.push(Action::Say(Message::Started(id)));
-    }
-
-    /// A program that can't be executed ends the run, whatever its `--on-exit` says: it is a mistake, not an end.
-    fn on_start_failed(&mut self, id: EntryId, status: u8, now: Instant, actions: &mut Vec<Action>) {
-        self.started = id + 1;
-        self.entries[id].stage = Stage::Ended;
-        self.decisive = Some(status);
-        self.begin_stop(Signal::TERM, now, actions);
-        self.settle(now, actions);
     }
 
     fn on_signal(&mut self, received: Signal, sender: Sender, now: Instant, actions: &mut Vec<Action>) {
@@ -167,6 +166,7 @@ impl Supervisor {
         }
         if self.stop.is_none() && (received.begins_stop() || signal.begins_stop()) {
             actions.push(said(Consequence::Stop));
+            self.stopped_by = Some(received);
             self.begin_stop(signal, now, actions);
             return self.settle(now, actions);
         }
@@ -179,15 +179,17 @@ impl Supervisor {
     }
 
     fn forward(&mut self, signal: Signal, actions: &mut Vec<Action>) {
-        if signal == Signal::CONT && self.entries.len() == 1 {
-            // Whoever woke us may have made us the foreground group again.
-            actions.push(Action::GiveTerminal(0));
-        }
+        let alone = self.entries.iter().filter(|entry| entry.is_service()).count() == 1;
         let whole_job = signal == Signal::CONT && std::mem::take(&mut self.job_stopped);
-        for (id, entry) in self.entries.iter().enumerate().filter(|(_, entry)| !entry.killed) {
-            if let Some(to) = entry.signal_to() {
-                actions.push(Action::Send(id, signal, if whole_job { SignalTo::Group } else { to }));
+        // In a stop one by one, or after a delay, a second TERM is not for those whose turn is still to come.
+        let early = |entry: &Entry| signal.begins_stop() && self.stop.is_some() && !entry.turn_came;
+        for (id, entry) in self.entries.iter().enumerate().filter(|(_, entry)| !entry.killed && !early(entry)) {
+            let Some(to) = entry.signal_to() else { continue };
+            if signal == Signal::CONT && alone && entry.is_service() {
+                // Whoever woke us may have made us the foreground group again.
+                actions.push(Action::GiveTerminal(id));
             }
+            actions.push(Action::Send(id, signal, if whole_job { SignalTo::Group } else { to }));
         }
     }
 
@@ -213,181 +215,67 @@ impl Supervisor {
 
     fn on_leader_ended(&mut self, id: EntryId, ending: Ending, now: Instant, actions: &mut Vec<Action>) {
         let Stage::Running { since, told } = self.entries[id].stage else { return };
-        self.entries[id].stage = Stage::Draining;
-        if ending.is_bad() {
-            self.first_bad.get_or_insert(ending.code());
+        let entry = &mut self.entries[id];
+        let ran = now.saturating_duration_since(since);
+        // Whoever the leader leaves behind in its group may not have heard of the stop yet.
+        let leaves_unaware = entry.turn_came && told != Some(Receivers::Group);
+        entry.stage = Stage::Draining { kill_at: None, restart_at: None };
+        match entry.role {
+            Role::Service => self.on_service_ended(id, ending, ran, now, actions),
+            Role::Before => self.on_before_ended(id, ending, ran, now, actions),
+            Role::WaitFor | Role::Ready(_) => self.on_probe_ended(id, ending, now, actions),
+            Role::StopCommand(of) => self.on_stop_command_ended(id, of, ending, ran, now, actions),
+            Role::After => self.on_after_ended(id, ending, ran, now, actions),
         }
-        let stops = self.stop.is_none() && self.entries[id].ends_run(ending);
-        let after = now.saturating_duration_since(since);
-        actions.push(Action::Say(Message::Ended { entry: id, ending, after, stops }));
-        if stops {
-            self.decisive = Some(ending.code());
-            self.begin_stop(Signal::TERM, now, actions);
-        } else if let Some(stop) = self.stop
-            && told != Some(Receivers::Group)
-        {
-            // Whoever the leader leaves behind in its group has not heard of the stop yet.
-            self.tell(id, stop, now, actions);
+        if leaves_unaware {
+            self.tell(id, now, actions);
         }
         actions.push(Action::Reap(id));
     }
 
-    fn on_time(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        let Some(stop) = self.stop else { return };
-        if stop.give_up_at.is_some_and(|at| at <= now) {
-            return self.give_up(actions);
-        }
-        for id in 0..self.entries.len() {
-            if self.entries[id].deadline(&stop).is_some_and(|deadline| deadline <= now) {
-                self.kill(id, now, actions);
-            }
-        }
-        self.settle(now, actions);
-    }
-
-    fn begin_stop(&mut self, signal: Signal, now: Instant, actions: &mut Vec<Action>) {
-        if self.stop.is_some() {
-            return;
-        }
-        let stop = Stop { since: now, signal, impatient: false, give_up_at: None };
-        self.stop = Some(stop);
-        for id in 0..self.entries.len() {
-            self.tell(id, stop, now, actions);
-        }
-    }
-
-    /// Sends an entry its stop signal, or SIGKILL where it gets no time.
-    fn tell(&mut self, id: EntryId, stop: Stop, now: Instant, actions: &mut Vec<Action>) {
+    fn on_service_ended(
+        &mut self,
+        id: EntryId,
+        ending: Ending,
+        ran: Duration,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) {
         let entry = &self.entries[id];
-        let Some(to) = entry.signal_to() else { return };
-        if entry.deadline(&stop).is_some_and(|deadline| deadline <= now) {
-            self.kill(id, now, actions);
+        let serving = self.stop.is_none();
+        let stops = serving && entry.ends_run(ending);
+        let restarts = serving && entry.restarts_after(ending);
+        actions.push(Action::Say(Message::Ended { entry: id, ending, after: ran, stops }));
+        if restarts {
+            return self.restart(id, ran, now, actions);
+        }
+        if ending.is_bad() {
+            self.first_bad.get_or_insert(ending.code());
+        }
+        if stops {
+            self.decisive = Some(ending.code());
+            self.begin_stop(Signal::TERM, now, actions);
         } else {
-            actions.push(Action::Tell(id, entry.policy.stop_signal.unwrap_or(stop.signal), to));
+            self.skip_readiness_of(id, now, actions);
         }
     }
 
-    fn kill(&mut self, id: EntryId, now: Instant, actions: &mut Vec<Action>) {
+    fn on_group_emptied(&mut self, id: EntryId, now: Instant, actions: &mut Vec<Action>) {
         let entry = &mut self.entries[id];
-        let Some(stop) = self.stop.as_mut().filter(|_| entry.is_alive() && !entry.killed) else { return };
-        entry.killed = true;
-        actions.push(Action::Say(Message::Killed(id, now.saturating_duration_since(stop.since))));
-        actions.push(Action::Kill(id));
-        self.plan_to_give_up(now);
-    }
-
-    fn kill_all(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        if let Some(stop) = &mut self.stop {
-            stop.impatient = true;
-        }
-        self.on_time(now, actions);
-    }
-
-    /// Once the last of them has been sent SIGKILL, whoever is left has until [`GIVE_UP_AFTER`].
-    fn plan_to_give_up(&mut self, now: Instant) {
-        let alive = self.entries.iter().any(|entry| entry.is_alive() && !entry.killed);
-        if let Some(stop) = self.stop.as_mut().filter(|_| !alive) {
-            stop.give_up_at = Some(now + GIVE_UP_AFTER);
-        }
-    }
-
-    fn give_up(&mut self, actions: &mut Vec<Action>) {
-        let alive = self.entries.iter().enumerate().filter(|(_, entry)| entry.is_alive());
-        let before = actions.len();
-        actions.extend(alive.map(|(id, _)| Action::Say(Message::GaveUpOn(id))));
-        if actions.len() == before {
-            actions.push(Action::Say(Message::GaveUpOnLeftovers));
-        } else {
-            // It was sent SIGKILL: that it has not ended of it yet is no good end.
-            self.first_bad.get_or_insert(Ending::Signaled(Signal::KILL).code());
-        }
-        self.exit(actions);
-    }
-
-    /// Looks whether the run is over, or only leftovers remain.
-    fn settle(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        if self.next_start().is_some() || self.entries.iter().any(Entry::is_alive) {
-            return;
-        }
-        if !self.children_left {
-            return self.exit(actions);
-        }
-        let Some(stop) = self.stop else {
-            if self.leftovers == Leftovers::Unaware {
-                self.leftovers = Leftovers::Awaited;
-                actions.push(Action::Say(Message::WaitingForLeftovers));
-            }
-            return;
+        entry.stage = match entry.stage {
+            Stage::Draining { restart_at: Some(at), .. } if self.stop.is_none() => Stage::BackingOff(at),
+            _ => Stage::Ended,
         };
-        let late = self.leftovers_deadline(&stop).is_some_and(|deadline| deadline <= now);
-        if late {
-            self.kill_leftovers(stop, now, actions);
-        } else if matches!(self.leftovers, Leftovers::Unaware | Leftovers::Awaited) {
-            self.leftovers = Leftovers::Told;
-            self.give_up_at(None);
-            actions.push(Action::Say(Message::TellingLeftovers));
-            actions.push(Action::TellLeftovers(Signal::TERM));
+        self.tell_next(now, actions);
+    }
+
+    fn on_time(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if self.stop.and_then(|stop| stop.patience).is_some_and(|patience| patience.until <= now) {
+            return self.give_up(now, actions);
         }
-    }
-
-    /// Called again after each reaping: what a fork bomb started in the meantime is killed too.
-    fn kill_leftovers(&mut self, stop: Stop, now: Instant, actions: &mut Vec<Action>) {
-        if self.leftovers != Leftovers::Killed {
-            self.leftovers = Leftovers::Killed;
-            self.give_up_at(Some(now + GIVE_UP_AFTER));
-            let after = now.saturating_duration_since(stop.since);
-            actions.push(Action::Say(Message::KillingLeftovers(after)));
-        }
-        actions.push(Action::KillLeftovers);
-    }
-
-    fn give_up_at(&mut self, at: Option<Instant>) {
-        if let Some(stop) = &mut self.stop {
-            stop.give_up_at = at;
-        }
-    }
-
-    /// Nobody knows which entry a leftover came from, so it gets the time of the most patient one.
-    fn leftovers_deadline(&self, stop: &Stop) -> Option<Instant> {
-        let deadlines = self.entries.iter().map(|entry| entry.deadline(stop));
-        deadlines.reduce(|a, b| Some(a?.max(b?))).flatten()
-    }
-
-    fn exit(&mut self, actions: &mut Vec<Action>) {
-        self.over = true;
-        let status = ExitMapping::apply(&self.rules.exit_map, self.decisive.or(self.first_bad).unwrap_or(0));
-        actions.push(Action::Say(Message::Exit(status)));
-        actions.push(Action::Exit(status));
-    }
-}
-
-impl Entry {
-    /// Whether its leader or anyone of its group may be there.
-    fn is_alive(&self) -> bool {
-        matches!(self.stage, Stage::Running { .. } | Stage::Draining)
-    }
-
-    /// Whom its signals go to; `None` when nobody is there.
-    fn signal_to(&self) -> Option<SignalTo> {
-        match self.stage {
-            Stage::Running { .. } => Some(self.policy.signal_to),
-            Stage::Draining => Some(SignalTo::Group),
-            Stage::Waiting | Stage::Ended => None,
-        }
-    }
-
-    fn ends_run(&self, ending: Ending) -> bool {
-        match self.policy.on_exit {
-            OnExit::Stop => true,
-            OnExit::StopOnFailure => ending.is_bad(),
-            OnExit::Ignore => false,
-        }
-    }
-
-    fn deadline(&self, stop: &Stop) -> Option<Instant> {
-        if stop.impatient {
-            return Some(stop.since);
-        }
-        self.policy.timeout.0.map(|timeout| stop.since + timeout)
+        self.kill_late(now, actions);
+        self.on_wait_time(now, actions);
+        self.tell_next(now, actions);
+        self.settle(now, actions);
     }
 }

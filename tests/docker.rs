@@ -12,7 +12,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use container::{Container, PATIENCE, docker_ok, engine_has};
+use container::{Container, PATIENCE, docker, docker_ok, engine_has};
 use support::{Scene, wait_for, witness};
 
 /// What the tests run in: a Debian with redis and ps.
@@ -42,7 +42,12 @@ fn ready() -> bool {
 
 #[track_caller]
 fn start(arguments: &[&str]) -> Container {
-    Container::start(IMAGE, &[], arguments)
+    start_with(&[], arguments)
+}
+
+#[track_caller]
+fn start_with(options: &[&str], arguments: &[&str]) -> Container {
+    Container::start(IMAGE, options, arguments)
 }
 
 #[test]
@@ -102,8 +107,7 @@ fn a_script_that_runs_its_program_without_exec_hides_nothing() {
         return;
     }
     let script = "#!/bin/sh\\necho preparing\\nredis-server --dir /tmp\\n";
-    let container = Container::start(
-        IMAGE,
+    let container = start_with(
         &["--entrypoint", "sh"],
         &["-c", &format!("printf '{script}' > /run.sh; chmod +x /run.sh; exec untrap /run.sh")],
     );
@@ -181,6 +185,96 @@ fn an_unknown_program_ends_the_container_with_127_and_is_named() {
     let container = start(&["sleep 100000", "no-such-program"]);
     assert_eq!(container.status(), 127);
     assert!(container.logs().contains("program no-such-program not found"), "{}", container.logs());
+}
+
+/// With the pid directory set as an image would set it.
+const PID_DIR: [&str; 2] = ["--env", "UNTRAP_PID_DIR=/run/untrap"];
+
+/// Waits until `untrap ps` shows that many entries running.
+#[track_caller]
+fn wait_for_running(container: &Container, entries: usize) {
+    wait_for("ps shows the entries", || {
+        let output = docker(&["exec", &container.0, "untrap", "ps"]);
+        let table = String::from_utf8_lossy(&output.stdout).into_owned();
+        (table.matches("running").count() == entries && !table.contains("not running")).then_some(())
+    });
+}
+
+#[test]
+fn ps_and_signal_work_beside_pid_1_with_a_read_only_root_and_a_tmpfs() {
+    if !ready() {
+        return;
+    }
+    let web = "web: trap 'echo got HUP' HUP; while :; do sleep 1; done";
+    let options = [&PID_DIR[..], &["--read-only", "--tmpfs", "/run"]].concat();
+    let container = start_with(&options, &[web, "sleep 100000"]);
+    wait_for_running(&container, 2);
+    let table = docker_ok(&["exec", &container.0, "untrap", "ps"]);
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[1].starts_with("web ") && lines[2].starts_with("sleep "), "{table}");
+    assert!(lines[2].ends_with("  sleep 100000"), "{table}");
+    docker_ok(&["exec", &container.0, "untrap", "signal", "HUP", "web"]);
+    container.wait_for_log("got HUP");
+
+    let nobody =
+        |arguments: &[&str]| docker(&[&["exec", "--user", "65534", &container.0, "untrap"], arguments].concat());
+    assert_eq!(String::from_utf8_lossy(&nobody(&["ps"]).stdout).lines().count(), 3);
+    let refused = nobody(&["signal", "KILL", "sleep"]);
+    let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr.contains("can't be sent SIGKILL: Operation not permitted"), "{stderr}");
+
+    container.stops_in_time_with(143);
+}
+
+#[test]
+fn a_pid_directory_on_a_read_only_root_is_refused_before_anything_starts() {
+    if !ready() {
+        return;
+    }
+    let options = [&PID_DIR[..], &["--read-only"]].concat();
+    let container = start_with(&options, &["sleep 100000"]);
+    assert_eq!(container.status(), 2);
+    let expected = "untrap: pid directory /run/untrap: Read-only file system";
+    assert!(container.logs().starts_with(expected), "{}", container.logs());
+}
+
+#[test]
+fn a_container_that_was_killed_starts_again_over_its_own_pid_files() {
+    if !ready() {
+        return;
+    }
+    let container = start_with(&PID_DIR, &["sleep 100000", "sleep 100000"]);
+    wait_for_running(&container, 2);
+    docker_ok(&["kill", &container.0]);
+    assert!(container.has_file("/run/untrap/untrap.pid") && container.has_file("/run/untrap/sleep.2.pid"));
+    docker_ok(&["start", &container.0]);
+    wait_for_running(&container, 2);
+    container.stops_in_time_with(143);
+    assert!(!container.has_file("/run/untrap/untrap.pid") && !container.has_file("/run/untrap/sleep.2.pid"));
+}
+
+#[test]
+fn an_app_of_several_languages_runs_from_its_procfile() {
+    if !ready() {
+        return;
+    }
+    let volume = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/procfile-app:/app:ro");
+    // As its Dockerfile has it.
+    let container =
+        start_with(&["--volume", volume, "--workdir", "/app"], &["--port", "8000", "--signal-to", "worker=leader"]);
+    for log in ["Ready to accept connections", "web: listening", "worker: waiting for jobs"] {
+        container.wait_for_log(log);
+    }
+    let ask = |request: &str| {
+        container.exec(&format!("bash -c 'exec 3<> /dev/tcp/127.0.0.1/8100; printf \"{request}\" >&3; cat <&3'"))
+    };
+    assert!(ask("POST / HTTP/1.0\\nContent-Length: 5\\n\\nhello").ends_with("accepted\n"));
+    wait_for("the job is done", || ask("GET / HTTP/1.0\\n\\n").ends_with("HELLO\n").then_some(()));
+    container.stops_in_time_with(0);
+    for log in ["DB saved on disk", "web: bye", "worker: bye"] {
+        container.wait_for_log(log);
+    }
 }
 
 /// An engine of its own, whose init is untrap.

@@ -4,14 +4,16 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use untrap::event::{Action, EntryId, Event, Receivers};
-use untrap::plan::{OnExit, Policy, Rules, SignalTo, Timeout};
+use untrap::event::{Action, Consequence, EntryId, Event, Message, Receivers};
+use untrap::policy::{OnExit, Policy, Role, Rules, SignalTo, StopOrder, Timeout};
 use untrap::signal::{Sender, Signal};
 use untrap::status::Ending;
 use untrap::supervisor::Supervisor;
 
-/// After this time without an end the user loses patience: Ctrl-C, twice.
-const PATIENCE: u64 = 100_000;
+/// After this time without an end the user loses patience: Ctrl-C, again and again.
+const PATIENCE: u64 = 30_000;
+/// From one Ctrl-C to the next.
+const NAGGING: u64 = 1_500;
 /// untrap may take this much longer than the deadline: it gives up after a second.
 const GRACE: u64 = 1_000;
 
@@ -27,6 +29,7 @@ struct Behaviour {
 
 #[derive(Clone, Debug)]
 struct Script {
+    role: Role,
     policy: Policy,
     starts: bool,
     leader: Behaviour,
@@ -57,6 +60,7 @@ impl Process {
 
 #[derive(Debug, Default)]
 struct Slot {
+    started: bool,
     leader: Option<Process>,
     companion: Option<Process>,
     /// The leader has ended and is not reaped.
@@ -74,6 +78,7 @@ impl Slot {
 
 struct World {
     scripts: Vec<Script>,
+    rules: Rules,
     slots: Vec<Slot>,
     /// What the first entry to start leaves behind outside its group.
     daemon: Option<Behaviour>,
@@ -86,11 +91,15 @@ struct World {
 }
 
 impl World {
+    fn instant(&self) -> Instant {
+        self.start + Duration::from_millis(self.now)
+    }
+
     fn tell(&mut self, event: Event) {
         let mut events = std::collections::VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let mut actions = Vec::new();
-            let now = self.start + Duration::from_millis(self.now);
+            let now = self.instant();
             self.supervisor.on(event, now, &mut actions);
             for action in actions {
                 assert_eq!(self.exit, None, "nothing follows the exit");
@@ -103,7 +112,6 @@ impl World {
         let now = self.now;
         match action {
             Action::Tell(id, signal, to) => {
-                self.stop_began.get_or_insert(now);
                 let receivers = self.receivers(id, to);
                 let slot = &mut self.slots[id];
                 assert_ne!(signal, Signal::KILL, "no entry here asks for that");
@@ -126,7 +134,6 @@ impl World {
                 None
             }
             Action::Kill(id) => {
-                self.stop_began.get_or_insert(now);
                 self.receivers(id, SignalTo::Group);
                 let slot = &mut self.slots[id];
                 assert_eq!(slot.killed_at, None, "killed once");
@@ -152,6 +159,14 @@ impl World {
                 self.exit = Some(status);
                 None
             }
+            Action::Say(
+                Message::Ended { stops: true, .. }
+                | Message::WaitedInVain(..)
+                | Message::Received(_, _, Consequence::Stop | Consequence::KillAll),
+            ) => {
+                self.stop_began.get_or_insert(now);
+                None
+            }
             Action::GiveTerminal(_) | Action::Suspend | Action::Say(_) => None,
         }
     }
@@ -175,11 +190,20 @@ impl World {
     }
 
     fn start_next(&mut self) -> bool {
-        let Some(id) = self.supervisor.next_start() else { return false };
-        assert_eq!(self.stop_began, None, "nothing starts once the stop has begun");
+        let Some(id) = self.supervisor.next_start(self.instant()) else { return false };
         let script = self.scripts[id].clone();
+        match script.role {
+            Role::After => {
+                let others = self.slots.iter().any(Slot::alive) || self.leftover.is_some();
+                assert!(!others, "what comes after has nobody beside it");
+            }
+            Role::StopCommand(of) => assert!(self.slots[of].leader.is_some(), "whom it is to stop is there"),
+            _ => assert_eq!(self.stop_began, None, "nothing starts once the stop has begun"),
+        }
         if script.starts {
             let slot = &mut self.slots[id];
+            assert!(!slot.alive() && !slot.zombie, "the old group is empty before the new leader starts");
+            *slot = Slot { started: true, ..Slot::default() };
             slot.leader = Some(Process::new(script.leader, self.now));
             slot.companion = script.companion.map(|behaviour| Process::new(behaviour, self.now));
             if let Some(daemon) = self.daemon.take() {
@@ -188,6 +212,9 @@ impl World {
             self.tell(Event::Started(id));
         } else {
             self.slots[id].gone = true;
+            if !matches!(script.role, Role::StopCommand(_) | Role::After) {
+                self.stop_began.get_or_insert(self.now);
+            }
             self.tell(Event::StartFailed(id, 127));
         }
         true
@@ -209,7 +236,7 @@ impl World {
                 reaped = true;
                 self.tell(Event::LeaderEnded(id, Ending::Exited(status)));
             } else if self.slots[id].leader.is_none()
-                && self.supervisor_started(id)
+                && self.slots[id].started
                 && let Some(event) = self.emptied(id)
             {
                 self.tell(event);
@@ -225,10 +252,6 @@ impl World {
         }
     }
 
-    fn supervisor_started(&self, id: EntryId) -> bool {
-        self.supervisor.next_start().is_none_or(|next| id < next) && self.scripts[id].starts
-    }
-
     /// When something happens by itself.
     fn next_time(&self) -> Option<u64> {
         let slots = self.slots.iter().flat_map(|slot| slot.leader.iter().chain(&slot.companion));
@@ -236,24 +259,27 @@ impl World {
     }
 
     fn deadline(&self, id: EntryId) -> Option<u64> {
-        Some(self.stop_began? + self.scripts[id].policy.timeout.0?.as_millis() as u64)
+        let delay = self.rules.stop_delay.as_millis() as u64;
+        Some(self.stop_began? + delay + self.scripts[id].policy.timeout.0?.as_millis() as u64)
     }
 
     /// Everything that should have ended by now has.
     fn check_deadlines(&self) {
         for (id, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.alive()) {
-            if self.deadline(id).is_some_and(|deadline| deadline <= self.now) {
+            let has_its_own_time = self.scripts[id].role == Role::After;
+            if !has_its_own_time && self.deadline(id).is_some_and(|deadline| deadline <= self.now) {
                 assert!(slot.killed_at.is_some(), "entry {id} is killed by its deadline");
             }
         }
     }
 }
 
-fn run(scripts: Vec<Script>, daemon: Option<Behaviour>, mut signals: Vec<(u64, Signal)>) {
+fn run(scripts: Vec<Script>, rules: Rules, daemon: Option<Behaviour>, mut signals: Vec<(u64, Signal)>) {
     signals.sort_by_key(|(at, _)| *at);
-    signals.extend([(PATIENCE, Signal::INT), (PATIENCE + 1, Signal::INT)]);
+    signals.extend((0..20).map(|time| (PATIENCE + time * NAGGING, Signal::INT)));
     let mut world = World {
-        supervisor: Supervisor::new(scripts.iter().map(|script| script.policy), Rules::default()),
+        supervisor: Supervisor::new(scripts.iter().map(|script| (script.role, script.policy)), rules.clone(), 1),
+        rules,
         slots: scripts.iter().map(|_| Slot::default()).collect(),
         scripts,
         daemon,
@@ -267,9 +293,6 @@ fn run(scripts: Vec<Script>, daemon: Option<Behaviour>, mut signals: Vec<(u64, S
     while world.exit.is_none() {
         while signals.peek().is_some_and(|(at, _)| *at <= world.now) {
             let (_, signal) = signals.next().unwrap();
-            if signal.begins_stop() {
-                world.stop_began.get_or_insert(world.now);
-            }
             world.tell(Event::Received(signal, Sender::Kernel));
         }
         world.end_processes();
@@ -288,11 +311,13 @@ fn run(scripts: Vec<Script>, daemon: Option<Behaviour>, mut signals: Vec<(u64, S
         }
         let times = [world.next_time(), wake_at, signals.peek().map(|(at, _)| *at)];
         world.now = times.into_iter().flatten().min().expect("every run ends").max(world.now + 1);
-        assert!(world.now <= PATIENCE + 2 * GRACE, "every run ends");
+        assert!(world.now <= PATIENCE + 20 * NAGGING, "every run ends");
     }
     let left = world.leftover.is_some() || world.slots.iter().any(Slot::alive);
     assert!(!left, "nothing lives after the end");
-    if let Some(began) = world.stop_began {
+    let comes_after = world.scripts.iter().any(|script| script.role == Role::After);
+    if let Some(began) = world.stop_began.filter(|_| !comes_after) {
+        let began = began + world.rules.stop_delay.as_millis() as u64;
         let timeouts = world.scripts.iter().map(|script| script.policy.timeout.0.map(|t| t.as_millis() as u64));
         if let Some(longest) = timeouts.reduce(|a, b| Some(a?.max(b?))).flatten() {
             assert!(world.now <= began + longest + GRACE + 2, "the run ends by its deadline");
@@ -310,7 +335,13 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
 }
 
 fn policy() -> impl Strategy<Value = Policy> {
-    let on_exit = prop_oneof![Just(OnExit::Stop), Just(OnExit::StopOnFailure), Just(OnExit::Ignore)];
+    let on_exit = prop_oneof![
+        Just(OnExit::Stop),
+        Just(OnExit::StopOnFailure),
+        Just(OnExit::Ignore),
+        Just(OnExit::Restart),
+        Just(OnExit::RestartOnFailure)
+    ];
     let timeout = prop_oneof![
         1 => Just(Timeout(None)),
         1 => Just(Timeout(Some(Duration::ZERO))),
@@ -325,11 +356,43 @@ fn policy() -> impl Strategy<Value = Policy> {
 fn script() -> impl Strategy<Value = Script> {
     let parts = (policy(), prop::bool::weighted(0.95), behaviour(), prop::option::of(behaviour()), any::<bool>());
     parts.prop_map(|(policy, starts, leader, companion, is_shell)| Script {
+        role: Role::Service,
         policy,
         starts,
         leader,
         companion,
         is_shell,
+    })
+}
+
+/// Scripts of what runs beside `services` entries.
+fn hook(services: usize) -> impl Strategy<Value = Script> {
+    let role = prop_oneof![
+        Just(Role::Before),
+        Just(Role::After),
+        Just(Role::WaitFor),
+        (0..services).prop_map(Role::Ready),
+        (0..services).prop_map(Role::StopCommand),
+    ];
+    (role, script()).prop_map(|(role, script)| Script { role, ..script })
+}
+
+fn cast() -> impl Strategy<Value = Vec<Script>> {
+    let services = prop::collection::vec(script(), 1..6);
+    services.prop_flat_map(|services| {
+        let hooks = prop::collection::vec(hook(services.len()), 0..4);
+        hooks.prop_map(move |hooks| services.iter().cloned().chain(hooks).collect())
+    })
+}
+
+fn rules() -> impl Strategy<Value = Rules> {
+    let order = prop_oneof![Just(StopOrder::AtOnce), Just(StopOrder::Reverse), Just(StopOrder::Listed)];
+    let delay = prop_oneof![2 => Just(0), 1 => 0..2000_u64];
+    (order, delay, 0..8000_u64).prop_map(|(stop_order, delay, wait)| Rules {
+        stop_order,
+        stop_delay: Duration::from_millis(delay),
+        wait_timeout: Timeout(Some(Duration::from_millis(wait))),
+        ..Rules::default()
     })
 }
 
@@ -349,10 +412,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn every_run_ends_once_by_its_deadline_with_nothing_left(
-        scripts in prop::collection::vec(script(), 1..6),
+        scripts in cast(),
+        rules in rules(),
         daemon in prop::option::of(behaviour()),
         signals in signals(),
     ) {
-        run(scripts, daemon, signals);
+        run(scripts, rules, daemon, signals);
     }
 }

@@ -3,25 +3,38 @@
 
 #![no_main]
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 
 use libfuzzer_sys::fuzz_target;
 use untrap::command::Command;
+use untrap::expand::expand;
+
+/// Some variables are set; one of them to what a shell would split, one to a pattern.
+fn lookup(name: &str) -> Option<&'static OsStr> {
+    let value = match name {
+        "PORT" => "3000",
+        "A" => " a  b ",
+        "B" => "*",
+        "C" => "",
+        _ => return None,
+    };
+    Some(OsStr::new(value))
+}
 
 fuzz_target!(|line: &str| {
     match Command::read(line) {
-        Ok(command) => {
-            assert!(!command.program().is_empty() && !command.program().contains('/'));
-            let direct = command.program_path().is_some();
-            let words = command.clone().into_words("/bin/sh");
-            if !direct {
-                assert_eq!(words, ["/bin/sh", "-c", line].map(OsString::from));
-                return;
+        Ok(Command::Simple(simple)) => {
+            assert_eq!(simple.line, line);
+            let Ok(expanded) = expand(&simple, lookup) else { return };
+            let Some(words) = expanded.words.iter().map(|word| word.to_str()).collect::<Option<Vec<_>>>() else { return };
+            assert!(!words.is_empty());
+            let quoted: Vec<String> = words.iter().map(|word| format!("'{}'", word.replace('\'', "'\\''"))).collect();
+            if let Ok(Command::Simple(again)) = Command::read(&quoted.join(" ")) {
+                assert_eq!(expand(&again, lookup).map(|expanded| expanded.words).ok(), Some(expanded.words));
             }
-            let words = words.into_iter().map(|word| word.into_string().expect("a line is UTF-8"));
-            let quoted: Vec<String> = words.map(|word| format!("'{}'", word.replace('\'', "'\\''"))).collect();
-            assert_eq!(Command::read(&quoted.join(" ")), Ok(command));
         }
+        Ok(Command::Shell(unchanged, _)) => assert_eq!(unchanged, line),
+        Ok(Command::Program(_)) => panic!("a line is read, not taken as it is"),
         Err(error) => assert!(error.offset() <= line.chars().count() && !error.to_string().is_empty()),
     }
 });

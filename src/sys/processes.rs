@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::check;
 use crate::signal::Signal;
@@ -24,7 +27,23 @@ pub struct Process {
     parent: i32,
     zombie: bool,
     /// In clock ticks after boot; with the PID it names a process for good.
-    start_time: u64,
+    pub start_time: u64,
+}
+
+/// The time since a process started that started so many clock ticks after boot.
+#[must_use]
+pub fn age(start_time: u64) -> Duration {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the buffer outlives the call, which fails only for clocks that the kernel doesn't know.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32).saturating_sub(ticks(start_time))
+}
+
+/// Clock ticks as a time.
+pub(super) fn ticks(count: u64) -> Duration {
+    // SAFETY: sysconf touches no memory of ours.
+    let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.max(1) as u64;
+    Duration::from_nanos(count.saturating_mul(1_000_000_000 / per_second))
 }
 
 /// Whether the process runs a shell now. `None` where `/proc` can't say.
@@ -92,34 +111,59 @@ impl ProcPath {
     }
 }
 
-/// Sends a signal to every living descendant of this process, each once, and gives those that it was sent to.
+/// Sends signals to every living descendant of this process, each once, and gives those that they were sent to.
 ///
 /// # Errors
 /// `/proc` can't be read.
 pub fn send_to_descendants(signals: &[Signal]) -> io::Result<Vec<Process>> {
     let mut descendants = living_descendants()?;
-    descendants.retain(|process| signals.iter().all(|signal| process.send(*signal).is_ok()));
+    descendants.retain(|process| process.send_all(signals));
     Ok(descendants)
 }
 
-/// Kills every descendant. A process can be born while we look, so we look until there is no living one; it gives those
-/// that were killed.
+/// Kills every descendant, and gives those that were killed. A process can be born while we look, so we look until
+/// there is no new one.
 ///
 /// # Errors
 /// `/proc` can't be read.
 pub fn kill_descendants() -> io::Result<Vec<Process>> {
     // What a bomb starts faster than this is killed after the next reaping.
-    const ROUNDS: usize = 8;
+    const ROUNDS: usize = 64;
     let mut killed: Vec<Process> = Vec::new();
     for _ in 0..ROUNDS {
-        let now = send_to_descendants(&[Signal::KILL])?;
-        let before = killed.len();
-        killed.extend(now.into_iter().filter(|process| !killed[..before].contains(process)).collect::<Vec<_>>());
-        if killed.len() == before {
+        let mut found = family();
+        if !found.iter().any(|process| process.is_new_among(&killed)) {
+            found = living_descendants()?;
+        }
+        found.retain(|process| process.is_new_among(&killed) && process.send_all(&[Signal::KILL]));
+        if found.is_empty() {
             break;
         }
+        killed.append(&mut found);
     }
     Ok(killed)
+}
+
+/// The living descendants as their parents' lists give them. It takes no longer for what else runs on the machine, so
+/// that whoever forks and ends at once is caught; but a list that changes while it is read may lack someone.
+fn family() -> Vec<Process> {
+    let mut family: Vec<Process> = children(std::process::id() as i32).collect();
+    let mut next = 0;
+    while next < family.len() {
+        let of_next: Vec<Process> = children(family[next].pid).collect();
+        family.extend(of_next);
+        next += 1;
+    }
+    family.retain(|process| !process.zombie);
+    family
+}
+
+/// The children of all threads of a process, see proc(5).
+fn children(pid: i32) -> impl Iterator<Item = Process> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    let pids = lists.flat_map(|list| list.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>());
+    pids.filter_map(|pid| Process::read(pid.parse().ok()?))
 }
 
 /// The processes that have this one among their ancestors, without zombies.
@@ -128,39 +172,51 @@ fn living_descendants() -> io::Result<Vec<Process>> {
     if std::fs::read_link("/proc/self")?.as_os_str() != std::process::id().to_string().as_str() {
         return Err(io::Error::other("it is that of another PID namespace"));
     }
+    // To find one takes two descriptors: where there is only one left, no one is found, and that is not nobody.
     let directory = std::fs::read_dir("/proc")?;
-    // What can't be read of us, for want of descriptors, can't be read of anyone.
     std::fs::read("/proc/self/stat")?;
-    let mut all = Vec::new();
-    for entry in directory {
-        let pid = entry?.file_name().to_str().and_then(|name| name.parse().ok());
-        all.extend(pid.and_then(Process::read));
-    }
-    let mut family = HashSet::from([std::process::id() as i32]);
+    drop(directory);
+    let mut all: Vec<Process> = pids()?.filter_map(Process::read).collect();
+    retain_descendants(&mut all, std::process::id() as i32, |process| process);
+    all.retain(|process| !process.zombie);
+    Ok(all)
+}
+
+/// The PIDs that there are now.
+pub(super) fn pids() -> io::Result<impl Iterator<Item = i32>> {
+    let entries = std::fs::read_dir("/proc")?.collect::<io::Result<Vec<_>>>()?;
+    Ok(entries.into_iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
+}
+
+/// Of `all`, which know their processes, those that have `ancestor` among their ancestors.
+pub(super) fn retain_descendants<T>(all: &mut Vec<T>, ancestor: i32, process: impl Fn(&T) -> &Process) {
+    let mut family = HashSet::from([ancestor]);
     let mut size = 0;
     // A parent's PID can be higher than its child's, so one pass is not always enough.
     while size != family.len() {
         size = family.len();
-        let children = all.iter().filter(|process| family.contains(&process.parent)).map(|process| process.pid);
-        family.extend(children.collect::<Vec<_>>());
+        let children = all.iter().map(&process).filter(|process| family.contains(&process.parent));
+        let children: Vec<i32> = children.map(|process| process.pid).collect();
+        family.extend(children);
     }
-    all.retain(|process| !process.zombie && family.contains(&process.parent));
-    Ok(all)
+    all.retain(|one| family.contains(&process(one).parent));
 }
 
 impl Process {
     /// What `/proc/PID/stat` says, unless the process has gone.
-    fn read(pid: i32) -> Option<Self> {
-        let mut path = String::new();
-        write!(path, "/proc/{pid}/stat").ok()?;
-        Self::parse(pid, &String::from_utf8_lossy(&std::fs::read(path).ok()?))
+    #[must_use]
+    pub fn read(pid: i32) -> Option<Self> {
+        Self::parse(pid, &read_stat(pid)?)
     }
 
-    /// Reads `7 (name) S 1 …`. The name can hold anything, blank space and parentheses too.
-    fn parse(pid: i32, stat: &str) -> Option<Self> {
-        let (head, rest) = stat.rsplit_once(')')?;
-        let (_, name) = head.split_once('(')?;
-        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    /// Whether it has ended, and waits to be reaped.
+    #[must_use]
+    pub fn is_zombie(&self) -> bool {
+        self.zombie
+    }
+
+    pub(super) fn parse(pid: i32, stat: &str) -> Option<Self> {
+        let (name, fields) = split_stat(stat)?;
         Some(Self {
             pid,
             name: name.to_owned(),
@@ -170,8 +226,48 @@ impl Process {
         })
     }
 
+    fn is_new_among(&self, known: &[Self]) -> bool {
+        !known.iter().any(|process| process.pid == self.pid && process.start_time == self.start_time)
+    }
+
+    fn send_all(&self, signals: &[Signal]) -> bool {
+        signals.iter().all(|signal| self.send(*signal).is_ok())
+    }
+
     /// Sends it a signal, unless its PID has become another process's since it was read.
-    fn send(&self, signal: Signal) -> io::Result<()> {
+    pub(super) fn send(&self, signal: Signal) -> io::Result<()> {
+        match self.open()?.map(|descriptor| send_through(&descriptor, signal, 0)) {
+            Some(Err(error)) if !matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => Err(error),
+            Some(Ok(())) => Ok(()),
+            // Kernels before 5.3, and sandboxes that deny one of the two calls.
+            // SAFETY: kill touches no memory of ours.
+            _ => check(unsafe { libc::kill(self.pid, signal.number()) }).map(drop),
+        }
+    }
+
+    /// Sends a signal to everyone in the group that has its PID for an id. `ENOSYS` or `EINVAL`: the kernel can't name a
+    /// group by a descriptor (before 6.9).
+    pub(super) fn send_to_group(&self, signal: Signal) -> io::Result<()> {
+        let descriptor = self.open()?.ok_or(io::Error::from_raw_os_error(libc::ENOSYS))?;
+        send_through(&descriptor, signal, libc::PIDFD_SIGNAL_PROCESS_GROUP)
+    }
+
+    /// Waits for it to end, at most so long, and says whether it has.
+    #[must_use]
+    pub fn ends_within(&self, time: Duration) -> bool {
+        match self.open() {
+            Ok(Some(descriptor)) => {
+                let mut descriptors = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
+                let timeout = PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX);
+                poll(&mut descriptors, timeout) == Ok(1)
+            }
+            Ok(None) => false,
+            Err(_) => true,
+        }
+    }
+
+    /// A descriptor that stays this process's, whoever gets its PID; none where the kernel has no such thing.
+    fn open(&self) -> io::Result<Option<OwnedFd>> {
         // SAFETY: pidfd_open takes two integers.
         let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, self.pid, 0) };
         // SAFETY: where it is a descriptor, it is new and nobody else's.
@@ -179,20 +275,30 @@ impl Process {
         if Self::read(self.pid).is_none_or(|now| now.start_time != self.start_time) {
             return Err(io::Error::from_raw_os_error(libc::ESRCH));
         }
-        let no_info = std::ptr::null::<libc::siginfo_t>();
-        let through = |descriptor: OwnedFd| {
-            let (call, descriptor) = (libc::SYS_pidfd_send_signal, descriptor.as_raw_fd());
-            // SAFETY: a null siginfo is allowed: the kernel fills it in as kill does.
-            check(unsafe { libc::syscall(call, descriptor, signal.number(), no_info, 0) } as i32)
-        };
-        match descriptor.map(through) {
-            Some(Err(error)) if !matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => Err(error),
-            Some(Ok(_)) => Ok(()),
-            // Kernels before 5.3, and sandboxes that deny one of the two calls.
-            // SAFETY: kill touches no memory of ours.
-            _ => check(unsafe { libc::kill(self.pid, signal.number()) }).map(drop),
-        }
+        Ok(descriptor)
     }
+}
+
+fn send_through(descriptor: &OwnedFd, signal: Signal, flags: libc::c_uint) -> io::Result<()> {
+    let no_info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null siginfo is allowed: the kernel fills it in as kill does.
+    let sent =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, descriptor.as_raw_fd(), signal.number(), no_info, flags) };
+    check(sent as i32).map(drop)
+}
+
+pub(super) fn read_stat(pid: i32) -> Option<String> {
+    let mut path = String::new();
+    write!(path, "/proc/{pid}/stat").ok()?;
+    Some(String::from_utf8_lossy(&std::fs::read(path).ok()?).into_owned())
+}
+
+/// The name in `7 (name) S 1 …`, and the fields after it, of which the first is the third of
+/// `proc_pid_stat(5)`. The name can hold anything, blank space and parentheses too.
+pub(super) fn split_stat(stat: &str) -> Option<(&str, Vec<&str>)> {
+    let (head, rest) = stat.rsplit_once(')')?;
+    let (_, name) = head.split_once('(')?;
+    Some((name, rest.split_ascii_whitespace().collect()))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 use std::ptr;
 
 use nix::errno::Errno;
@@ -21,6 +22,8 @@ use nix::unistd::{Pid, getpid, getppid, setpgid};
 use super::child::Leader;
 use super::signals::Inherited;
 use super::terminal::Terminal;
+use super::user::become_user;
+use crate::user::Identity;
 
 /// Where sh looks when there is no `PATH` (the default of dash).
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -32,18 +35,43 @@ const STACK_SIZE: usize = 32 * 1024;
 #[derive(Debug)]
 pub struct Program {
     /// The program and its arguments.
-    pub words: Vec<OsString>,
+    words: Box<[OsString]>,
+    /// `NAME=value`, over the environment that all share.
+    variables: Box<[CString]>,
+    /// Whom it runs as, if not as we do.
+    identity: Option<Box<Identity>>,
+    /// Whether it gets our standard input and the terminal, instead of `/dev/null`.
+    pub foreground: bool,
+}
+
+impl Program {
+    /// A program with its arguments, and the variables that are set for it alone.
+    #[must_use]
+    pub fn new(words: Vec<OsString>, variables: Vec<(OsString, OsString)>, identity: Option<Identity>) -> Self {
+        let variables = variables.into_iter().map(variable).collect();
+        Self { words: words.into(), variables, identity: identity.map(Box::new), foreground: false }
+    }
+
+    /// What is executed, as the command names it.
+    #[must_use]
+    pub fn path(&self) -> &OsStr {
+        &self.words[0]
+    }
+
+    /// Sets what has become known since: in place of all that is set for it alone.
+    pub fn set_variables(&mut self, variables: Vec<(OsString, OsString)>) {
+        self.variables = variables.into_iter().map(variable).collect();
+    }
 }
 
 /// What children are started with.
 #[derive(Debug)]
 pub struct Spawner {
     environment: Vec<CString>,
-    path: OsString,
     inherited: Inherited,
-    /// Standard input of every child, unless they get ours.
+    /// Standard input of every child that does not get ours.
     null: Option<OwnedFd>,
-    shell: CString,
+    shell: Option<CString>,
     stack: Vec<u8>,
     terminal: Option<Terminal>,
 }
@@ -55,42 +83,39 @@ pub enum Error {
     NotFound,
     /// There is, but it can't be executed.
     NotExecutable(io::Error),
+    /// It can't become the user that it is to run as.
+    NotPermitted(io::Error),
     /// No process could be made for it.
     NoProcess(io::Error),
 }
 
 impl Spawner {
     /// Children get `environment`, look for programs along its `PATH`, and have scripts without a first line `#!` run
-    /// by `shell`, as sh does. `share_stdin` leaves them our standard input instead of `/dev/null`, and a child becomes the
-    /// foreground group of `terminal`.
+    /// by `shell`, as sh does, if there is one. Those that are to be in the foreground become the foreground group of
+    /// `terminal`; with `background` there are others.
     ///
     /// # Errors
     /// `/dev/null` can't be opened.
     pub fn new(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         inherited: Inherited,
-        share_stdin: bool,
+        background: bool,
         terminal: Option<Terminal>,
-        shell: &CStr,
+        shell: Option<&Path>,
     ) -> io::Result<Self> {
-        let null = if share_stdin {
-            None
-        } else {
-            Some(open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)
-        };
-        let mut path = OsString::from(DEFAULT_PATH);
-        let mut variables = Vec::new();
-        for (name, value) in environment {
-            if name == "PATH" {
-                path.clone_from(&value);
-            }
-            let mut variable = name;
-            variable.push("=");
-            variable.push(value);
-            variables.push(c_string(variable));
-        }
+        let open_null = || open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+        let null = if background { Some(open_null()?) } else { None };
+        let environment = environment.into_iter().map(variable).collect();
+        let shell = shell.map(|shell| c_string(shell.into()));
         let stack = vec![0; STACK_SIZE];
-        Ok(Self { environment: variables, path, inherited, null, shell: shell.to_owned(), stack, terminal })
+        Ok(Self { environment, inherited, null, shell, stack, terminal })
+    }
+
+    /// What the program is started with: the shared variables, but for those that it has for itself, and these.
+    fn environment<'a>(&'a self, program: &'a Program) -> Vec<&'a CStr> {
+        let is_its_own = |variable: &CStr| program.variables.iter().any(|own| name(own) == name(variable));
+        let shared = self.environment.iter().filter(|variable| !is_its_own(variable));
+        shared.chain(&program.variables).map(CString::as_c_str).collect()
     }
 
     /// Starts a program, the one that its first word names.
@@ -98,21 +123,25 @@ impl Spawner {
     /// # Errors
     /// See [`Error`]; no process is left in that case.
     pub fn spawn(&mut self, program: &Program) -> Result<Leader, Error> {
-        let programs = candidates(&program.words[0], &self.path);
+        let environment = self.environment(program);
+        let path = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"PATH="));
+        let programs = candidates(&program.words[0], path.unwrap_or(DEFAULT_PATH.as_bytes()));
         let arguments: Vec<CString> = program.words.iter().cloned().map(c_string).collect();
-        let arguments = pointers(&arguments);
+        let arguments = pointers(arguments.iter().map(CString::as_c_str));
         // sh, the script, and the script's arguments.
-        let mut script = [&[self.shell.as_ptr()], &arguments[..]].concat();
-        let environment = pointers(&self.environment);
+        let shell = self.shell.as_ref().map_or(ptr::null(), |shell| shell.as_ptr());
+        let mut script = [&[shell], &arguments[..]].concat();
+        let environment = pointers(environment);
         let mut child = Child {
             programs: &programs,
             arguments: &arguments,
             script: &mut script,
             environment: &environment,
             inherited: self.inherited,
-            null: self.null.as_ref(),
+            identity: program.identity.as_deref(),
+            null: self.null.as_ref().filter(|_| !program.foreground),
             parent: getpid(),
-            terminal: self.terminal,
+            terminal: self.terminal.filter(|_| program.foreground),
         };
         let mut failure = None;
         let run = Box::new(|| {
@@ -127,6 +156,7 @@ impl Spawner {
         let Some(failure) = failure else { return Ok(Leader::new(pid)) };
         super::child::reap_failed(pid);
         Err(match failure {
+            Failure::Identity(errno) => Error::NotPermitted(errno.into()),
             Failure::Preparation(errno) => Error::NoProcess(errno.into()),
             Failure::Execution(Errno::ENOENT | Errno::ENOTDIR) => Error::NotFound,
             Failure::Execution(errno) => Error::NotExecutable(errno.into()),
@@ -141,6 +171,7 @@ struct Child<'a> {
     script: &'a mut [*const libc::c_char],
     environment: &'a [*const libc::c_char],
     inherited: Inherited,
+    identity: Option<&'a Identity>,
     null: Option<&'a OwnedFd>,
     parent: Pid,
     terminal: Option<Terminal>,
@@ -148,6 +179,7 @@ struct Child<'a> {
 
 /// What went wrong in the child.
 enum Failure {
+    Identity(Errno),
     Preparation(Errno),
     Execution(Errno),
 }
@@ -155,13 +187,13 @@ enum Failure {
 impl Child<'_> {
     /// Tries one program after the other, and returns only if none could be executed.
     fn run(&mut self) -> Failure {
-        if let Err(errno) = self.prepare() {
-            return Failure::Preparation(errno);
+        if let Err(failure) = self.prepare() {
+            return failure;
         }
         let mut failure = Errno::ENOENT;
         for program in self.programs {
             let mut errno = self.execute(program.as_ptr(), self.arguments);
-            if errno == Errno::ENOEXEC {
+            if errno == Errno::ENOEXEC && !self.script[0].is_null() {
                 self.script[1] = program.as_ptr();
                 errno = self.execute(self.script[0], self.script);
             }
@@ -181,20 +213,33 @@ impl Child<'_> {
         Errno::last()
     }
 
-    fn prepare(&self) -> nix::Result<()> {
+    fn prepare(&self) -> Result<(), Failure> {
+        self.join_group().map_err(Failure::Preparation)?;
+        self.identity.map_or(Ok(()), become_user).map_err(Failure::Identity)?;
+        self.bind_to_parent().map_err(Failure::Preparation)?;
+        self.reset().map_err(Failure::Preparation)
+    }
+
+    fn join_group(&self) -> nix::Result<()> {
         setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
         if let Some(terminal) = self.terminal {
             // SIGTTOU is still blocked, so the change is allowed from the background.
             terminal.give_to(getpid().as_raw());
         }
-        if self.parent.as_raw() != 1 {
-            // So that `kill -9` of untrap leaves no leader running; PID 1's end is everybody's anyway. A sandbox that
-            // denies it has denied the reaping of orphans too, and that was said.
-            let _ = set_pdeathsig(Standard::SIGKILL);
-            if getppid() != self.parent {
-                return Err(Errno::ESRCH);
-            }
+        Ok(())
+    }
+
+    /// So that `kill -9` of untrap leaves no leader running; PID 1's end is everybody's anyway. A change of the user
+    /// would undo it. A sandbox that denies it has denied the reaping of orphans too, and that was said.
+    fn bind_to_parent(&self) -> nix::Result<()> {
+        if self.parent.as_raw() == 1 {
+            return Ok(());
         }
+        let _ = set_pdeathsig(Standard::SIGKILL);
+        if getppid() == self.parent { Ok(()) } else { Err(Errno::ESRCH) }
+    }
+
+    fn reset(&self) -> nix::Result<()> {
         if let Some(null) = self.null {
             // SAFETY: dup2 touches no memory of ours, and descriptor 0 is the child's own.
             Errno::result(unsafe { libc::dup2(null.as_raw_fd(), libc::STDIN_FILENO) })?;
@@ -211,7 +256,7 @@ impl Child<'_> {
 }
 
 /// The paths to try, as execvp(3) does.
-fn candidates(program: &OsStr, path: &OsStr) -> Vec<CString> {
+fn candidates(program: &OsStr, path: &[u8]) -> Vec<CString> {
     if program.as_bytes().contains(&b'/') {
         return vec![c_string(program.to_owned())];
     }
@@ -222,7 +267,19 @@ fn candidates(program: &OsStr, path: &OsStr) -> Vec<CString> {
         let directory = if directory.is_empty() { b"." } else { directory };
         c_string(OsString::from_vec([directory, b"/", program.as_bytes()].concat()))
     };
-    path.as_bytes().split(|byte| *byte == b':').map(join).collect()
+    path.split(|byte| *byte == b':').map(join).collect()
+}
+
+/// `NAME=value`, as execve(2) wants it.
+fn variable((mut name, value): (OsString, OsString)) -> CString {
+    name.push("=");
+    name.push(value);
+    c_string(name)
+}
+
+/// The name in `NAME=value`.
+fn name(variable: &CStr) -> &[u8] {
+    variable.to_bytes().split(|byte| *byte == b'=').next().unwrap_or_default()
 }
 
 /// A C string; what follows a NUL, which neither arguments nor environment can hold, is dropped.
@@ -233,6 +290,6 @@ fn c_string(text: OsString) -> CString {
 }
 
 /// As execve(2) wants them: pointers to C strings, the last one null.
-fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
-    strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+fn pointers<'a>(strings: impl IntoIterator<Item = &'a CStr>) -> Vec<*const libc::c_char> {
+    strings.into_iter().map(CStr::as_ptr).chain([ptr::null()]).collect()
 }

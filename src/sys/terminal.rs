@@ -73,6 +73,15 @@ impl Terminal {
     }
 }
 
+/// How many columns the terminal on standard output has; none where it is no terminal.
+#[must_use]
+pub fn columns() -> Option<usize> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the buffer is what this request fills in, and outlives the call.
+    let result = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+    (result == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
 /// It fails when the terminal has hung up, or the group has gone: there is nothing to set then.
 fn set_foreground(group: Pid) {
     let _ = tcsetpgrp(STDIN, group);

@@ -3,15 +3,23 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check;
 mod end;
+mod environment;
 mod faults;
+mod formation;
+mod hooks;
 mod hostile;
 mod inheritance;
 mod leftovers;
 mod messages;
 mod pages;
+mod pid_dir;
 mod signals;
 mod sources;
 mod start;
 mod terminal;
 mod usage;
+mod verbs;
+mod whole_run;
+mod words;

@@ -103,7 +103,6 @@ fn as_leader_of_the_session_untrap_makes_its_entry_a_normal_shell() {
     let scene = Scene::new();
     let arguments = ["--", "bash", "--norc", "--noprofile", "-i"];
     let mut terminal = Terminal::new(env!("CARGO_BIN_EXE_untrap"), &arguments, &scene);
-    terminal.expect("started");
     let before = terminal.session.exp_string("prompt> ").unwrap();
     assert!(!before.contains("no job control"), "{before}");
     terminal.line("sh -c 'echo rea\"\"dy; sleep 1000'");

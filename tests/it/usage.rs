@@ -48,7 +48,7 @@ fn bad_procfiles_are_refused_with_file_line_and_column() {
     scene.write("P", b"ok: touch started\nweb: \xff\n");
     refused(&scene, &["-f", "P"], "P:2:6: bytes that are not UTF-8");
     scene.write("P", "ok: touch started\nno colon\nnone here\n");
-    refused(&scene, &["-f", "P"], "(1 more after this)");
+    refused(&scene, &["-f", "P"], "(1 more after this; 'untrap check' shows them all)");
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub fn actor() -> PathBuf {
 /// A program that was made for the tests.
 pub fn example(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_untrap")).with_file_name("examples").join(name);
-    assert!(path.exists(), "run a plain 'cargo test', or 'cargo build --example {name}', to build {}", path.display());
+    assert!(path.exists(), "run a plain 'cargo test', or 'cargo build --examples', to build {}", path.display());
     path
 }
 

@@ -1,9 +1,11 @@
 //! The rules of signals and of the end, told to the state machine as events, without a process.
 
+mod hooks;
+
 use std::time::{Duration, Instant};
 
 use untrap::event::{Action, Consequence, Event, Message, Need, Receivers};
-use untrap::plan::{OnExit, Policy, Rules, SignalTo, Timeout};
+use untrap::policy::{OnExit, Policy, Role, Rules, SignalTo, Timeout};
 use untrap::signal::{Sender, Signal};
 use untrap::status::Ending;
 use untrap::supervisor::Supervisor;
@@ -21,14 +23,18 @@ struct Run {
 
 impl Run {
     fn new(policies: &[Policy]) -> Self {
-        let supervisor = Supervisor::new(policies.iter().copied(), Rules::default());
-        Self { supervisor, now: Instant::now(), messages: Vec::new() }
+        Self::with(policies.iter().map(|policy| (Role::Service, *policy)), Rules::default())
+    }
+
+    /// With hooks among the entries, and rules.
+    fn with(entries: impl IntoIterator<Item = (Role, Policy)>, rules: Rules) -> Self {
+        Self { supervisor: Supervisor::new(entries, rules, 1), now: Instant::now(), messages: Vec::new() }
     }
 
     /// All of these, started.
     fn started(policies: &[Policy]) -> Self {
         let mut run = Self::new(policies);
-        while let Some(id) = run.supervisor.next_start() {
+        while let Some(id) = run.supervisor.next_start(run.now) {
             assert_eq!(run.on(Event::Started(id)), []);
         }
         run
@@ -95,11 +101,11 @@ fn signal(name: &str) -> Signal {
 #[test]
 fn entries_start_one_after_the_other() {
     let mut run = Run::new(&[policy(), policy()]);
-    assert_eq!(run.supervisor.next_start(), Some(0));
+    assert_eq!(run.supervisor.next_start(run.now), Some(0));
     run.on(Event::Started(0));
-    assert_eq!(run.supervisor.next_start(), Some(1));
+    assert_eq!(run.supervisor.next_start(run.now), Some(1));
     run.on(Event::Started(1));
-    assert_eq!(run.supervisor.next_start(), None);
+    assert_eq!(run.supervisor.next_start(run.now), None);
 }
 
 #[test]
@@ -107,7 +113,7 @@ fn a_stop_signal_during_the_start_starts_nothing_more_and_tells_what_runs() {
     let mut run = Run::new(&[policy(), policy()]);
     run.on(Event::Started(0));
     assert_eq!(run.receive(Signal::TERM), [Action::Tell(0, Signal::TERM, AUTO)]);
-    assert_eq!(run.supervisor.next_start(), None);
+    assert_eq!(run.supervisor.next_start(run.now), None);
 }
 
 #[test]
@@ -201,7 +207,7 @@ fn after_a_stop_signal_the_status_is_that_of_the_first_to_end_badly() {
 #[test]
 fn the_exit_map_comes_last() {
     let rules = Rules { exit_map: vec!["143=0".parse().unwrap()], ..Rules::default() };
-    let mut supervisor = Supervisor::new([policy()], rules);
+    let mut supervisor = Supervisor::new([(Role::Service, policy())], rules, 1);
     let mut actions = Vec::new();
     for event in [
         Event::Started(0),
@@ -219,7 +225,7 @@ fn a_program_that_cannot_start_stops_what_runs_whatever_on_exit_says() {
     let mut run = Run::new(&[on_exit(OnExit::Ignore); 3]);
     run.on(Event::Started(0));
     assert_eq!(run.on(Event::StartFailed(1, 127)), [Action::Tell(0, Signal::TERM, AUTO)]);
-    assert_eq!(run.supervisor.next_start(), None);
+    assert_eq!(run.supervisor.next_start(run.now), None);
     run.ends(0, Ending::Signaled(Signal::TERM));
     assert_eq!(run.nothing_left(), [Action::Exit(127)]);
 }
@@ -236,7 +242,7 @@ fn who_runs_at_the_deadline_is_killed_and_nobody_else() {
     run.receive(Signal::TERM);
     run.ends(0, exited(0));
     assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(1)]));
-    assert_eq!(run.messages.last(), Some(&Message::Killed(1, Duration::from_secs(8))));
+    assert_eq!(run.messages.last(), Some(&Message::Killed(1, Some(Duration::from_secs(8)))));
     run.ends(1, Ending::Signaled(Signal::KILL));
     assert_eq!(run.nothing_left(), [Action::Exit(137)]);
 }
@@ -368,6 +374,19 @@ fn what_survives_sigkill_does_not_hold_the_end_up() {
 }
 
 #[test]
+fn as_long_as_killed_ones_go_untrap_waits_for_the_others_but_not_for_ever() {
+    let mut run = Run::started(&[timeout(0), timeout(0)]);
+    run.receive(Signal::TERM);
+    let start = run.now;
+    while !run.messages.iter().any(|message| matches!(message, Message::GaveUpOn(_))) {
+        run.pass(Duration::from_millis(900));
+        run.on(Event::Reaped { children_left: true });
+        run.on(Event::TimeCame);
+    }
+    assert!((10..11).contains(&(run.now - start).as_secs()), "{:?}", run.now - start);
+}
+
+#[test]
 fn suspending_signals_suspend_the_entries_and_then_untrap() {
     for sent in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
         let mut run = Run::started(&[policy(), policy()]);
@@ -388,9 +407,8 @@ fn after_the_exit_nothing_happens() {
 fn with_rewrites(rewrites: &[&str], policies: &[Policy]) -> Run {
     let rewrites = rewrites.iter().map(|rewrite| rewrite.parse().unwrap()).collect();
     let rules = Rules { rewrites, ..Rules::default() };
-    let mut run = Run::new(&[]);
-    run.supervisor = Supervisor::new(policies.iter().copied(), rules);
-    while let Some(id) = run.supervisor.next_start() {
+    let mut run = Run::with(policies.iter().map(|policy| (Role::Service, *policy)), rules);
+    while let Some(id) = run.supervisor.next_start(run.now) {
         run.on(Event::Started(id));
     }
     run

@@ -1,0 +1,216 @@
+//! A plan to what is executed for each entry: expansions made, variables set, a shell put in front where one is needed.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::command::Command;
+use crate::environment::{self, Environment, Variable};
+use crate::expand::expand;
+use crate::hook::{Hook, Task};
+use crate::plan::{Entry, Plan};
+use crate::shell::{Reason, Shell};
+use crate::status::{NOT_FOUND, USAGE};
+use crate::sys::probe::Probe;
+use crate::sys::spawn::Program;
+use crate::target::Target;
+use crate::user::{self, Identity, User};
+
+/// What is executed for an entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Launch {
+    /// The program and its arguments.
+    pub words: Vec<OsString>,
+    /// What is set for it alone, over the shared environment; each name once.
+    pub variables: Vec<Variable>,
+    /// Why the program is a shell, where it is one.
+    pub shell: Option<Reason>,
+    /// Whom it runs as; `None`: as untrap itself.
+    pub identity: Option<Identity>,
+}
+
+/// What is done for an entry or a hook.
+#[derive(Debug)]
+pub enum Work {
+    /// A program is executed.
+    Program(Program),
+    /// Something is looked for.
+    Probe(Probe),
+}
+
+/// Makes launches of commands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Launcher {
+    /// What all programs are started with.
+    pub environment: Environment,
+    /// `--shell`.
+    pub shell: Shell,
+    /// `--port`.
+    pub port: Option<u16>,
+}
+
+/// Why something can't be launched. Nothing has been started.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Error {
+    /// It needs a shell, and may have none.
+    ShellForbidden {
+        /// The entry.
+        name: String,
+        /// What needs the shell.
+        reason: Reason,
+    },
+    /// It needs a shell, and there is none.
+    ShellMissing {
+        /// The entry.
+        name: String,
+        /// What needs the shell.
+        reason: Reason,
+        /// Where the shell should be.
+        shell: PathBuf,
+    },
+    /// There is nobody that it could run as.
+    User(user::Error),
+    /// `--port` leaves no port for it.
+    NoPort {
+        /// The entry.
+        name: String,
+        /// What its port would be.
+        port: u32,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShellForbidden { name, reason } => write!(
+                f,
+                "{name} needs a shell because of {reason}, and --shell is none; write the command without it, or move it \
+                 into a program"
+            ),
+            Self::ShellMissing { name, reason, shell } => write!(
+                f,
+                "{name} needs a shell because of {reason}, and there is no {}; write the command without it, or name a \
+                 shell with --shell",
+                shell.display()
+            ),
+            Self::User(error) => error.fmt(f),
+            Self::NoPort { name, port } => {
+                write!(f, "{name} would have the port {port}, and 65535 is the last; give a smaller --port")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Error {
+    /// The exit status of untrap.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::ShellForbidden { .. } | Self::User(_) | Self::NoPort { .. } => USAGE,
+            Self::ShellMissing { .. } => NOT_FOUND,
+        }
+    }
+}
+
+impl From<Launch> for Program {
+    fn from(launch: Launch) -> Self {
+        Self::new(launch.words, launch.variables, launch.identity)
+    }
+}
+
+impl Launcher {
+    /// What is done for each entry and each hook of a plan. An entry alone is in the foreground.
+    ///
+    /// # Errors
+    /// The first one that can't be launched.
+    pub fn works(&self, plan: &Plan) -> Result<Vec<Work>, Error> {
+        let alone = plan.entries.len() == 1;
+        let entry = |entry| {
+            let mut program = Program::from(self.launch_entry(entry)?);
+            program.foreground = alone;
+            Ok(Work::Program(program))
+        };
+        plan.entries.iter().map(entry).chain(plan.hooks.iter().map(|hook| self.hook(hook))).collect()
+    }
+
+    fn hook(&self, hook: &Hook) -> Result<Work, Error> {
+        let command = match &hook.task {
+            Task::Command(command) | Task::Probe(Target::Exec(command)) => command,
+            Task::Probe(Target::Tcp { host, port }) => return Ok(Work::Probe(Probe::Tcp(host.clone(), *port))),
+            Task::Probe(Target::Unix(path)) => return Ok(Work::Probe(Probe::Unix(path.clone()))),
+            Task::Probe(Target::File(path)) => return Ok(Work::Probe(Probe::File(path.clone()))),
+        };
+        self.launch(&hook.name, command, Vec::new()).map(|launch| Work::Program(launch.into()))
+    }
+
+    /// What is executed for an entry.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn launch_entry(&self, entry: &Entry) -> Result<Launch, Error> {
+        let identity = entry.user.as_ref().map(User::look_up).transpose().map_err(Error::User)?;
+        let mut variables = self.variables(entry)?;
+        variables.extend(identity.iter().flat_map(Identity::variables));
+        Ok(Launch { identity, ..self.launch(&entry.name, &entry.command, variables)? })
+    }
+
+    /// What is executed for a command that has these variables for itself.
+    ///
+    /// # Errors
+    /// It needs a shell, and can't have one.
+    pub fn launch(
+        &self,
+        name: &impl ToString,
+        command: &Command,
+        mut variables: Vec<Variable>,
+    ) -> Result<Launch, Error> {
+        let (line, reason) = match command {
+            Command::Program(words) => {
+                return Ok(Launch { words: words.clone(), variables, shell: None, identity: None });
+            }
+            Command::Shell(line, reason) => (line, reason.clone()),
+            Command::Simple(simple) => {
+                let lookup = |variable: &str| {
+                    environment::get(&variables, OsStr::new(variable)).or_else(|| self.environment.get(variable))
+                };
+                match expand(simple, lookup) {
+                    Ok(expanded) => {
+                        variables.retain(|(own, _)| environment::get(&expanded.variables, own).is_none());
+                        variables.extend(expanded.variables);
+                        return Ok(Launch { words: expanded.words, variables, shell: None, identity: None });
+                    }
+                    Err(reason) => (&simple.line, reason),
+                }
+            }
+        };
+        match &self.shell {
+            Shell::None => Err(Error::ShellForbidden { name: name.to_string(), reason }),
+            Shell::Path(shell) if !shell.exists() => {
+                Err(Error::ShellMissing { name: name.to_string(), reason, shell: shell.clone() })
+            }
+            Shell::Path(shell) => {
+                let words = vec![shell.into(), "-c".into(), line.into()];
+                Ok(Launch { words, variables, shell: Some(reason), identity: None })
+            }
+        }
+    }
+
+    /// The variables that tell an entry who it is.
+    fn variables(&self, entry: &Entry) -> Result<Vec<Variable>, Error> {
+        let name = entry.name.to_string();
+        let mut variables = vec![("UNTRAP_NAME".into(), name.clone().into()), ("PS".into(), name.clone().into())];
+        if self.environment.get("DYNO").is_none() {
+            variables.push(("DYNO".into(), name.clone().into()));
+        }
+        if let Some(base) = self.port {
+            let port = u32::from(base) + 100 * entry.type_index + entry.name.instance.unwrap_or(1) - 1;
+            if port > u32::from(u16::MAX) {
+                return Err(Error::NoPort { name, port });
+            }
+            variables.push(("PORT".into(), port.to_string().into()));
+        }
+        Ok(variables)
+    }
+}

@@ -1,0 +1,213 @@
+//! The start: what is waited for, what runs before, the entries in their order, and their readiness.
+
+use std::time::{Duration, Instant};
+
+use super::entry::{Entry, Stage};
+use super::{Phase, Supervisor};
+use crate::event::{Action, EntryId, Message};
+use crate::policy::{Role, SignalTo, Timeout};
+use crate::signal::Signal;
+use crate::status::{Ending, WAITED_IN_VAIN};
+
+/// From the end of one probe to the next.
+const PROBE_INTERVAL: Duration = Duration::from_millis(100);
+/// How often the user is told what is still waited for.
+const NOTICE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The order of the start, and how far it is.
+#[derive(Debug)]
+pub(super) struct Sequence {
+    order: Vec<EntryId>,
+    /// How many of them have been dealt with.
+    done: usize,
+    /// Something has been started that is more than a probe.
+    begun: bool,
+    /// What the current probe waits for is not there yet.
+    waiting: Option<Waiting>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    since: Instant,
+    notice_at: Instant,
+}
+
+impl Sequence {
+    /// What is waited for, then what runs before, then each entry and what waits for its readiness.
+    pub(super) fn of(entries: &[Entry]) -> Self {
+        let all = |wanted: Role| entries.iter().enumerate().filter(move |(_, entry)| entry.role == wanted);
+        let ready = |id| all(Role::Ready(id)).map(|(id, _)| id);
+        let services = all(Role::Service).flat_map(|(id, _)| std::iter::once(id).chain(ready(id)));
+        let before = all(Role::WaitFor).chain(all(Role::Before)).map(|(id, _)| id);
+        Self { order: before.chain(services).collect(), done: 0, begun: false, waiting: None }
+    }
+
+    pub(super) fn current(&self) -> Option<EntryId> {
+        self.order.get(self.done).copied()
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// When it is time to say what is waited for, or to wait no longer.
+    pub(super) fn wake_at(&self, wait_timeout: Timeout) -> Option<Instant> {
+        let waiting = self.waiting?;
+        Some(wait_timeout.0.map_or(waiting.notice_at, |timeout| waiting.notice_at.min(waiting.since + timeout)))
+    }
+
+    fn advance(&mut self) {
+        self.done += 1;
+        self.waiting = None;
+    }
+
+    pub(super) fn stop_waiting(&mut self) {
+        self.waiting = None;
+    }
+}
+
+impl Supervisor {
+    /// What is to start now, if anything. It is answered with [`Event::Started`](crate::event::Event::Started) or
+    /// [`Event::StartFailed`](crate::event::Event::StartFailed); what arrives meanwhile comes first.
+    #[must_use]
+    pub fn next_start(&self, now: Instant) -> Option<EntryId> {
+        let called_for = |wanted: &dyn Fn(Role) -> bool| {
+            self.entries.iter().position(|entry| wanted(entry.role) && entry.stage == Stage::Waiting && entry.turn_came)
+        };
+        let runs = |id: EntryId| matches!(self.entries[id].stage, Stage::Running { .. }) && !self.entries[id].killed;
+        match self.phase {
+            Phase::Over => None,
+            Phase::Finishing => {
+                let free = !self.entries.iter().any(Entry::is_alive) && !self.children_left;
+                called_for(&|role| role == Role::After).filter(|_| free)
+            }
+            Phase::Serving if self.stop.is_some() => {
+                called_for(&|role| matches!(role, Role::StopCommand(of) if runs(of)))
+            }
+            Phase::Serving => {
+                let due = |entry: &Entry| entry.restart_at().is_some_and(|at| at <= now);
+                let current = self.sequence.current().filter(|id| self.entries[*id].stage == Stage::Waiting);
+                self.entries.iter().position(due).or(current)
+            }
+        }
+    }
+
+    pub(super) fn on_started(&mut self, id: EntryId, now: Instant, actions: &mut Vec<Action>) {
+        self.children_left = true;
+        let entry = &mut self.entries[id];
+        if entry.restart_at().is_some() {
+            entry.restarts += 1;
+        }
+        entry.stage = Stage::Running { since: now, told: None };
+        entry.killed = false;
+        entry.turn_came = self.stop.is_some();
+        match entry.role {
+            Role::WaitFor | Role::Ready(_) => return self.begin_waiting(id, now, actions),
+            Role::Service if entry.restarts == 0 => self.sequence.advance(),
+            Role::Service | Role::Before | Role::After | Role::StopCommand(_) => {}
+        }
+        self.sequence.begun = true;
+        actions.push(Action::Say(Message::Started(id)));
+    }
+
+    fn begin_waiting(&mut self, id: EntryId, now: Instant, actions: &mut Vec<Action>) {
+        if self.sequence.waiting.is_none() {
+            self.sequence.waiting = Some(Waiting { since: now, notice_at: now + NOTICE_INTERVAL });
+            actions.push(Action::Say(Message::Waiting(id, Duration::ZERO)));
+        }
+    }
+
+    /// A program that can't be executed ends the run, whatever its `--on-exit` says: it is a mistake, not an end.
+    pub(super) fn on_start_failed(&mut self, id: EntryId, status: u8, now: Instant, actions: &mut Vec<Action>) {
+        let entry = &mut self.entries[id];
+        let restarts = entry.restart_at().is_some() && entry.is_service();
+        entry.stage = Stage::Ended;
+        match entry.role {
+            // It could be executed before: the machine may be out of processes for a while.
+            Role::Service if restarts => {
+                self.entries[id].restarts += 1;
+                self.restart(id, Duration::ZERO, now, actions);
+                return self.on_group_emptied(id, now, actions);
+            }
+            Role::Service | Role::Before | Role::WaitFor | Role::Ready(_) => {
+                self.decisive = Some(status);
+                self.begin_stop(Signal::TERM, now, actions);
+            }
+            Role::StopCommand(of) => self.signal_instead(of, now, actions),
+            Role::After => drop(self.after_bad.get_or_insert(status)),
+        }
+        self.settle(now, actions);
+    }
+
+    pub(super) fn on_before_ended(
+        &mut self,
+        id: EntryId,
+        ending: Ending,
+        ran: Duration,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) {
+        let stops = self.stop.is_none() && ending.is_bad();
+        actions.push(Action::Say(Message::Ended { entry: id, ending, after: ran, stops }));
+        if stops {
+            self.decisive = Some(ending.code());
+            self.begin_stop(Signal::TERM, now, actions);
+        } else if ending.is_bad() {
+            self.first_bad.get_or_insert(ending.code());
+        } else if self.sequence.current() == Some(id) {
+            self.sequence.advance();
+        }
+    }
+
+    pub(super) fn on_probe_ended(&mut self, id: EntryId, ending: Ending, now: Instant, actions: &mut Vec<Action>) {
+        if self.stop.is_some() || self.sequence.current() != Some(id) {
+            return;
+        }
+        if ending.is_bad() {
+            let again = Stage::Draining { kill_at: Some(now), restart_at: Some(now + PROBE_INTERVAL) };
+            self.entries[id].stage = again;
+            return;
+        }
+        let waited = self.sequence.waiting.map_or(Duration::ZERO, |waiting| now - waiting.since);
+        actions.push(Action::Say(Message::IsThere(id, waited)));
+        self.sequence.advance();
+    }
+
+    /// An entry that ended will not be ready: the start goes on without it.
+    pub(super) fn skip_readiness_of(&mut self, service: EntryId, now: Instant, actions: &mut Vec<Action>) {
+        while let Some(probe) = self.sequence.current()
+            && self.entries[probe].role == Role::Ready(service)
+        {
+            if self.entries[probe].is_alive() {
+                self.kill(probe, now, actions);
+            } else {
+                self.entries[probe].stage = Stage::Ended;
+            }
+            self.sequence.advance();
+        }
+    }
+
+    pub(super) fn on_wait_time(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let (Some(waiting), Some(id)) = (self.sequence.waiting, self.sequence.current()) else { return };
+        let waited = now.saturating_duration_since(waiting.since);
+        if self.rules.wait_timeout.0.is_some_and(|timeout| timeout <= waited) {
+            actions.push(Action::Say(Message::WaitedInVain(id, waited)));
+            self.decisive = Some(WAITED_IN_VAIN);
+            self.begin_stop(Signal::TERM, now, actions);
+        } else if waiting.notice_at <= now {
+            actions.push(Action::Say(Message::Waiting(id, waited)));
+            self.sequence.waiting = Some(Waiting { notice_at: now + NOTICE_INTERVAL, ..waiting });
+        }
+    }
+
+    /// Plans the next start of an entry that ended after this time, for when nobody of its group is left.
+    pub(super) fn restart(&mut self, id: EntryId, ran: Duration, now: Instant, actions: &mut Vec<Action>) {
+        let entry = &mut self.entries[id];
+        let wait = entry.backoff.next(ran);
+        let kill_at = entry.policy.timeout.0.map(|timeout| now + timeout);
+        entry.stage = Stage::Draining { kill_at, restart_at: Some(now + wait) };
+        entry.turn_came = true;
+        actions.push(Action::Say(Message::Restarting { entry: id, wait, restarts: entry.restarts + 1 }));
+        actions.push(Action::Tell(id, entry.policy.stop_signal.unwrap_or(Signal::TERM), SignalTo::Group));
+    }
+}

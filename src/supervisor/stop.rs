@@ -1,0 +1,280 @@
+//! The stop and the end: who is told when, who is killed, and when the run is over.
+
+use std::time::{Duration, Instant};
+
+use super::entry::{Entry, Patience, Stage, Stop};
+use super::{Leftovers, Phase, Supervisor};
+use crate::event::{Action, EntryId, Message};
+use crate::policy::{Role, StopOrder};
+use crate::signal::Signal;
+use crate::status::Ending;
+
+impl Supervisor {
+    pub(super) fn begin_stop(&mut self, signal: Signal, now: Instant, actions: &mut Vec<Action>) {
+        if self.stop.is_some() {
+            return;
+        }
+        self.sequence.stop_waiting();
+        for entry in self.entries.iter_mut().filter(|entry| matches!(entry.stage, Stage::BackingOff(_))) {
+            entry.stage = Stage::Ended;
+        }
+        let serves = self.entries.iter().any(|entry| entry.is_service() && entry.is_alive());
+        let delay = if serves { self.rules.stop_delay } else { Duration::ZERO };
+        self.stop = Some(Stop { since: now + delay, signal, impatient: false, patience: None });
+        if !delay.is_zero() {
+            actions.push(Action::Say(Message::Delaying(delay)));
+        }
+        // Nobody else looks at what only helps the start, so it need not wait for its turn.
+        for id in 0..self.entries.len() {
+            if !self.entries[id].is_service() && self.entries[id].is_alive() {
+                self.entries[id].turn_came = true;
+                self.tell(id, now, actions);
+            }
+        }
+        self.tell_next(now, actions);
+        self.kill_late(now, actions);
+    }
+
+    /// Whether an entry waits for its turn in the stop.
+    pub(super) fn someones_turn(&self) -> bool {
+        let waits = |entry: &Entry| entry.is_service() && entry.is_alive() && !entry.turn_came;
+        self.entries.iter().any(waits) && !self.is_anyone_leaving()
+    }
+
+    /// Whether those whose turn is next have to wait for somebody's end.
+    fn is_anyone_leaving(&self) -> bool {
+        let leaves = |entry: &Entry| entry.is_service() && entry.is_alive() && entry.turn_came;
+        self.rules.stop_order != StopOrder::AtOnce && self.entries.iter().any(leaves)
+    }
+
+    /// Tells those whose turn has come.
+    pub(super) fn tell_next(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if self.stop.is_none_or(|stop| stop.since > now) {
+            return;
+        }
+        let count = self.entries.len();
+        for place in 0..count {
+            let id = if self.rules.stop_order == StopOrder::Reverse { count - 1 - place } else { place };
+            let entry = &mut self.entries[id];
+            if !entry.is_service() || !entry.is_alive() {
+                continue;
+            }
+            if !std::mem::replace(&mut entry.turn_came, true) {
+                match self.stop_command_of(id, now) {
+                    Some(command) => self.entries[command].turn_came = true,
+                    None => self.tell(id, now, actions),
+                }
+            }
+            if self.rules.stop_order != StopOrder::AtOnce {
+                return;
+            }
+        }
+    }
+
+    /// The command that stops this entry, if it has a leader to be stopped and any time for it.
+    fn stop_command_of(&self, id: EntryId, now: Instant) -> Option<EntryId> {
+        let entry = &self.entries[id];
+        let has_time = entry.deadline(self.stop.as_ref()).is_none_or(|deadline| deadline > now);
+        let can_be_asked = has_time && matches!(entry.stage, Stage::Running { .. });
+        self.entries.iter().position(|entry| entry.role == Role::StopCommand(id)).filter(|_| can_be_asked)
+    }
+
+    pub(super) fn on_stop_command_ended(
+        &mut self,
+        id: EntryId,
+        of: EntryId,
+        ending: Ending,
+        ran: Duration,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) {
+        actions.push(Action::Say(Message::Ended { entry: id, ending, after: ran, stops: false }));
+        if ending.is_bad() {
+            self.signal_instead(of, now, actions);
+        }
+    }
+
+    /// Sends an entry the stop signal after all: its stop command has failed.
+    pub(super) fn signal_instead(&mut self, id: EntryId, now: Instant, actions: &mut Vec<Action>) {
+        if matches!(self.entries[id].stage, Stage::Running { told: None, .. }) {
+            actions.push(Action::Say(Message::SignallingInstead(id)));
+            self.tell(id, now, actions);
+        }
+    }
+
+    /// Sends an entry its stop signal, or SIGKILL where it gets no time.
+    pub(super) fn tell(&mut self, id: EntryId, now: Instant, actions: &mut Vec<Action>) {
+        let entry = &self.entries[id];
+        let (Some(stop), Some(to)) = (self.stop, entry.signal_to()) else { return };
+        if entry.deadline(Some(&stop)).is_some_and(|deadline| deadline <= now) {
+            self.kill(id, now, actions);
+        } else if !entry.killed {
+            actions.push(Action::Tell(id, entry.policy.stop_signal.unwrap_or(stop.signal), to));
+        }
+    }
+
+    /// Kills those whose deadline has passed, whether or not their turn has come.
+    pub(super) fn kill_late(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        for id in 0..self.entries.len() {
+            if self.entries[id].deadline(self.stop.as_ref()).is_some_and(|deadline| deadline <= now) {
+                self.kill(id, now, actions);
+            }
+        }
+    }
+
+    pub(super) fn kill(&mut self, id: EntryId, now: Instant, actions: &mut Vec<Action>) {
+        let entry = &mut self.entries[id];
+        if !entry.is_alive() || entry.killed {
+            return;
+        }
+        entry.killed = true;
+        let is_probe = matches!(entry.role, Role::WaitFor | Role::Ready(_));
+        if !is_probe {
+            let since = match (entry.role, entry.stage, self.stop) {
+                (Role::After, Stage::Running { since, .. }, _) => Some(since),
+                (_, _, Some(stop)) => Some(stop.since),
+                _ => None,
+            };
+            let after = since.map(|since| now.saturating_duration_since(since));
+            actions.push(Action::Say(Message::Killed(id, after)));
+        }
+        actions.push(Action::Kill(id));
+        self.plan_to_give_up(now);
+    }
+
+    pub(super) fn kill_all(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if let Some(stop) = &mut self.stop {
+            stop.impatient = true;
+            stop.since = stop.since.min(now);
+        }
+        self.on_time(now, actions);
+    }
+
+    /// Once the last of them has been sent SIGKILL, they have no more than a moment.
+    fn plan_to_give_up(&mut self, now: Instant) {
+        let alive = self.entries.iter().any(|entry| entry.is_alive() && !entry.killed);
+        if !alive {
+            self.set_patience(Some(Patience::from(now)));
+        }
+    }
+
+    fn set_patience(&mut self, patience: Option<Patience>) {
+        if let Some(stop) = &mut self.stop {
+            stop.patience = patience;
+        }
+    }
+
+    pub(super) fn see_progress(&mut self, now: Instant) {
+        if let Some(patience) = self.stop.as_mut().and_then(|stop| stop.patience.as_mut()) {
+            patience.see_progress(now);
+        }
+    }
+
+    pub(super) fn give_up(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let mut leftovers_only = true;
+        for id in 0..self.entries.len() {
+            if self.entries[id].is_alive() {
+                leftovers_only = false;
+                self.entries[id].stage = Stage::Ended;
+                actions.push(Action::Say(Message::GaveUpOn(id)));
+                // It was sent SIGKILL: that it has not ended of it yet is no good end.
+                self.first_bad.get_or_insert(Ending::Signaled(Signal::KILL).code());
+            }
+        }
+        if leftovers_only {
+            actions.push(Action::Say(Message::GaveUpOnLeftovers));
+        }
+        self.children_left = false;
+        self.finish(now, actions);
+    }
+
+    /// Looks whether the run is over, or only leftovers remain.
+    pub(super) fn settle(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let restarts = self.entries.iter().any(|entry| entry.restart_at().is_some());
+        if restarts || self.next_start(now).is_some() || self.entries.iter().any(Entry::is_alive) {
+            return;
+        }
+        if !self.children_left {
+            return self.finish(now, actions);
+        }
+        let Some(stop) = self.stop else {
+            if self.leftovers == Leftovers::Unaware {
+                self.leftovers = Leftovers::Awaited;
+                actions.push(Action::Say(Message::WaitingForLeftovers));
+            }
+            return;
+        };
+        let late = self.leftovers_deadline().is_some_and(|deadline| deadline <= now);
+        if late {
+            self.kill_leftovers(stop, now, actions);
+        } else if matches!(self.leftovers, Leftovers::Unaware | Leftovers::Awaited) {
+            self.leftovers = Leftovers::Told;
+            self.set_patience(None);
+            actions.push(Action::Say(Message::TellingLeftovers));
+            actions.push(Action::TellLeftovers(Signal::TERM));
+        }
+    }
+
+    /// Called again after each reaping: what a fork bomb started in the meantime is killed too.
+    fn kill_leftovers(&mut self, stop: Stop, now: Instant, actions: &mut Vec<Action>) {
+        if self.leftovers != Leftovers::Killed {
+            self.leftovers = Leftovers::Killed;
+            self.set_patience(Some(Patience::from(now)));
+            let after = now.saturating_duration_since(stop.since);
+            actions.push(Action::Say(Message::KillingLeftovers(after)));
+        }
+        actions.push(Action::KillLeftovers);
+    }
+
+    /// Nobody knows which entry a leftover came from, so it gets the time of the most patient one.
+    pub(super) fn leftovers_deadline(&self) -> Option<Instant> {
+        let stop = self.stop?;
+        if stop.impatient {
+            return Some(stop.since);
+        }
+        let role = if self.phase == Phase::Serving { Role::Service } else { Role::After };
+        let timeouts = self.entries.iter().filter(|entry| entry.role == role).map(|entry| entry.policy.timeout.0);
+        timeouts.reduce(|a, b| Some(a?.max(b?))).flatten().map(|timeout| stop.since + timeout)
+    }
+
+    pub(super) fn on_after_ended(
+        &mut self,
+        id: EntryId,
+        ending: Ending,
+        ran: Duration,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) {
+        actions.push(Action::Say(Message::Ended { entry: id, ending, after: ran, stops: false }));
+        if ending.is_bad() {
+            self.after_bad.get_or_insert(ending.code());
+        }
+        // Whoever it leaves behind has as much time as others had before it.
+        self.allow_time_again(now);
+    }
+
+    /// Runs what comes after all else has ended, and then ends.
+    fn finish(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let mut comes_after = false;
+        if self.phase == Phase::Serving && self.sequence.has_begun() {
+            for entry in self.entries.iter_mut().filter(|entry| entry.role == Role::After) {
+                entry.turn_came = true;
+                comes_after = true;
+            }
+        }
+        if comes_after {
+            self.phase = Phase::Finishing;
+            self.allow_time_again(now);
+        } else if self.next_start(now).is_none() {
+            self.phase = Phase::Over;
+            actions.push(Action::Say(Message::Exit(self.status())));
+            actions.push(Action::Exit(self.status()));
+        }
+    }
+
+    fn allow_time_again(&mut self, now: Instant) {
+        let signal = self.stop.map_or(Signal::TERM, |stop| stop.signal);
+        self.stop = Some(Stop { since: now, signal, impatient: false, patience: None });
+        self.leftovers = Leftovers::Unaware;
+    }
+}

@@ -1,0 +1,83 @@
+//! `untrap check`: what would run, and nothing runs.
+
+use crate::support::Scene;
+
+#[test]
+fn check_shows_each_entry_how_it_is_executed_its_options_and_the_names_of_its_variables() {
+    let scene = Scene::new();
+    scene.write("Procfile", "web: puma -p $PORT\nworker: A=secret cd x && work  'a b'\n");
+    let mut untrap = scene.untrap();
+    untrap.args(["check", "-t", "web=1m", "-s", "worker=QUIT", "--on-exit", "ignore", "--port", "80"]);
+    let output = untrap.env("TOKEN", "secret").env_remove("DYNO").output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "web.1: puma -p $PORT\n    \
+             executed directly\n    \
+             timeout 1m, stop signal what arrives or SIGTERM, on exit ignore, signals to auto\n    \
+             sets UNTRAP_NAME, PS, DYNO, PORT\n\
+         worker.1: A=secret cd x && work  'a b'\n    \
+             executed by /bin/sh, because of '&'\n    \
+             timeout 8s, stop signal SIGQUIT, on exit ignore, signals to auto\n    \
+             sets UNTRAP_NAME, PS, DYNO, PORT\n"
+    );
+}
+
+#[test]
+fn check_takes_whatever_untrap_would_run() {
+    let scene = Scene::new();
+    let checked = |arguments: &[&str]| {
+        let end = scene.run(&[&["check"], arguments].concat());
+        assert_eq!((end.status, end.messages.len()), (0, 0), "{end:?}");
+        end.stdout.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(checked(&["touch started"]), "touch: touch started");
+    assert_eq!(checked(&["--", "touch", "started now"]), "touch: touch 'started now'");
+    assert!(!scene.path("started").exists());
+}
+
+#[test]
+fn check_prints_all_errors_of_a_procfile_with_line_and_caret() {
+    let scene = Scene::new();
+    scene.write("P", "ok: touch started\nweb echo\n\tmy.web: x\nquote: \u{e9} 'x\nok: y\n");
+    let end = scene.run(&["check", "-f", "P"]);
+    assert_eq!((end.status, end.stdout.as_str()), (2, ""));
+    assert_eq!(
+        end.messages,
+        [
+            "P:2:1: no colon; write 'NAME: COMMAND', each on one line, or '#' before a comment",
+            " 2 | web echo",
+            "   | ^",
+            "P:3:4: not a process type; write 1 to 63 of the letters A-Z and a-z, digits, '_' and '-' right before the colon",
+            " 3 |  my.web: x",
+            "   |    ^",
+            "P:4:10: a quote ' that is never closed; close it, or write \\' for the character",
+            " 4 | quote: é 'x",
+            "   |          ^",
+            "P:5:1: process type 'ok' is already defined in line 1; give each its own name",
+            " 5 | ok: y",
+            "   | ^",
+            "untrap: P can't be used: 4 of its lines are wrong",
+        ]
+    );
+}
+
+#[test]
+fn check_names_every_entry_that_can_not_have_its_shell() {
+    let scene = Scene::new();
+    let end = scene.run(&["check", "--shell", "none", "a: x | y", "b: z", "c: cd x"]);
+    assert_eq!((end.status, end.messages.len()), (2, 2), "{end:?}");
+    assert!(end.messages[0].starts_with("untrap: a needs a shell because of '|'"), "{end:?}");
+    assert!(end.messages[1].starts_with("untrap: c needs a shell because of 'cd'"), "{end:?}");
+}
+
+#[test]
+fn a_command_that_is_called_check_can_still_run() {
+    let scene = Scene::new();
+    scene.script("check", "#!/bin/sh\necho checked\n");
+    for arguments in [&["./check"][..], &["check: ./check"], &["--", "./check"], &["-q", "check: check"]] {
+        let path = format!("{}:/usr/bin:/bin", scene.path("").display());
+        let output = scene.untrap().args(arguments).env("PATH", path).output().unwrap();
+        assert_eq!(output.stdout, b"checked\n", "{output:?}");
+    }
+}

@@ -1,0 +1,90 @@
+//! The environment of entries: who they are, their port, and env files.
+
+use crate::support::Scene;
+
+/// What each entry prints, in the order of the entries' names.
+#[track_caller]
+fn printed(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
+    let output = scene.untrap().args(["-q", "--on-exit", "ignore"]).args(arguments).envs(variables.to_vec()).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let mut lines: Vec<_> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn each_entry_knows_who_it_is() {
+    let scene = Scene::new();
+    scene.write("show", "echo $UNTRAP_NAME $PS $DYNO $PORT\n");
+    scene.write("Procfile", "web: sh show\nworker: sh show $PORT\n");
+    assert_eq!(printed(&scene, &["-f", "Procfile", "web=2"], &[]), ["web.1 web.1 web.1", "web.2 web.2 web.2"]);
+    assert_eq!(printed(&scene, &["sh show", "a: sh show"], &[("DYNO", "run.7")]), ["a a run.7", "sh sh run.7"]);
+    assert_eq!(printed(&scene, &["PS=x UNTRAP_NAME= sh show"], &[]), ["x sh"], "the line's own come last");
+}
+
+#[test]
+fn an_untrap_in_an_untrap_starts_with_its_own_name() {
+    let scene = Scene::new();
+    let inner = format!("{} -q -- printenv UNTRAP_NAME", env!("CARGO_BIN_EXE_untrap"));
+    assert_eq!(printed(&scene, &[&format!("outer: {inner}")], &[]), ["printenv"]);
+}
+
+#[test]
+fn ports_go_up_by_100_for_a_type_and_by_1_for_an_instance() {
+    let scene = Scene::new();
+    scene.write("show", "echo $UNTRAP_NAME $PORT $1\n");
+    scene.write("Procfile", "web: sh show $PORT\nworker: sh show\nclock: sh show\n");
+    let arguments = ["--port", "5000", "-f", "Procfile", "clock", "web=2"];
+    let expected = ["clock.1 5200", "web.1 5000 5000", "web.2 5001 5001"];
+    assert_eq!(printed(&scene, &arguments, &[("PORT", "80")]), expected, "as in the file, whatever runs of it");
+    let expected = ["a 5100", "sh 5000", "sh.2 5001"];
+    assert_eq!(printed(&scene, &["sh show", "a: sh show", "sh show"], &[("UNTRAP_PORT", "5000")]), expected);
+    assert_eq!(printed(&scene, &["sh show"], &[("PORT", "80")]), ["sh 80"], "without --port it is passed on");
+}
+
+#[test]
+fn a_port_that_can_not_be_is_an_error() {
+    let scene = Scene::new();
+    let end = scene.run(&["--port", "65500", "touch started", "b: touch started"]);
+    assert!(end.status == 2 && end.said("b would have the port 65600, and 65535 is the last"), "{end:?}");
+    for port in ["0", "65536", "http"] {
+        let end = scene.run(&["--port", port, "touch started"]);
+        assert!(end.status == 2 && end.said(&format!("--port '{port}': not a port")), "{end:?}");
+    }
+    assert!(!scene.path("started").exists());
+}
+
+#[test]
+fn of_env_files_the_later_wins_and_the_real_environment_over_all() {
+    let scene = Scene::new();
+    scene.write("show", "echo $A $B $C $D $1\n");
+    scene.write("first", "A=first\nB=first\nC=first\nD='x  y'\nUNTRAP_ON_EXIT=explode\n");
+    scene.write("second", "# ours\n\nexport B=second\nC=second\n");
+    let line = "sh show ${C}-$D";
+    let arguments = ["-e", "first", "--env-file", "second", line];
+    assert_eq!(printed(&scene, &arguments, &[("C", "real")]), ["first second real x y real-x"]);
+    assert_eq!(printed(&scene, &[line], &[("UNTRAP_ENV_FILE", "second,first")]), ["first first first x y first-x"]);
+    let path = scene.write("path", "PATH=/nowhere\n");
+    let mut untrap = scene.untrap();
+    untrap.args(["-e", path.to_str().unwrap(), "ls"]).env_remove("PATH");
+    assert_eq!(untrap.output().unwrap().status.code(), Some(127), "programs are looked for along the file's PATH");
+}
+
+#[test]
+fn a_bad_env_file_is_refused_with_file_and_line() {
+    let scene = Scene::new();
+    for (content, message) in [
+        ("A=1\nnonsense\n", "env:2: not a variable"),
+        ("A=1\nB=secret words\n", "env:2: not a variable"),
+        ("A='open\nB=1\n", "env:1: not a variable"),
+    ] {
+        scene.write("env", content);
+        let end = scene.run(&["-e", "env", "touch started"]);
+        assert_eq!(end.status, 2, "{end:?}");
+        assert!(end.messages.len() == 1 && end.said(message) && !end.said("secret"), "{end:?}");
+    }
+    let end = scene.run(&["-e", "missing", "touch started"]);
+    assert!(end.status == 2 && end.said("can't read missing: No such file"), "{end:?}");
+    assert!(!scene.path("started").exists());
+}

@@ -1,0 +1,114 @@
+//! Everything that untrap says of a run, in each form and at each verbosity; PIDs and times are filtered.
+
+use insta::internals::SettingsBindDropGuard;
+use insta::{Settings, assert_snapshot};
+
+use crate::support::{Place, Scene, children, wait_for};
+
+/// One entry that ends by itself, one that must be killed, and a leftover that must be killed too.
+fn messages(options: &[&str]) -> String {
+    let scene = Scene::new();
+    let deaf = format!("deaf: {}", scene.witness("deaf", "TERM=ignore"));
+    let web = format!("web: {}", scene.witness("web", "TERM=3"));
+    let daemon = format!("starter: setsid {} & exit 0", scene.witness("daemon", "TERM=ignore"));
+    let fixed = ["-t", "300ms", "-r", "USR1=USR2", "-r", "WINCH=none", "--on-exit", "starter=ignore"];
+    let untrap = scene.start(Place::Subreaper, &[options, &fixed, &[&deaf, &web, &daemon]].concat());
+    for witness in ["deaf", "web", "daemon"] {
+        scene.ready(witness);
+    }
+    wait_for("the starter is reaped", || (children(untrap.pid()).len() == 3).then_some(()));
+    untrap.signal("HUP");
+    scene.wait_for_line("web", "SIGHUP");
+    untrap.signal("USR1");
+    scene.wait_for_line("web", "SIGUSR2");
+    untrap.signal("TERM");
+    untrap.end().messages.join("\n")
+}
+
+/// Leaves out what differs between runs, while it lives.
+fn without_pids_and_times() -> SettingsBindDropGuard {
+    let mut settings = Settings::clone_current();
+    settings.add_filter(r"pid \d+", "pid N");
+    settings.add_filter(r#""pid":\d+"#, r#""pid":0"#);
+    settings.add_filter(r"after \d+m?s( \d+m?s)*", "after TIME");
+    settings.add_filter(r#""time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z""#, r#""time":"NOW""#);
+    settings.bind_to_scope()
+}
+
+#[test]
+fn in_text() {
+    let _guard = without_pids_and_times();
+    assert_snapshot!(messages(&[]), @r"
+    untrap: deaf started (pid N)
+    untrap: web started (pid N)
+    untrap: starter started (pid N)
+    untrap: starter (pid N) ended with status 0 after TIME
+    untrap: SIGHUP from pid N: forwarded
+    untrap: SIGUSR1 from pid N: forwarded as SIGUSR2
+    untrap: SIGTERM from pid N: stopping
+    untrap: web (pid N) ended with status 3 after TIME
+    untrap: deaf (pid N) killed, still there after TIME
+    untrap: deaf (pid N) ended by SIGKILL after TIME
+    untrap: killing leftovers, still there after TIME
+    untrap: leftover witness (pid N) killed
+    untrap: exit status 3
+    ");
+}
+
+#[test]
+fn in_text_quiet() {
+    let _guard = without_pids_and_times();
+    assert_snapshot!(messages(&["-q"]), @r"
+    untrap: deaf (pid N) killed, still there after TIME
+    untrap: killing leftovers, still there after TIME
+    untrap: leftover witness (pid N) killed
+    ");
+}
+
+#[test]
+fn in_json_verbose() {
+    let _guard = without_pids_and_times();
+    assert_snapshot!(messages(&["-v", "--log-format", "json"]), @r#"
+    {"time":"NOW","level":"info","event":"started","name":"deaf","pid":0,"message":"deaf started (pid N)"}
+    {"time":"NOW","level":"info","event":"started","name":"web","pid":0,"message":"web started (pid N)"}
+    {"time":"NOW","level":"info","event":"started","name":"starter","pid":0,"message":"starter started (pid N)"}
+    {"time":"NOW","level":"info","event":"ended","name":"starter","pid":0,"message":"starter (pid N) ended with status 0 after TIME"}
+    {"time":"NOW","level":"info","event":"signal","message":"SIGHUP from pid N: forwarded"}
+    {"time":"NOW","level":"info","event":"signal","message":"SIGUSR1 from pid N: forwarded as SIGUSR2"}
+    {"time":"NOW","level":"info","event":"signal","message":"SIGTERM from pid N: stopping"}
+    {"time":"NOW","level":"info","event":"ended","name":"web","pid":0,"message":"web (pid N) ended with status 3 after TIME"}
+    {"time":"NOW","level":"error","event":"killed","name":"deaf","pid":0,"message":"deaf (pid N) killed, still there after TIME"}
+    {"time":"NOW","level":"info","event":"ended","name":"deaf","pid":0,"message":"deaf (pid N) ended by SIGKILL after TIME"}
+    {"time":"NOW","level":"error","event":"leftovers","message":"killing leftovers, still there after TIME"}
+    {"time":"NOW","level":"error","event":"leftover","pid":0,"message":"leftover witness (pid N) killed"}
+    {"time":"NOW","level":"debug","event":"orphan","pid":0,"message":"orphan (pid N) reaped"}
+    {"time":"NOW","level":"info","event":"exit","message":"exit status 3"}
+    "#);
+}
+
+#[test]
+fn in_json_quiet() {
+    let _guard = without_pids_and_times();
+    assert_snapshot!(messages(&["-q", "--log-format", "json"]), @r#"
+    {"time":"NOW","level":"error","event":"killed","name":"deaf","pid":0,"message":"deaf (pid N) killed, still there after TIME"}
+    {"time":"NOW","level":"error","event":"leftovers","message":"killing leftovers, still there after TIME"}
+    {"time":"NOW","level":"error","event":"leftover","pid":0,"message":"leftover witness (pid N) killed"}
+    "#);
+}
+
+#[test]
+fn wrong_use_is_told_in_the_form_that_the_variable_asks_for() {
+    let stderr = |value: &str, arguments: &[&str]| {
+        let output = Scene::new().untrap().env("UNTRAP_LOG_FORMAT", value).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for arguments in [&["-t", "x", "true"][..], &["-f", "missing"], &["--pid-dir", "/proc/x", "true"]] {
+        let line = stderr("json", arguments);
+        let object: serde_json::Value = serde_json::from_str(&line).expect(&line);
+        assert_eq!((&object["event"], &object["level"]), (&"failure".into(), &"error".into()), "{line}");
+        assert_eq!(line.lines().count(), 1);
+    }
+    let message = "untrap: UNTRAP_LOG_FORMAT 'xml': not a form of messages; write text or json\n";
+    assert_eq!(stderr("xml", &["true"]), message);
+}

@@ -1,0 +1,107 @@
+//! How a line is executed: directly, with its expansions made, or by a shell.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::support::{Scene, example};
+
+/// What `show` prints under untrap and under sh, both started with these variables alone.
+#[track_caller]
+fn by_untrap_and_by_sh(scene: &Scene, line: &str, variables: &[(&str, &[u8])]) -> [String; 2] {
+    // The variables that tell an entry who it is are untrap's, not the line's.
+    let identity = [("UNTRAP_NAME", "show"), ("PS", "show"), ("DYNO", "show")];
+    let mut sh = std::process::Command::new("sh");
+    sh.args(["-c", line]).current_dir(scene.path(".")).env_clear().envs(identity);
+    let mut untrap = scene.untrap();
+    untrap.args(["-q", "--shell", "none", &format!("show: {line}")]).env_clear();
+    [untrap, sh].map(|mut command| {
+        command.env("PATH", "/usr/bin:/bin:.");
+        for (name, value) in variables {
+            command.env(name, OsStr::from_bytes(value));
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{line}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    })
+}
+
+fn scene_with_show() -> Scene {
+    let scene = Scene::new();
+    std::fs::copy(example("show"), scene.path("show")).unwrap();
+    scene
+}
+
+#[test]
+fn what_is_executed_directly_is_what_sh_executes() {
+    let scene = scene_with_show();
+    let variables: &[(&str, &[u8])] =
+        &[("PORT", b"80"), ("OPTS", b" -a  -b\t'c d' "), ("EMPTY", b""), ("BYTES", b"\xff \xfe"), ("SHOW", b"./show")];
+    for line in [
+        "show -p $PORT -e ${ENV:-production}",
+        "A=1 B=$OPTS C='x  y' ./show $OPTS \"$OPTS\" $EMPTY \"$EMPTY\" ${UNSET-a b}",
+        "$EMPTY $SHOW $BYTES \"$BYTES\" http://$PORT:$PORT/",
+        "PORT=81 SHOW= show",
+        "sh\\ow '' \"it's\" \\$PORT '$PORT' \"\\$PORT\" $UNTRAP_NAME",
+    ] {
+        let [by_untrap, by_sh] = by_untrap_and_by_sh(&scene, line, variables);
+        assert_eq!(by_untrap, by_sh, "{line}");
+    }
+}
+
+#[test]
+fn a_program_is_looked_for_along_the_path_that_its_line_assigns() {
+    let scene = scene_with_show();
+    std::fs::create_dir(scene.path("bin")).unwrap();
+    std::fs::rename(scene.path("show"), scene.path("bin/unique")).unwrap();
+    let end = scene.run(&["PATH=bin unique"]);
+    assert!(end.stdout.starts_with("[\"unique\"] "), "{end:?}");
+    assert_eq!(scene.run(&["PATH=/nowhere ls"]).status, 127);
+}
+
+#[test]
+fn a_value_with_a_pattern_goes_to_the_shell_unless_it_is_quoted() {
+    let scene = scene_with_show();
+    scene.write("a.c", "");
+    let run = |line| {
+        let output = scene.untrap().args(["-q", line]).env("FILES", "*.c").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(run("./show $FILES").starts_with("[\"./show\", \"a.c\"]"));
+    assert!(run("./show \"$FILES\"").starts_with("[\"./show\", \"*.c\"]"));
+}
+
+#[test]
+fn another_shell_can_be_named() {
+    let scene = Scene::new();
+    scene.script("shell", "#!/bin/sh\necho \"$0 $1 $2\"\n");
+    let shell = scene.path("shell").to_str().unwrap().to_owned();
+    assert_eq!(scene.run(&["-q", "--shell", &shell, "a | b"]).stdout, format!("{shell} -c a | b\n"));
+    scene.script("plain", "no first line\n");
+    assert_eq!(scene.run(&["-q", "--shell", &shell, "./plain x"]).stdout, format!("{shell} ./plain x\n"));
+    let refused = scene.run(&["--shell", "sh", "a | b"]);
+    assert!(refused.status == 2 && refused.said("--shell 'sh': not a shell"), "{refused:?}");
+}
+
+#[test]
+fn without_a_shell_what_needs_one_is_an_error_before_anything_starts() {
+    let scene = Scene::new();
+    scene.script("plain", "no first line\n");
+    for (line, reason) in [
+        ("x: a secret | b", "x needs a shell because of '|'"),
+        ("x: cd secret", "x needs a shell because of 'cd'"),
+        ("x: a $(secret)", "x needs a shell because of '$'"),
+        ("x: a $FILES", "x needs a shell because of the value of 'FILES'"),
+    ] {
+        for (shell, status, cure) in [("none", 2, "--shell is none"), ("/no/sh", 127, "there is no /no/sh")] {
+            let output = scene.untrap().args(["--shell", shell, "touch started", line]).env("FILES", "se?ret").output();
+            let output = output.unwrap();
+            let message = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(status), "{message}");
+            assert!(message.contains(reason) && message.contains(cure) && message.lines().count() == 1, "{message}");
+            assert!(!message.contains("secret") && !scene.path("started").exists(), "{message}");
+        }
+    }
+    assert_eq!(scene.run(&["-q", "--shell", "none", "A=1 touch started"]).status, 0);
+    assert!(scene.path("started").exists());
+    assert_eq!(scene.run(&["-q", "--shell", "none", "./plain"]).status, 126, "a script without a first line");
+}

@@ -1,0 +1,328 @@
+//! What runs beside the entries: before and after them, instead of their stop signal, and to find out whether something
+//! is there; and entries that are started again.
+
+use super::*;
+use untrap::policy::StopOrder;
+
+const SERVICE: Role = Role::Service;
+
+fn with(roles: &[Role]) -> Run {
+    Run::with(roles.iter().map(|role| (*role, policy())), Rules::default())
+}
+
+impl Run {
+    /// What starts now, until nothing does.
+    fn start_all(&mut self) -> Vec<usize> {
+        let mut started = Vec::new();
+        while let Some(id) = self.supervisor.next_start(self.now) {
+            started.push(id);
+            self.on(Event::Started(id));
+        }
+        started
+    }
+
+    fn all_ends(&mut self, id: usize, ending: Ending) -> Vec<Action> {
+        let mut actions = self.ends(id, ending);
+        actions.extend(self.nothing_left());
+        actions
+    }
+}
+
+#[test]
+fn what_is_waited_for_comes_first_then_what_runs_before_then_the_entries() {
+    let mut run = with(&[SERVICE, SERVICE, Role::Before, Role::Before, Role::WaitFor]);
+    for hook in [4, 2, 3] {
+        assert_eq!(run.start_all(), [hook]);
+        run.ends(hook, exited(0));
+    }
+    assert_eq!(run.start_all(), [0, 1]);
+}
+
+#[test]
+fn a_failing_before_ends_the_run_with_its_status_and_nothing_else_starts() {
+    let mut run = with(&[SERVICE, Role::Before]);
+    assert_eq!(run.start_all(), [1]);
+    assert_eq!(run.all_ends(1, exited(3)), [Action::Tell(1, Signal::TERM, GROUP), Action::Exit(3)]);
+    assert_eq!(run.start_all(), [0; 0]);
+}
+
+#[test]
+fn a_signal_during_before_is_forwarded_and_ends_the_run() {
+    let mut run = with(&[SERVICE, Role::Before]);
+    run.start_all();
+    assert_eq!(run.receive(Signal::HUP), [Action::Send(1, Signal::HUP, AUTO)]);
+    assert_eq!(run.receive(Signal::TERM), [Action::Tell(1, Signal::TERM, AUTO)]);
+    run.ends(1, exited(0));
+    assert_eq!(run.start_all(), [0; 0]);
+    assert_eq!(run.nothing_left(), [Action::Exit(0)]);
+}
+
+#[test]
+fn a_probe_is_repeated_until_it_succeeds() {
+    let mut run = with(&[SERVICE, Role::WaitFor]);
+    for _ in 0..3 {
+        assert_eq!(run.start_all(), [1]);
+        run.ends(1, exited(1));
+        assert_eq!(run.start_all(), [0; 0], "not at once");
+        run.pass(Duration::from_millis(100));
+    }
+    assert_eq!(run.start_all(), [1]);
+    run.ends(1, exited(0));
+    assert_eq!(run.messages.last(), Some(&Message::IsThere(1, Duration::from_millis(300))));
+    assert_eq!(run.start_all(), [0]);
+}
+
+#[test]
+fn a_probe_that_hangs_is_killed_and_named_every_10_seconds_until_the_time_is_up() {
+    let mut run = with(&[SERVICE, Role::WaitFor]);
+    let start = run.now;
+    let mut notices = Vec::new();
+    while run.messages.iter().all(|message| !matches!(message, Message::WaitedInVain(..))) {
+        run.start_all();
+        let (_, actions) = run.time_comes();
+        if actions.contains(&Action::Kill(1)) {
+            run.ends(1, Ending::Signaled(Signal::KILL));
+        }
+        if let Some(Message::Waiting(1, after)) = run.messages.pop_if(|last| matches!(last, Message::Waiting(..))) {
+            notices.push(after.as_secs());
+        }
+        assert!(run.now - start <= Duration::from_mins(1));
+    }
+    notices.dedup();
+    assert_eq!(notices, [0, 10, 20, 30, 40, 50]);
+    run.ends(1, Ending::Signaled(Signal::TERM));
+    assert_eq!(run.nothing_left(), [Action::Exit(124)], "nothing ran, so nothing comes after");
+}
+
+#[test]
+fn the_next_entry_starts_when_the_one_before_is_ready() {
+    let mut run = with(&[SERVICE, SERVICE, Role::Ready(0)]);
+    assert_eq!(run.start_all(), [0, 2]);
+    run.ends(2, exited(0));
+    assert_eq!(run.start_all(), [1]);
+}
+
+#[test]
+fn an_end_before_readiness_is_an_end_and_no_hang() {
+    let mut run = with(&[SERVICE, SERVICE, Role::Ready(0)]);
+    run.start_all();
+    assert_eq!(
+        run.ends(0, exited(3)),
+        [Action::Tell(2, Signal::TERM, AUTO), Action::Tell(0, Signal::TERM, GROUP)],
+        "on-exit says stop"
+    );
+    let ignoring = [(SERVICE, on_exit(OnExit::Ignore)), (SERVICE, policy()), (Role::Ready(0), policy())];
+    let mut run = Run::with(ignoring, Rules::default());
+    run.start_all();
+    assert_eq!(run.ends(0, exited(3)), [Action::Kill(2)]);
+    assert_eq!(run.start_all(), [1], "the others go on");
+    run.ends(2, Ending::Signaled(Signal::KILL));
+    assert_eq!(run.start_all(), [0; 0]);
+}
+
+#[test]
+fn what_comes_after_runs_when_nothing_is_left_one_after_the_other() {
+    let mut run = with(&[SERVICE, Role::After, Role::After]);
+    assert_eq!(run.start_all(), [0]);
+    assert_eq!(run.all_ends(0, exited(5)), [Action::Tell(0, Signal::TERM, GROUP)]);
+    assert_eq!(run.start_all(), [1]);
+    assert_eq!(run.supervisor.status(), 5);
+    run.all_ends(1, exited(7));
+    assert_eq!(run.start_all(), [2]);
+    assert_eq!(run.all_ends(2, exited(0)).last(), Some(&Action::Exit(5)), "a bad status stays");
+}
+
+#[test]
+fn a_failing_after_changes_only_a_status_of_0() {
+    let mut run = with(&[SERVICE, Role::After]);
+    run.start_all();
+    run.receive(Signal::TERM);
+    assert_eq!(run.supervisor.stopped_by(), Some(Signal::TERM));
+    run.all_ends(0, exited(0));
+    run.start_all();
+    assert_eq!(run.all_ends(1, exited(7)).last(), Some(&Action::Exit(7)));
+}
+
+#[test]
+fn what_comes_after_has_the_timeout_for_itself() {
+    let mut run = with(&[SERVICE, Role::After]);
+    run.start_all();
+    run.receive(Signal::TERM);
+    run.pass(Duration::from_secs(7));
+    run.all_ends(0, exited(0));
+    run.start_all();
+    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(1)]));
+}
+
+#[test]
+fn what_comes_after_does_not_run_when_nothing_was_started() {
+    let mut run = with(&[SERVICE, Role::After]);
+    assert_eq!(run.receive(Signal::TERM), [Action::Exit(0)]);
+    let mut run = with(&[SERVICE, Role::After]);
+    assert_eq!(run.on(Event::StartFailed(0, 127)), [Action::Exit(127)]);
+}
+
+#[test]
+fn what_comes_after_also_runs_after_a_failed_start_of_a_later_entry() {
+    let mut run = with(&[SERVICE, SERVICE, Role::After]);
+    run.on(Event::Started(0));
+    run.on(Event::StartFailed(1, 127));
+    run.all_ends(0, Ending::Signaled(Signal::TERM));
+    assert_eq!(run.start_all(), [2]);
+    assert_eq!(run.all_ends(2, exited(0)).last(), Some(&Action::Exit(127)));
+}
+
+#[test]
+fn a_stop_command_runs_instead_of_the_stop_signal() {
+    let mut run = with(&[SERVICE, SERVICE, Role::StopCommand(0)]);
+    run.start_all();
+    assert_eq!(run.receive(Signal::TERM), [Action::Tell(1, Signal::TERM, AUTO)]);
+    assert_eq!(run.start_all(), [2]);
+    assert_eq!(run.ends(2, exited(0)), [Action::Tell(2, Signal::TERM, GROUP)], "0 has been told in its own way");
+    run.ends(1, exited(0));
+    run.ends(0, exited(0));
+    assert_eq!(run.nothing_left(), [Action::Exit(0)]);
+}
+
+#[test]
+fn when_a_stop_command_fails_the_stop_signal_is_sent_and_the_deadline_stays() {
+    for fails in [Event::StartFailed(1, 127), Event::LeaderEnded(1, exited(1))] {
+        let mut run = with(&[SERVICE, Role::StopCommand(0)]);
+        run.start_all();
+        run.receive(Signal::TERM);
+        run.pass(Duration::from_secs(3));
+        if matches!(fails, Event::LeaderEnded(..)) {
+            run.start_all();
+        }
+        assert!(run.on(fails).contains(&Action::Tell(0, Signal::TERM, AUTO)));
+        run.on(Event::GroupEmptied(1));
+        assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Kill(0)]));
+    }
+}
+
+#[test]
+fn a_stop_command_that_hangs_is_killed_with_its_entry_at_the_deadline() {
+    let mut run = with(&[SERVICE, Role::StopCommand(0)]);
+    run.start_all();
+    run.receive(Signal::TERM);
+    run.start_all();
+    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(0), Action::Kill(1)]));
+}
+
+fn in_order(stop_order: StopOrder) -> Run {
+    let mut run = Run::with([(SERVICE, policy()); 3], Rules { stop_order, ..Rules::default() });
+    run.start_all();
+    run
+}
+
+#[test]
+fn in_a_stop_one_by_one_each_is_waited_for_and_the_timeout_is_for_all() {
+    for (order, ids) in [(StopOrder::Listed, [0, 1, 2]), (StopOrder::Reverse, [2, 1, 0])] {
+        let mut run = in_order(order);
+        let tell = |id| Action::Tell(id, Signal::TERM, AUTO);
+        assert_eq!(run.receive(Signal::TERM), [tell(ids[0])]);
+        run.pass(Duration::from_secs(3));
+        assert_eq!(
+            run.receive(Signal::TERM),
+            [Action::Send(ids[0], Signal::TERM, AUTO)],
+            "the others' turn is to come"
+        );
+        assert_eq!(run.ends(ids[0], exited(0)).last(), Some(&tell(ids[1])));
+        let (waited, actions) = run.time_comes();
+        assert_eq!(waited, Duration::from_secs(5));
+        let mut killed = actions;
+        killed.sort_by_key(|action| matches!(action, Action::Kill(id) if *id == ids[2]));
+        assert_eq!(killed, [Action::Kill(ids[1]), Action::Kill(ids[2])]);
+    }
+}
+
+#[test]
+fn the_stop_delay_comes_before_the_timeout_and_a_second_int_ends_it() {
+    let delayed = || {
+        let rules = Rules { stop_delay: Duration::from_secs(5), ..Rules::default() };
+        let mut run = Run::with([(SERVICE, policy())], rules);
+        run.start_all();
+        assert_eq!(run.receive(Signal::INT), []);
+        run
+    };
+    let mut run = delayed();
+    assert_eq!(run.receive(Signal::HUP), [Action::Send(0, Signal::HUP, AUTO)]);
+    assert_eq!(run.receive(Signal::TERM), [], "nobody is told before the time");
+    assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Tell(0, Signal::INT, AUTO)]));
+    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(0)]));
+    let mut run = delayed();
+    assert_eq!(run.receive(Signal::INT), [Action::Kill(0)]);
+    let mut run = delayed();
+    assert_eq!(run.ends(0, exited(0)), []);
+    assert_eq!(run.nothing_left(), [Action::Exit(0)], "nothing is left to wait for");
+}
+
+#[test]
+fn an_entry_is_started_again_later_and_later_and_once_its_group_is_empty() {
+    let mut run = Run::started(&[on_exit(OnExit::Restart)]);
+    let mut waits = Vec::new();
+    for restarts in 1..=4 {
+        let actions = run.on(Event::LeaderEnded(0, exited(0)));
+        assert_eq!(actions, [Action::Tell(0, Signal::TERM, GROUP), Action::Reap(0)], "its group is in the way");
+        let Some(Message::Restarting { wait, restarts: said, .. }) = run.messages.last().copied() else { panic!() };
+        assert_eq!(said, restarts);
+        waits.push(wait);
+        run.pass(wait);
+        assert_eq!(run.start_all(), [0; 0], "somebody of its group is left");
+        run.on(Event::GroupEmptied(0));
+        assert_eq!(run.start_all(), [0]);
+        assert_eq!(run.supervisor.restarts(0), restarts);
+    }
+    assert!(waits[0] >= Duration::from_millis(100) && waits[3] >= Duration::from_millis(800), "{waits:?}");
+}
+
+#[test]
+fn a_group_that_is_in_the_way_of_a_restart_is_killed_at_the_timeout() {
+    let mut run = Run::started(&[on_exit(OnExit::Restart)]);
+    run.on(Event::LeaderEnded(0, exited(1)));
+    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(0)]));
+    run.on(Event::GroupEmptied(0));
+    assert_eq!(run.start_all(), [0]);
+    assert_eq!(run.receive(Signal::TERM), [Action::Tell(0, Signal::TERM, AUTO)], "it can be told and killed anew");
+    assert_eq!(run.time_comes().1, [Action::Kill(0)]);
+}
+
+#[test]
+fn restart_on_failure_lets_a_good_end_be() {
+    let mut run = Run::started(&[on_exit(OnExit::RestartOnFailure), policy()]);
+    run.ends(0, exited(1));
+    run.pass(Duration::from_secs(1));
+    assert_eq!(run.start_all(), [0]);
+    run.ends(0, exited(0));
+    run.pass(Duration::from_mins(1));
+    assert_eq!(run.start_all(), [0; 0]);
+    run.receive(Signal::TERM);
+    run.ends(1, exited(0));
+    assert_eq!(run.nothing_left(), [Action::Exit(0)], "an end that was mended is no bad end");
+}
+
+#[test]
+fn a_stop_during_the_wait_for_a_restart_starts_nothing() {
+    let mut run = Run::started(&[on_exit(OnExit::Restart)]);
+    run.ends(0, exited(1));
+    assert_eq!(run.nothing_left(), [], "it comes back");
+    assert_eq!(run.receive(Signal::TERM), [Action::Exit(0)]);
+    let mut run = Run::started(&[on_exit(OnExit::Restart)]);
+    run.on(Event::LeaderEnded(0, exited(1)));
+    assert_eq!(run.receive(Signal::TERM), [], "who is left of its group has been told");
+    run.on(Event::GroupEmptied(0));
+    assert_eq!(run.start_all(), [0; 0]);
+    assert_eq!(run.nothing_left(), [Action::Exit(0)]);
+}
+
+#[test]
+fn a_restart_that_fails_is_tried_again() {
+    let mut run = Run::started(&[on_exit(OnExit::Restart)]);
+    run.ends(0, exited(1));
+    run.pass(Duration::from_secs(1));
+    assert_eq!(run.supervisor.next_start(run.now), Some(0));
+    run.on(Event::StartFailed(0, 125));
+    assert_eq!(run.start_all(), [0; 0]);
+    run.pass(Duration::from_secs(1));
+    assert_eq!(run.start_all(), [0]);
+}
