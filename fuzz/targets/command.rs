@@ -25,12 +25,12 @@ fuzz_target!(|line: &str| {
     match Command::read(line) {
         Ok(Command::Simple(simple)) => {
             assert_eq!(simple.line, line);
-            let Ok(expanded) = expand(&simple, lookup) else { return };
+            let Ok(expanded) = expand(&simple, |name| lookup(name)) else { return };
             let Some(words) = expanded.words.iter().map(|word| word.to_str()).collect::<Option<Vec<_>>>() else { return };
             assert!(!words.is_empty());
             let quoted: Vec<String> = words.iter().map(|word| format!("'{}'", word.replace('\'', "'\\''"))).collect();
             if let Ok(Command::Simple(again)) = Command::read(&quoted.join(" ")) {
-                assert_eq!(expand(&again, lookup).map(|expanded| expanded.words).ok(), Some(expanded.words));
+                assert_eq!(expand(&again, |name| lookup(name)).map(|expanded| expanded.words).ok(), Some(expanded.words));
             }
         }
         Ok(Command::Shell(unchanged, _)) => assert_eq!(unchanged, line),
