@@ -42,7 +42,12 @@ fn ready() -> bool {
 
 #[track_caller]
 fn start(arguments: &[&str]) -> Container {
-    Container::start(IMAGE, &[], arguments)
+    start_with(&[], arguments)
+}
+
+#[track_caller]
+fn start_with(options: &[&str], arguments: &[&str]) -> Container {
+    Container::start(IMAGE, options, arguments)
 }
 
 #[test]
@@ -102,8 +107,7 @@ fn a_script_that_runs_its_program_without_exec_hides_nothing() {
         return;
     }
     let script = "#!/bin/sh\\necho preparing\\nredis-server --dir /tmp\\n";
-    let container = Container::start(
-        IMAGE,
+    let container = start_with(
         &["--entrypoint", "sh"],
         &["-c", &format!("printf '{script}' > /run.sh; chmod +x /run.sh; exec untrap /run.sh")],
     );
@@ -203,7 +207,7 @@ fn ps_and_signal_work_beside_pid_1_with_a_read_only_root_and_a_tmpfs() {
     }
     let web = "web: trap 'echo got HUP' HUP; while :; do sleep 1; done";
     let options = [&PID_DIR[..], &["--read-only", "--tmpfs", "/run"]].concat();
-    let container = Container::start(IMAGE, &options, &[web, "sleep 100000"]);
+    let container = start_with(&options, &[web, "sleep 100000"]);
     wait_for_running(&container, 2);
     let table = docker_ok(&["exec", &container.0, "untrap", "ps"]);
     let lines: Vec<&str> = table.lines().collect();
@@ -229,7 +233,7 @@ fn a_pid_directory_on_a_read_only_root_is_refused_before_anything_starts() {
         return;
     }
     let options = [&PID_DIR[..], &["--read-only"]].concat();
-    let container = Container::start(IMAGE, &options, &["sleep 100000"]);
+    let container = start_with(&options, &["sleep 100000"]);
     assert_eq!(container.status(), 2);
     let expected = "untrap: pid directory /run/untrap: Read-only file system";
     assert!(container.logs().starts_with(expected), "{}", container.logs());
@@ -240,7 +244,7 @@ fn a_container_that_was_killed_starts_again_over_its_own_pid_files() {
     if !ready() {
         return;
     }
-    let container = Container::start(IMAGE, &PID_DIR, &["sleep 100000", "sleep 100000"]);
+    let container = start_with(&PID_DIR, &["sleep 100000", "sleep 100000"]);
     wait_for_running(&container, 2);
     docker_ok(&["kill", &container.0]);
     assert!(container.has_file("/run/untrap/untrap.pid") && container.has_file("/run/untrap/sleep.2.pid"));
@@ -257,11 +261,8 @@ fn an_app_of_several_languages_runs_from_its_procfile() {
     }
     let volume = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/procfile-app:/app:ro");
     // As its Dockerfile has it.
-    let container = Container::start(
-        IMAGE,
-        &["--volume", volume, "--workdir", "/app"],
-        &["--port", "8000", "--signal-to", "worker=leader"],
-    );
+    let container =
+        start_with(&["--volume", volume, "--workdir", "/app"], &["--port", "8000", "--signal-to", "worker=leader"]);
     for log in ["Ready to accept connections", "web: listening", "worker: waiting for jobs"] {
         container.wait_for_log(log);
     }

@@ -63,7 +63,7 @@ fn it_needs_no_right_that_a_container_can_be_denied() {
         container.stops_in_time_with(137);
         let logs = container.logs();
         assert!(logs.contains(") ended with status 0"), "{options:?}: {logs}");
-        assert!(logs.contains(") killed, still there 2s"), "{options:?}: {logs}");
+        assert!(logs.contains(") killed, still there"), "{options:?}: {logs}");
         assert!(logs.contains("leftover actor"), "{options:?}: {logs}");
         assert!(!logs.contains("can't"), "{options:?}: {logs}");
     }
@@ -78,7 +78,7 @@ fn without_a_shell_plain_commands_run_and_the_others_say_what_is_missing() {
     assert_eq!(container.status(), 4, "{}", container.logs());
     let container = Container::start(BARE, &[], &["/witness -", "a: /witness - | /witness -"]);
     assert_eq!(container.status(), 127, "{}", container.logs());
-    assert!(container.logs().contains("a can't start: there is no file /bin/sh"), "{}", container.logs());
+    assert!(container.logs().contains("there is no /bin/sh"), "{}", container.logs());
 }
 
 #[test]

@@ -3,10 +3,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use untrap::plan::{OnExit, SignalTo, Timeout};
+use untrap::policy::{OnExit, SignalTo, Timeout};
 use untrap::scoped::{Name, Scoped};
 use untrap::signal::{Rewrite, Signal};
 use untrap::status::ExitMapping;
+use untrap::target::Target;
+use untrap::user::User;
 
 fuzz_target!(|text: &str| {
     if let Ok(signal) = text.parse::<Signal>() {
@@ -27,6 +29,8 @@ fuzz_target!(|text: &str| {
     if timeouts.read(text).is_ok() && timeouts.unknown(std::slice::from_ref(&name)).is_none() {
         assert!(timeouts.get(&name).is_some() || text.contains('.'), "only another instance's is not for this one");
     }
+    let _ = text.parse::<Target>();
+    let _ = text.parse::<User>();
     let _ = Scoped::<OnExit>::default().read(text);
     let _ = Scoped::<SignalTo>::default().read(text);
 });

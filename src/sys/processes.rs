@@ -172,10 +172,10 @@ fn living_descendants() -> io::Result<Vec<Process>> {
     if std::fs::read_link("/proc/self")?.as_os_str() != std::process::id().to_string().as_str() {
         return Err(io::Error::other("it is that of another PID namespace"));
     }
-    // Signalling takes two descriptors. What can't be done to us, for want of them, can't be done to anyone.
-    let first = std::fs::read_dir("/proc")?;
+    // To find one takes two descriptors: where there is only one left, no one is found, and that is not nobody.
+    let directory = std::fs::read_dir("/proc")?;
     std::fs::read("/proc/self/stat")?;
-    drop(first);
+    drop(directory);
     let mut all: Vec<Process> = pids()?.filter_map(Process::read).collect();
     retain_descendants(&mut all, std::process::id() as i32, |process| process);
     all.retain(|process| !process.zombie);
