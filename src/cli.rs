@@ -11,6 +11,7 @@ use clap::builder::FalseyValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
+use crate::output::{self, Format};
 use crate::plan::{Options, Rules};
 use crate::scoped::Scoped;
 
@@ -72,6 +73,14 @@ struct Cli {
     #[arg(long, value_name = "FROM=TO", hide_env = true, env = "UNTRAP_EXIT_MAP")]
     exit_map: Vec<String>,
 
+    /// raw, prefix (the name before each line) or json (an object a line) [default: raw]
+    #[arg(long, value_name = "FORMAT", hide_env = true, env = "UNTRAP_OUTPUT")]
+    output: Option<Format>,
+
+    /// With --output prefix: the time before each line
+    #[arg(long, hide_env = true, env = "UNTRAP_TIMESTAMPS", value_parser = FalseyValueParser::new())]
+    timestamps: bool,
+
     /// Only messages about what went wrong
     #[arg(short, long, hide_env = true, env = "UNTRAP_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose")]
     quiet: bool,
@@ -118,6 +127,8 @@ pub struct Settings {
     pub options: Options,
     /// What the options say of the whole run.
     pub rules: Rules,
+    /// `--output`, `--timestamps`.
+    pub output: output::Settings,
     /// `-q`, `-v`.
     pub verbosity: Verbosity,
 }
@@ -202,9 +213,13 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
         (_, true) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
+    let output = output::Settings { format: cli.output.unwrap_or_default(), timestamps: cli.timestamps };
+    if output.timestamps && output.format == Format::Raw {
+        return Err(Error("--timestamps needs lines of untrap's own; add --output prefix".to_owned()));
+    }
     let program_given = arguments.iter().any(|argument| argument == "--");
     let source = source(cli, program_given, matches.value_source("procfile"))?;
-    Ok(Request::Run(Settings { source, options, rules, verbosity }))
+    Ok(Request::Run(Settings { source, options, rules, output, verbosity }))
 }
 
 /// Decides what the positional words are.

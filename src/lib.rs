@@ -9,6 +9,7 @@ pub mod cli;
 pub mod command;
 pub mod event;
 pub mod generate;
+pub mod output;
 pub mod plan;
 pub mod procfile;
 pub mod report;

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         Ok(plan) => plan,
         Err(message) => return fail(USAGE, &message),
     };
-    match runtime::run(plan, settings.rules, settings.verbosity, signals) {
+    match runtime::run(plan, settings.rules, settings.output, settings.verbosity, signals) {
         Ok(status) => ExitCode::from(status),
         Err(error) => fail(FAILURE, &format!("can't prepare to start anything: {error}")),
     }

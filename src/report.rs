@@ -11,12 +11,20 @@ use crate::sys::{spawn, stderr};
 /// Longer lines are cut: a pipe takes this much as a whole.
 const LINE: usize = 4096;
 
+/// What every line begins with, unless it is collected.
+const PREFIX: &str = "untrap: ";
+
+/// More lines than these are not collected.
+const COLLECTED: usize = 16 * LINE;
+
 /// Says what happens, to whom, and what became of it.
 #[derive(Debug)]
 pub struct Report {
     verbosity: Verbosity,
     entries: Vec<Described>,
     line: String,
+    /// Lines that somebody else writes, see [`Report::hand_over`].
+    collected: Option<String>,
     lost: u64,
 }
 
@@ -33,7 +41,19 @@ impl Report {
     pub fn new(verbosity: Verbosity, entries: impl IntoIterator<Item = (String, String)>) -> Self {
         let entries = entries.into_iter().map(|(name, program)| Described { name, program, pid: 0 }).collect();
         // Whoever writes a message while things go wrong should not need memory for it.
-        Self { verbosity, entries, line: String::with_capacity(LINE), lost: 0 }
+        Self { verbosity, entries, line: String::with_capacity(LINE), collected: None, lost: 0 }
+    }
+
+    /// From now on collects its lines for [`Self::hand_over`] instead of writing them.
+    pub fn collect(&mut self) {
+        self.collected = Some(String::with_capacity(COLLECTED));
+    }
+
+    /// Hands over the lines collected so far, one by one. False from `take` counts as lost.
+    pub fn hand_over(&mut self, mut take: impl FnMut(&str) -> bool) {
+        let Some(collected) = &mut self.collected else { return };
+        self.lost += collected.lines().filter(|line| !take(line)).count() as u64;
+        collected.clear();
     }
 
     /// From now on messages name this PID with the entry.
@@ -91,19 +111,34 @@ impl Report {
         self.write(Verbosity::Quiet, |f, _| write!(f, "{what}: {error}"));
     }
 
+    /// Says how many lines of the entries could not be written before the end.
+    pub fn lines_lost(&mut self, lines: u64) {
+        self.write(Verbosity::Quiet, |f, _| {
+            write!(f, "{lines} lines of output are lost: their reader took nothing more, or the disk is full")
+        });
+    }
+
     fn write(&mut self, level: Verbosity, message: impl FnOnce(&mut String, &[Described]) -> fmt::Result) {
         if level > self.verbosity {
             return;
         }
         self.line.clear();
-        self.line.push_str("untrap: ");
+        self.line.push_str(PREFIX);
         // Writing to a string fails for no reason.
         let _ = message(&mut self.line, &self.entries);
         if self.lost > 0 {
             let _ = write!(self.line, " ({} messages before this are lost: standard error was full)", self.lost);
         }
         self.line.push('\n');
-        self.lost = if stderr::write_line(self.line.as_bytes()) { 0 } else { self.lost + 1 };
+        let written = match &mut self.collected {
+            None => stderr::write_line(self.line.as_bytes()),
+            Some(collected) if collected.len() + self.line.len() > COLLECTED => false,
+            Some(collected) => {
+                collected.push_str(&self.line[PREFIX.len()..]);
+                true
+            }
+        };
+        self.lost = if written { 0 } else { self.lost + 1 };
     }
 }
 

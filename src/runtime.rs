@@ -7,12 +7,14 @@ use std::time::Instant;
 
 use crate::cli::{self, Verbosity};
 use crate::event::{Action, EntryId, Event, Need, Receivers};
+use crate::output::{self, Output};
 use crate::plan::{Plan, Rules, SignalTo};
 use crate::report::Report;
 use crate::signal::Signal;
 use crate::status::{FAILURE, NOT_EXECUTABLE, NOT_FOUND};
 use crate::supervisor::Supervisor;
 use crate::sys::child::{self, Children, Group, Leader};
+use crate::sys::poll::{Interest, PollSet};
 use crate::sys::processes;
 use crate::sys::signals::{self, Received, Signals};
 use crate::sys::spawn::{self, Program, Spawner};
@@ -21,6 +23,10 @@ use crate::sys::terminal::Terminal;
 /// What runs a line that needs a shell.
 const SHELL: &str = "/bin/sh";
 
+/// Where in the set of descriptors that of the signals is, and those of the output begin.
+const SIGNALS_SLOT: usize = 0;
+const OUTPUT_SLOTS: usize = 1;
+
 /// However many signals or dead children wait, the others get their turn after this many.
 const BATCH: usize = 64;
 
@@ -28,12 +34,22 @@ const BATCH: usize = 64;
 ///
 /// # Errors
 /// untrap could not prepare itself; nothing was started.
-pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> io::Result<u8> {
+pub fn run(
+    plan: Plan,
+    rules: Rules,
+    output: output::Settings,
+    verbosity: Verbosity,
+    signals: Signals,
+) -> io::Result<u8> {
     let names = plan
         .entries
         .iter()
         .map(|entry| (entry.name.to_string(), entry.command.program_path().unwrap_or_else(|| SHELL.to_owned())));
     let mut report = Report::new(verbosity, names);
+    let output = Output::new(output, plan.entries.iter().map(|entry| entry.name.to_string()).collect())?;
+    if output.is_some() {
+        report.collect();
+    }
     if let Err(error) = child::adopt_orphans() {
         report.trouble("orphans will not be reaped, and daemons not stopped: can't become their reaper", &error);
     }
@@ -45,9 +61,13 @@ pub fn run(plan: Plan, rules: Rules, verbosity: Verbosity, signals: Signals) -> 
     let spawner = Spawner::new(environment, signals.inherited(), alone, terminal, &shell)?;
     let supervisor = Supervisor::new(plan.entries.iter().map(|entry| entry.policy), rules);
     let size = plan.entries.len();
+    let mut poll_set = PollSet::new(OUTPUT_SLOTS + output.as_ref().map_or(0, Output::slots));
+    poll_set.set(SIGNALS_SLOT, Some((signals.descriptor(), Interest::Read)));
     let runtime = Runtime {
         supervisor,
         signals,
+        poll_set,
+        output,
         spawner,
         report,
         processes: (0..size).map(|_| Process::None).collect(),
@@ -74,6 +94,9 @@ enum Process {
 struct Runtime {
     supervisor: Supervisor,
     signals: Signals,
+    poll_set: PollSet,
+    /// `None`: entries have ours.
+    output: Option<Output>,
     spawner: Spawner,
     report: Report,
     /// By entry.
@@ -92,7 +115,9 @@ struct Runtime {
 impl Runtime {
     fn run(mut self) -> u8 {
         loop {
-            self.read_signals();
+            if self.poll_set.is_ready(SIGNALS_SLOT) || self.supervisor.next_start().is_some() {
+                self.read_signals();
+            }
             if self.reaping_due {
                 self.look_for_stopped();
                 self.reap();
@@ -101,16 +126,66 @@ impl Runtime {
                 self.handle(Event::TimeCame);
             }
             if let Some(status) = self.exit {
+                self.finish_output();
                 return status;
             }
             if let Some(id) = self.supervisor.next_start() {
                 self.start(id);
             } else if !self.reaping_due
-                && let Err(error) = self.signals.wait(self.supervisor.wake_at())
+                && let Err(error) = self.wait()
             {
                 self.report.trouble("ending at once: can't wait for signals", &error);
                 return FAILURE;
             }
+        }
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        self.hand_over_messages();
+        if let Some(output) = &mut self.output {
+            output.prepare(&mut self.poll_set, OUTPUT_SLOTS);
+        }
+        self.poll_set.wait(self.supervisor.wake_at())?;
+        if let Some(output) = &mut self.output {
+            output.pass_on(&self.poll_set, OUTPUT_SLOTS);
+        }
+        Ok(())
+    }
+
+    /// Messages take their place among the entries' lines.
+    fn hand_over_messages(&mut self) {
+        if let Some(output) = &mut self.output {
+            self.report.hand_over(|line| output.say(line));
+        }
+    }
+
+    /// Waits for the readers of what is not written yet, but not for ever.
+    fn finish_output(&mut self) {
+        self.hand_over_messages();
+        let Some(output) = &mut self.output else { return };
+        let over = Instant::now();
+        let mut progress = over;
+        output.seal();
+        loop {
+            if output.finish() {
+                progress = Instant::now();
+            }
+            let deadline = self.supervisor.output_deadline(over, progress);
+            if output.is_done() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                break;
+            }
+            output.prepare_finish(&mut self.poll_set, OUTPUT_SLOTS);
+            // Only the reader is waited for, so a stop signal can mean nothing else.
+            let stops = |received| matches!(received, Received::Signal(signal, _) if signal.begins_stop());
+            if self.poll_set.wait(deadline).is_err() || std::iter::from_fn(|| self.signals.next()).any(stops) {
+                break;
+            }
+        }
+        output.give_up();
+        if output.lost() > 0 {
+            self.report.lines_lost(output.lost());
+            self.report.hand_over(|line| output.say(line));
+            output.finish();
         }
     }
 
@@ -128,11 +203,24 @@ impl Runtime {
     fn handle(&mut self, event: Event) {
         self.events.push_back(event);
         while let Some(event) = self.events.pop_front() {
+            self.pass_on_last_words(event);
             self.supervisor.on(event, Instant::now(), &mut self.actions);
             for index in 0..self.actions.len() {
                 self.carry_out(self.actions[index]);
             }
             self.actions.clear();
+        }
+    }
+
+    /// What an entry wrote comes before the message that it has ended.
+    fn pass_on_last_words(&mut self, event: Event) {
+        if let Event::LeaderEnded(..) = event {
+            self.hand_over_messages();
+        }
+        match (event, &mut self.output) {
+            (Event::LeaderEnded(id, _), Some(output)) => output.drain(id),
+            (Event::GroupEmptied(id), Some(output)) => output.ended(id),
+            _ => {}
         }
     }
 
@@ -163,8 +251,12 @@ impl Runtime {
     }
 
     fn start(&mut self, id: EntryId) {
-        match self.spawner.spawn(&self.programs[id]) {
+        let ends = self.output.as_ref().map(|output| output.ends(id));
+        match self.spawner.spawn(&self.programs[id], ends) {
             Ok(leader) => {
+                if let Some(output) = &mut self.output {
+                    output.started(id, leader.pid());
+                }
                 self.report.started(id, leader.pid());
                 self.processes[id] = Process::Leader(leader);
                 self.handle(Event::Started(id));

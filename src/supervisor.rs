@@ -116,6 +116,17 @@ impl Supervisor {
         alive.filter_map(|entry| entry.deadline(stop)).chain(leftovers).chain(stop.give_up_at).min()
     }
 
+    /// After the run: until when its output waits for a reader that took something last at `progress`. `None`: for ever.
+    ///
+    /// Whoever sent a stop signal wants the end at the timeout. Where an entry's end began the stop nobody is in a hurry,
+    /// and a reader that goes on reading gets everything.
+    #[must_use]
+    pub fn output_deadline(&self, over: Instant, progress: Instant) -> Option<Instant> {
+        let since = self.stop.filter(|_| self.decisive.is_none()).map_or(progress, |stop| stop.since);
+        let stop = Stop { since, signal: Signal::TERM, impatient: false, give_up_at: None };
+        self.leftovers_deadline(&stop).map(|deadline| deadline.max(over + GIVE_UP_AFTER))
+    }
+
     /// Takes one event, and appends what is to be done about it to `actions`.
     pub fn on(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
         if self.over {

@@ -4,11 +4,14 @@
 //! in place, an exec that must not allocate).
 
 pub mod child;
+pub mod pipes;
+pub mod poll;
 pub mod processes;
 pub mod signals;
 pub mod spawn;
 pub mod stderr;
 pub mod terminal;
+pub mod writer;
 
 use std::io;
 

@@ -6,7 +6,7 @@
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::ptr;
 
@@ -93,11 +93,11 @@ impl Spawner {
         Ok(Self { environment: variables, path, inherited, null, shell: shell.to_owned(), stack, terminal })
     }
 
-    /// Starts a program, the one that its first word names.
+    /// Starts a program, the one that its first word names. It gets these as standard output and standard error, or ours.
     ///
     /// # Errors
     /// See [`Error`]; no process is left in that case.
-    pub fn spawn(&mut self, program: &Program) -> Result<Leader, Error> {
+    pub fn spawn(&mut self, program: &Program, output: Option<[BorrowedFd; 2]>) -> Result<Leader, Error> {
         let programs = candidates(&program.words[0], &self.path);
         let arguments: Vec<CString> = program.words.iter().cloned().map(c_string).collect();
         let arguments = pointers(&arguments);
@@ -110,7 +110,8 @@ impl Spawner {
             script: &mut script,
             environment: &environment,
             inherited: self.inherited,
-            null: self.null.as_ref(),
+            stdin: self.null.as_ref().map(AsFd::as_fd),
+            output,
             parent: getpid(),
             terminal: self.terminal,
         };
@@ -141,7 +142,8 @@ struct Child<'a> {
     script: &'a mut [*const libc::c_char],
     environment: &'a [*const libc::c_char],
     inherited: Inherited,
-    null: Option<&'a OwnedFd>,
+    stdin: Option<BorrowedFd<'a>>,
+    output: Option<[BorrowedFd<'a>; 2]>,
     parent: Pid,
     terminal: Option<Terminal>,
 }
@@ -194,9 +196,12 @@ impl Child<'_> {
                 return Err(Errno::ESRCH);
             }
         }
-        if let Some(null) = self.null {
-            // SAFETY: dup2 touches no memory of ours, and descriptor 0 is the child's own.
-            Errno::result(unsafe { libc::dup2(null.as_raw_fd(), libc::STDIN_FILENO) })?;
+        let [stdout, stderr] = self.output.map_or([None; 2], |output| output.map(Some));
+        for (own, standard) in [self.stdin, stdout, stderr].into_iter().zip(libc::STDIN_FILENO..) {
+            if let Some(own) = own {
+                // SAFETY: dup2 touches no memory of ours, and the standard descriptors are the child's own.
+                Errno::result(unsafe { libc::dup2(own.as_raw_fd(), standard) })?;
+            }
         }
         // SAFETY: neither sets a handler, and the child's dispositions are its own.
         unsafe {
