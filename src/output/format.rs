@@ -1,5 +1,6 @@
 //! Lines to what is written: a prefix, or an object of JSON. Pure.
 
+use std::fmt::{self, Write as _};
 use std::io::Write;
 use std::time::SystemTime;
 
@@ -139,25 +140,72 @@ pub fn colour(entry: usize) -> Style {
 
 /// A string of JSON. What is not UTF-8 can't be in one, so it is replaced there, and all bytes follow in base64.
 fn write_message(out: &mut Vec<u8>, text: &[u8]) {
-    match std::str::from_utf8(text) {
-        Ok(text) => write_string(out, text),
-        Err(_) => {
-            write_string(out, &String::from_utf8_lossy(text));
-            out.extend_from_slice(br#","base64":""#);
-            // Dropping the encoder writes what it holds; memory can be written.
-            let _ = EncoderWriter::new(&mut *out, &STANDARD).write_all(text);
-            out.push(b'"');
-        }
+    let is_text = std::str::from_utf8(text).is_ok();
+    if is_text && is_plain(text) {
+        out.push(b'"');
+        out.extend_from_slice(text);
+        out.push(b'"');
+        return;
+    }
+    serde_json::to_writer(&mut *out, &format_args!("{}", Replaced(text))).expect("memory can be written");
+    if !is_text {
+        out.extend_from_slice(br#","base64":""#);
+        // Dropping the encoder writes what it holds; memory can be written.
+        let _ = EncoderWriter::new(&mut *out, &STANDARD).write_all(text);
+        out.push(b'"');
     }
 }
 
-fn write_string(out: &mut Vec<u8>, text: &str) {
-    serde_json::to_writer(out, text).expect("memory can be written");
+/// Whether a string of JSON holds this text as it is, which is so for most lines. Eight bytes at a time: it makes JSON
+/// twice as fast.
+fn is_plain(text: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    /// The high bit of a byte says whether any byte is less than `limit`; see "Bit Twiddling Hacks", haszero and hasless.
+    const fn has_less(word: u64, limit: u64) -> u64 {
+        word.wrapping_sub(ONES * limit) & !word & HIGHS
+    }
+    const fn has(word: u64, byte: u8) -> u64 {
+        has_less(word ^ (ONES * byte as u64), 1)
+    }
+    let (words, rest) = text.as_chunks::<8>();
+    let special = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        has_less(word, 0x20) | has(word, b'"') | has(word, b'\\')
+    };
+    words.iter().fold(0, |all, word| all | special(word)) == 0
+        && rest.iter().all(|byte| *byte >= 0x20 && !matches!(byte, b'"' | b'\\'))
+}
+
+/// Text in which what is not UTF-8 is replaced.
+struct Replaced<'a>(&'a [u8]);
+
+impl fmt::Display for Replaced<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.utf8_chunks().try_for_each(|chunk| {
+            f.write_str(chunk.valid())?;
+            if chunk.invalid().is_empty() { Ok(()) } else { f.write_char(char::REPLACEMENT_CHARACTER) }
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn json_holds_every_byte(text in prop::collection::vec(prop_oneof![any::<u8>(), 0x1e..0x24_u8, Just(b'\\')], 0..40)) {
+            let line = written(Form::Json, Style::new(), &text, false);
+            let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(object["message"].as_str().unwrap(), String::from_utf8_lossy(&text));
+            let bytes = object["base64"].as_str().map(|bytes| base64::Engine::decode(&STANDARD, bytes).unwrap());
+            let is_text = std::str::from_utf8(&text).is_ok();
+            prop_assert_eq!(bytes, (!is_text).then_some(text));
+        }
+    }
 
     fn written(form: Form, style: Style, text: &[u8], goes_on: bool) -> String {
         let mut stamp = Stamp::default();

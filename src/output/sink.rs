@@ -62,6 +62,7 @@ impl Sink {
     }
 
     /// What to wait for, if it holds something that it could not write.
+    #[must_use]
     pub fn interest(&self) -> Option<(BorrowedFd<'_>, Interest)> {
         self.is_full.then(|| (self.writer.descriptor(), Interest::Write))
     }

@@ -7,7 +7,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 
 /// So much may wait in a pipe: an entry that writes a burst need not wait for us, nor we wake up for each page of it.
-const SIZE: libc::c_int = 1024 * 1024;
+const SIZE: libc::c_int = 256 * 1024;
 
 /// A pipe of which untrap keeps both ends. While it does there is no end of file, whoever of the writers comes and goes:
 /// an entry that is started again writes into the same pipe.

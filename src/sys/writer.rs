@@ -117,3 +117,38 @@ fn reopen(descriptor: BorrowedFd) -> Option<OwnedFd> {
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     open(path.as_str(), flags, Mode::empty()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn no_way_waits_for_a_reader_or_loses_a_byte() {
+        for way in [|_| Way::Asking, |pipe| reopen(pipe).map_or(Way::Looking, Way::Reopened), |_| Way::Looking] {
+            let (mut reader, pipe) = io::pipe().unwrap();
+            // SAFETY: the pipe is closed only when this writer is not used any more.
+            let descriptor = unsafe { BorrowedFd::borrow_raw(pipe.as_raw_fd()) };
+            let mut writer = Writer { descriptor, way: way(descriptor) };
+            let text: Vec<u8> = (0..1_000_000_u32).map(|number| (number % 251) as u8).collect();
+            let (mut written, mut read) = (0, vec![0; text.len()]);
+            let mut got = 0;
+            while got < text.len() {
+                match writer.write(&text[written..]) {
+                    Ok(size) => written += size,
+                    Err(error) => {
+                        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                        got += reader.read(&mut read[got..]).unwrap();
+                    }
+                }
+                if written == text.len() {
+                    got += reader.read(&mut read[got..]).unwrap();
+                }
+            }
+            assert!(read == text, "{:?}", writer.way);
+            drop(reader);
+            assert_eq!(writer.write(b"x").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod hostile;
 mod inheritance;
 mod leftovers;
 mod messages;
+mod output;
 mod pages;
 mod signals;
 mod start;
