@@ -62,8 +62,9 @@ const SECTIONS: &[(&str, &[&str])] = &[
              comes in pieces: each but the last has '+' instead of '|' after the name, or partial: true. The last line \
              needs no newline.",
             "A reader that reads slowly slows the entries down; one that goes away does not. What an entry wrote before \
-             its end is written before untrap ends. A reader that takes nothing more is waited for until the timeout, or \
-             until a stop signal arrives when all entries have ended; how many lines that lost is the last message.",
+             its end is written before untrap ends. A reader that takes nothing more is waited for until the timeout; one \
+             that reads on after the entries have ended by themselves is waited for longer. SIGINT ends the waiting. How \
+             many lines were lost is the last message.",
         ],
     ),
     (

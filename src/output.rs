@@ -21,7 +21,7 @@ use crate::sys::poll::{Interest, PollSet};
 use crate::sys::writer::Writer;
 use format::{Form, Head, Label, OWN_NAME, Side};
 use lines::{Line, Lines};
-use sink::Sink;
+use sink::{INPUT, Sink};
 
 /// While so much waits to be written, untrap's own messages are dropped. They are short: entries' lines don't fill it.
 const MESSAGES_LIMIT: usize = 512 * 1024;
@@ -279,13 +279,14 @@ impl Output {
         let stream = &mut self.streams[index];
         let sink = &mut self.sinks[stream.sink];
         while limit > 0 && sink.has_room() {
-            let size = sink.read(index, &stream.pipe, limit);
-            if size == 0 {
+            let wanted = limit.min(INPUT);
+            let size = sink.read(index, &stream.pipe, wanted);
+            sink.take_lines(&mut stream.lines, &stream.head);
+            stream.left = stream.left.saturating_sub(size);
+            if size < wanted {
                 return;
             }
-            sink.take_lines(&mut stream.lines, &stream.head);
             limit -= size;
-            stream.left = stream.left.saturating_sub(size);
         }
     }
 

@@ -135,6 +135,7 @@ impl Runtime {
                 && let Err(error) = self.wait()
             {
                 self.report.trouble("ending at once: can't wait for signals", &error);
+                self.finish_output();
                 return FAILURE;
             }
         }
@@ -164,10 +165,11 @@ impl Runtime {
         self.hand_over_messages();
         let Some(output) = &mut self.output else { return };
         let over = Instant::now();
-        let mut progress = over;
+        let (mut progress, mut asked) = (over, false);
         output.seal();
-        loop {
-            if output.finish() {
+        'waiting: loop {
+            // From the first request to stop on, progress buys no more time.
+            if output.finish() && !asked {
                 progress = Instant::now();
             }
             let deadline = self.supervisor.output_deadline(over, progress);
@@ -175,10 +177,16 @@ impl Runtime {
                 break;
             }
             output.prepare_finish(&mut self.poll_set, OUTPUT_SLOTS);
-            // Only the reader is waited for, so a stop signal can mean nothing else.
-            let stops = |received| matches!(received, Received::Signal(signal, _) if signal.begins_stop());
-            if self.poll_set.wait(deadline).is_err() || std::iter::from_fn(|| self.signals.next()).any(stops) {
+            if self.poll_set.wait(deadline).is_err() {
                 break;
+            }
+            // Nothing is left that signals could be forwarded to: one that stops is for untrap alone.
+            while let Some(received) = self.signals.next() {
+                match received {
+                    Received::Signal(Signal::INT, _) => break 'waiting,
+                    Received::Signal(signal, _) if signal.begins_stop() => asked = true,
+                    _ => {}
+                }
             }
         }
         output.give_up();

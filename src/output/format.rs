@@ -102,8 +102,8 @@ impl Form {
             }
             Self::Json => {
                 let (name, stream) = (label.name, if label.side == Side::Stdout { "stdout" } else { "stderr" });
-                // Names hold nothing that JSON would have to escape.
-                format!(r#"","name":"{name}","pid":{},"stream":"{stream}","message":"#, label.pid).into_bytes()
+                let name = serde_json::Value::from(name);
+                format!(r#"","name":{name},"pid":{},"stream":"{stream}","message":"#, label.pid).into_bytes()
             }
         };
         Head { line: text('|'), piece: text('+') }

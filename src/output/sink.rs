@@ -12,7 +12,7 @@ use crate::sys::poll::Interest;
 use crate::sys::writer::Writer;
 
 /// Read at once: what a pipe holds by default, and what stays in the cache of a core.
-const INPUT: usize = 64 * 1024;
+pub const INPUT: usize = 64 * 1024;
 
 /// Written at once: room for what is read at once, with the prefixes of lines that are not very short.
 const OUTPUT: usize = 2 * INPUT;
@@ -153,9 +153,15 @@ impl Sink {
         }
     }
 
+    /// Counts the lines that are not written yet, and leaves only what ends the line that half is.
     fn lose_output(&mut self) {
         self.lost += newlines(&self.output[self.written..]);
-        self.written = self.output.len();
+        let is_cut = self.written > 0 && self.output[self.written - 1] != b'\n';
+        self.output.clear();
+        self.written = 0;
+        if is_cut {
+            self.output.push(b'\n');
+        }
     }
 
     /// Gives up on what is not written yet.
