@@ -207,6 +207,21 @@ fn the_last_words_of_a_killed_entry_are_passed_on_before_the_message_of_its_end(
     assert_eq!(lines.len(), 20_004);
 }
 
+#[test]
+fn what_an_entry_wrote_comes_before_its_end_even_if_others_of_its_group_live_on() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut untrap = self::untrap();
+    untrap.args(["--output", "prefix", "w: sleep 1000 & exec seq 20000"]);
+    untrap.stdout(writer.try_clone().unwrap()).stderr(writer);
+    let mut child = untrap.spawn().unwrap();
+    drop(untrap);
+    let mut output = String::new();
+    reader.read_to_string(&mut output).unwrap();
+    child.wait().unwrap();
+    let (before, after) = output.split_once(" ended with status 0").unwrap();
+    assert!(before.contains("w      | 20000\n") && !after.contains("w      |"), "{after}");
+}
+
 fn pid_in(line: &str) -> &str {
     line.split(['(', ')']).nth(1).and_then(|pid| pid.strip_prefix("pid ")).unwrap()
 }
