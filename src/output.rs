@@ -85,7 +85,7 @@ struct Stream {
     lines: Lines,
     /// Nobody is left who would end its last line.
     has_ended: bool,
-    /// How much it held when it ended and is still to be read. What other processes write into it later doesn't count.
+    /// How much it held when its leader ended, or the run, and is still to be read. What others write later doesn't count.
     left: usize,
 }
 
@@ -144,6 +144,14 @@ impl Output {
         }
     }
 
+    /// Whether what belongs before a message has been passed on: what was read, and what ended entries have written.
+    #[must_use]
+    pub fn takes_messages(&self) -> bool {
+        let last = self.sinks.len() - 1;
+        let is_behind = |stream: &Stream| stream.sink == last && stream.left > 0;
+        self.sinks[last].is_used_up() && !self.streams.iter().any(is_behind)
+    }
+
     /// Takes a message of untrap's own. False when there was no room for it.
     pub fn say(&mut self, message: &str) -> bool {
         let Some(sink) = self.sinks.last_mut().filter(|sink| sink.waiting() < MESSAGES_LIMIT) else { return false };
@@ -187,10 +195,12 @@ impl Output {
         self.flush();
     }
 
-    /// Passes on what the entry has written until now, as far as there is room.
+    /// Passes on what the entry has written until now, as far as there is room. Messages wait for the rest.
     pub fn drain(&mut self, id: EntryId) {
         for index in [2 * id, 2 * id + 1] {
-            self.read(index, self.streams[index].pipe.waiting());
+            let waiting = self.streams[index].pipe.waiting();
+            self.streams[index].left = waiting;
+            self.read(index, waiting);
         }
         self.flush();
     }
@@ -198,7 +208,7 @@ impl Output {
     /// Nobody is left in the entry: what it wrote last is a line, even if no newline ends it.
     pub fn ended(&mut self, id: EntryId) {
         for stream in &mut self.streams[2 * id..2 * id + 2] {
-            stream.end();
+            stream.has_ended = true;
         }
         self.drain(id);
         self.end_lines();
@@ -206,7 +216,9 @@ impl Output {
 
     /// The run is over: what is in the pipes now is all that is still passed on.
     pub fn seal(&mut self) {
-        self.streams.iter_mut().for_each(Stream::end);
+        for stream in &mut self.streams {
+            (stream.left, stream.has_ended) = (stream.pipe.waiting(), true);
+        }
     }
 
     /// After [`Self::seal`]: passes on what there is room for. True if there was any.
@@ -301,12 +313,6 @@ impl Output {
                 stream.has_ended = false;
             }
         }
-    }
-}
-
-impl Stream {
-    fn end(&mut self) {
-        (self.left, self.has_ended) = (self.pipe.waiting(), true);
     }
 }
 

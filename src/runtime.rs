@@ -155,7 +155,7 @@ impl Runtime {
 
     /// Messages take their place among the entries' lines.
     fn hand_over_messages(&mut self) {
-        if let Some(output) = &mut self.output {
+        if let Some(output) = self.output.as_mut().filter(|output| output.takes_messages()) {
             self.report.hand_over(|line| output.say(line));
         }
     }
@@ -171,6 +171,10 @@ impl Runtime {
             // From the first request to stop on, progress buys no more time.
             if output.finish() && !asked {
                 progress = Instant::now();
+            }
+            if output.takes_messages() {
+                self.report.hand_over(|line| output.say(line));
+                output.finish();
             }
             let deadline = self.supervisor.output_deadline(over, progress);
             if output.is_done() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
@@ -192,9 +196,9 @@ impl Runtime {
         output.give_up();
         if output.lost() > 0 {
             self.report.lines_lost(output.lost());
-            self.report.hand_over(|line| output.say(line));
-            output.finish();
         }
+        self.report.hand_over(|line| output.say(line));
+        output.finish();
     }
 
     fn read_signals(&mut self) {

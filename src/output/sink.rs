@@ -73,6 +73,12 @@ impl Sink {
         !self.is_full && self.unread.is_empty()
     }
 
+    /// Whether all that was read has become lines.
+    #[must_use]
+    pub fn is_used_up(&self) -> bool {
+        self.unread.is_empty()
+    }
+
     /// Whether all that it was given is written.
     #[must_use]
     pub fn is_done(&self) -> bool {
