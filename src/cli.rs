@@ -13,6 +13,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::hook::HookOptions;
 use crate::line::Format;
+use crate::output;
 use crate::plan::Options;
 use crate::policy::{Delay, Rules};
 use crate::scoped::Scoped;
@@ -125,6 +126,15 @@ struct Cli {
     /// Set PORT: N, and 100 more for each next process type, 1 for each next instance
     #[arg(long, value_name = "N", hide_env = true, env = "UNTRAP_PORT")]
     port: Option<String>,
+
+    /// raw, prefix (the name before each line) or json (an object a line) [default: raw]
+    #[arg(long, value_name = "FORMAT", hide_env = true, env = "UNTRAP_OUTPUT")]
+    output: Option<output::Format>,
+
+    /// With --output prefix: the time before each line
+    #[arg(long, hide_env = true, env = "UNTRAP_TIMESTAMPS", value_parser = FalseyValueParser::new())]
+    timestamps: bool,
+
     /// Keep NAME.pid of each entry there, for 'untrap ps' and 'untrap signal'
     #[arg(long, value_name = "DIR", hide_env = true, env = "UNTRAP_PID_DIR")]
     pid_dir: Option<PathBuf>,
@@ -185,17 +195,19 @@ pub struct Settings {
     pub launch: LaunchOptions,
     /// Where pid files go, if anywhere.
     pub pid_dir: Option<PathBuf>,
-    /// What untrap says, and in which form.
+    /// What untrap says and passes on, and in which form.
     pub style: Style,
 }
 
-/// What untrap says, and in which form.
+/// What untrap says and passes on, and in which form.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
     /// `-q`, `-v`.
     pub verbosity: Verbosity,
     /// `--log-format`.
     pub format: Format,
+    /// `--output`, `--timestamps`.
+    pub output: output::Settings,
 }
 
 /// What the options say of what entries are started with.
@@ -305,8 +317,12 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
         (_, true) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
+    let output = output::Settings { format: cli.output.unwrap_or_default(), timestamps: cli.timestamps };
+    if output.timestamps && output.format == output::Format::Raw {
+        return Err(Error("--timestamps needs lines of untrap's own; add --output prefix".to_owned()));
+    }
     let format = values(&matches, "log_format", &cli.log_format)?.pop().unwrap_or_default();
-    let style = Style { verbosity, format };
+    let style = Style { verbosity, format, output };
     let launch = LaunchOptions {
         env_files: values(&matches, "env_file", &cli.env_file)?,
         shell: value(&matches, "shell", cli.shell.as_deref())?.unwrap_or_default(),

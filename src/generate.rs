@@ -62,6 +62,23 @@ const SECTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "OUTPUT",
+        &[
+            "With --output raw entries write to untrap's own standard output and standard error, and untrap is not in the \
+             way. With prefix each line begins with the entry's name, padded and, on a terminal, coloured (NO_COLOR and \
+             CLICOLOR_FORCE are obeyed); --timestamps adds the time. With json each line is an object with time, name, pid, \
+             stream and message. untrap's own messages have the same form and the name untrap.",
+            "Lines are written whole and in order, standard output and standard error apart. Their bytes are not changed; \
+             json has U+FFFD where a message is not UTF-8, and then all its bytes in base64. A line longer than 64 KiB \
+             comes in pieces: each but the last has '+' instead of '|' after the name, or partial: true. The last line \
+             needs no newline.",
+            "A reader that reads slowly slows the entries down; one that goes away does not. What an entry wrote before \
+             its end is written before untrap ends. A reader that takes nothing more is waited for until the timeout; one \
+             that reads on after the entries have ended by themselves is waited for longer. SIGINT ends the waiting. How \
+             many lines were lost is the last message.",
+        ],
+    ),
+    (
         "START AND END",
         &[
             "The start goes in this order: each --wait-for, one after the other; each --before command, to its end; the \

@@ -16,6 +16,7 @@ pub mod generate;
 pub mod hook;
 pub mod launch;
 pub mod line;
+pub mod output;
 pub mod pid_dir;
 pub mod pidfile;
 pub mod plan;

@@ -68,10 +68,8 @@ fn run(settings: Settings, signals: Signals) -> Result<u8, Failure> {
     let names = plan.entries.iter().map(|entry| entry.name.to_string());
     let pid_dir = settings.pid_dir.as_deref().map(|path| PidDir::open(path, names)).transpose();
     let pid_dir = pid_dir.map_err(|error| Failure::usage(&error))?;
-    match runtime::run(plan, works, launcher, settings.rules, settings.style, pid_dir, signals) {
-        Ok(status) => Ok(status),
-        Err(error) => Err(Failure(FAILURE, format!("can't prepare to start anything: {error}"))),
-    }
+    let status = runtime::run(plan, works, launcher, settings.rules, settings.style, pid_dir, signals);
+    status.map_err(|error| Failure(FAILURE, format!("can't prepare to start anything: {error}")))
 }
 
 fn check(settings: &Settings) -> Result<u8, Failure> {

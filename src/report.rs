@@ -5,9 +5,15 @@ use std::time::Duration;
 
 use crate::cli::{Style, Verbosity};
 use crate::event::{Consequence, EntryId, Message};
-use crate::line::{LONGEST, Line};
+use crate::line::{Format, LONGEST, Line};
 use crate::sys::processes::Process;
 use crate::sys::{spawn, stderr};
+
+/// What every line of text begins with.
+const PREFIX: &str = "untrap: ";
+
+/// More bytes than these are not collected.
+const COLLECTED: usize = 16 * LONGEST;
 
 /// Says what happens, to whom, and what became of it.
 #[derive(Debug)]
@@ -16,6 +22,8 @@ pub struct Report {
     entries: Vec<Described>,
     text: String,
     line: Vec<u8>,
+    /// Lines that somebody else writes, see [`Report::hand_over`].
+    collected: Option<String>,
     lost: u64,
 }
 
@@ -41,8 +49,22 @@ impl Report {
     pub fn new(style: Style, entries: impl IntoIterator<Item = (String, String)>) -> Self {
         let entries = entries.into_iter().map(|(name, program)| Described { name, program, pid: 0 }).collect();
         // Whoever writes a message while things go wrong should not need memory for it.
-        let text = String::with_capacity(LONGEST);
-        Self { style, entries, text, line: Vec::with_capacity(LONGEST), lost: 0 }
+        let (text, line) = (String::with_capacity(LONGEST), Vec::with_capacity(LONGEST));
+        Self { style, entries, text, line, collected: None, lost: 0 }
+    }
+
+    /// From now on collects its lines for [`Self::hand_over`] instead of writing them.
+    pub fn collect(&mut self) {
+        self.collected = Some(String::with_capacity(COLLECTED));
+        // Whoever writes them gives them their form.
+        self.style.format = Format::Text;
+    }
+
+    /// Hands over the lines collected so far, one by one. False from `take` counts as lost.
+    pub fn hand_over(&mut self, mut take: impl FnMut(&str) -> bool) {
+        let Some(collected) = &mut self.collected else { return };
+        self.lost += collected.lines().filter(|line| !take(line)).count() as u64;
+        collected.clear();
     }
 
     /// From now on messages name this PID with the entry.
@@ -125,6 +147,13 @@ impl Report {
         self.write(Verbosity::Quiet, "trouble", Subject::Untrap, |f, _| write!(f, "{what}: {error}"));
     }
 
+    /// Says how many lines of the entries could not be written before the end.
+    pub fn lines_lost(&mut self, lines: u64) {
+        self.write(Verbosity::Quiet, "output-lost", Subject::Untrap, |f, _| {
+            write!(f, "{lines} lines of output are lost: their reader took nothing more, or the disk is full")
+        });
+    }
+
     fn write(
         &mut self,
         level: Verbosity,
@@ -148,7 +177,15 @@ impl Report {
         };
         let line = Line { level, event, name, pid: pid.filter(|pid| *pid != 0), text: &self.text };
         self.style.format.finish(&line, &mut self.line);
-        self.lost = if stderr::write_line(&self.line) { 0 } else { self.lost + 1 };
+        let written = match &mut self.collected {
+            None => stderr::write_line(&self.line),
+            Some(collected) if collected.len() + self.line.len() > COLLECTED => false,
+            Some(collected) => {
+                collected.push_str(&String::from_utf8_lossy(&self.line[PREFIX.len()..]));
+                true
+            }
+        };
+        self.lost = if written { 0 } else { self.lost + 1 };
     }
 }
 

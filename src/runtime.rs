@@ -10,6 +10,7 @@ use std::time::Instant;
 use crate::cli::Verbosity;
 use crate::event::{Action, EntryId, Event, Need, Receivers};
 use crate::launch::Work;
+use crate::output::Output;
 use crate::pid_dir::PidDir;
 use crate::policy::{Role, SignalTo};
 use crate::report::Report;
@@ -17,12 +18,17 @@ use crate::signal::Signal;
 use crate::status::{FAILURE, NOT_EXECUTABLE, NOT_FOUND};
 use crate::supervisor::Supervisor;
 use crate::sys::child::{self, Children, Group, Leader};
+use crate::sys::poll::PollSet;
 use crate::sys::processes;
 use crate::sys::signals::{self, Received, Signals};
 use crate::sys::spawn::{self, Spawner};
 use crate::sys::terminal::Terminal;
 
 pub use prepare::run;
+
+/// Where in the set of descriptors that of the signals is, and those of the output begin.
+const SIGNALS_SLOT: usize = 0;
+const OUTPUT_SLOTS: usize = 1;
 
 /// However many signals or dead children wait, the others get their turn after this many.
 const BATCH: usize = 64;
@@ -39,6 +45,9 @@ enum Process {
 struct Runtime {
     supervisor: Supervisor,
     signals: Signals,
+    poll_set: PollSet,
+    /// `None`: entries have ours.
+    output: Option<Output>,
     spawner: Spawner,
     report: Report,
     pid_dir: Option<PidDir>,
@@ -60,7 +69,9 @@ impl Runtime {
         loop {
             // What arrived before a deadline comes before it, also where an action has taken longer than that.
             let now = Instant::now();
-            self.read_signals();
+            if self.poll_set.is_ready(SIGNALS_SLOT) || self.supervisor.next_start(now).is_some() {
+                self.read_signals();
+            }
             if self.reaping_due {
                 self.look_for_stopped();
                 self.reap();
@@ -69,17 +80,79 @@ impl Runtime {
                 self.handle(Event::TimeCame);
             }
             if let Some(status) = self.exit {
+                self.finish_output();
                 return status;
             }
             if let Some(id) = self.supervisor.next_start(Instant::now()) {
                 self.start(id);
             } else if !self.reaping_due
-                && let Err(error) = self.signals.wait(self.supervisor.wake_at())
+                && let Err(error) = self.wait()
             {
                 self.report.trouble("ending at once: can't wait for signals", &error);
+                self.finish_output();
                 return FAILURE;
             }
         }
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        self.hand_over_messages();
+        if let Some(output) = &mut self.output {
+            output.prepare(&mut self.poll_set, OUTPUT_SLOTS);
+        }
+        self.poll_set.wait(self.supervisor.wake_at())?;
+        if let Some(output) = &mut self.output {
+            output.pass_on(&self.poll_set, OUTPUT_SLOTS);
+        }
+        Ok(())
+    }
+
+    /// Messages take their place among the entries' lines.
+    fn hand_over_messages(&mut self) {
+        if let Some(output) = self.output.as_mut().filter(|output| output.takes_messages()) {
+            self.report.hand_over(|line| output.say(line));
+        }
+    }
+
+    /// Waits for the readers of what is not written yet, but not for ever.
+    fn finish_output(&mut self) {
+        self.hand_over_messages();
+        let Some(output) = &mut self.output else { return };
+        let over = Instant::now();
+        let (mut progress, mut asked) = (over, false);
+        output.seal();
+        'waiting: loop {
+            // From the first request to stop on, progress buys no more time.
+            if output.finish() && !asked {
+                progress = Instant::now();
+            }
+            if output.takes_messages() {
+                self.report.hand_over(|line| output.say(line));
+                output.finish();
+            }
+            let deadline = self.supervisor.output_deadline(over, progress);
+            if output.is_done() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                break;
+            }
+            output.prepare_finish(&mut self.poll_set, OUTPUT_SLOTS);
+            if self.poll_set.wait(deadline).is_err() {
+                break;
+            }
+            // Nothing is left that signals could be forwarded to: one that stops is for untrap alone.
+            while let Some(received) = self.signals.next() {
+                match received {
+                    Received::Signal(Signal::INT, _) => break 'waiting,
+                    Received::Signal(signal, _) if signal.begins_stop() => asked = true,
+                    _ => {}
+                }
+            }
+        }
+        output.give_up();
+        if output.lost() > 0 {
+            self.report.lines_lost(output.lost());
+        }
+        self.report.hand_over(|line| output.say(line));
+        output.finish();
     }
 
     fn read_signals(&mut self) {
@@ -99,11 +172,24 @@ impl Runtime {
             if let Event::GroupEmptied(id) = event {
                 self.remove_pid(id);
             }
+            self.pass_on_last_words(event);
             self.supervisor.on(event, Instant::now(), &mut self.actions);
             for index in 0..self.actions.len() {
                 self.carry_out(self.actions[index]);
             }
             self.actions.clear();
+        }
+    }
+
+    /// What an entry wrote comes before the message that it has ended.
+    fn pass_on_last_words(&mut self, event: Event) {
+        if let Event::LeaderEnded(..) = event {
+            self.hand_over_messages();
+        }
+        match (event, &mut self.output) {
+            (Event::LeaderEnded(id, _), Some(output)) => output.drain(id),
+            (Event::GroupEmptied(id), Some(output)) => output.ended(id),
+            _ => {}
         }
     }
 
@@ -135,15 +221,19 @@ impl Runtime {
 
     fn start(&mut self, id: EntryId) {
         let variables = self.variables_of_the_moment(id);
+        let ends = self.output.as_ref().map(|output| output.ends(id));
         let started = match &mut self.works[id] {
             Work::Probe(probe) => probe.start(self.signals.inherited()).map_err(spawn::Error::NoProcess),
             Work::Program(program) => {
                 program.set(variables);
-                self.spawner.spawn(program)
+                self.spawner.spawn(program, ends)
             }
         };
         match started {
             Ok(leader) => {
+                if let Some(output) = &mut self.output {
+                    output.started(id, leader.pid());
+                }
                 self.report.started(id, leader.pid());
                 self.write_pid(id, leader.pid());
                 if self.processes.len() > 1 {

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::{Process, Runtime};
+use super::{OUTPUT_SLOTS, Process, Runtime, SIGNALS_SLOT};
 use crate::cli::Style;
 use crate::launch::{Launcher, Work};
+use crate::output::Output;
 use crate::pid_dir::PidDir;
 use crate::plan::Plan;
 use crate::policy::{Policy, Role, Rules};
@@ -14,6 +15,7 @@ use crate::shell::Shell;
 use crate::supervisor::Supervisor;
 use crate::sys;
 use crate::sys::child;
+use crate::sys::poll::{Interest, PollSet};
 use crate::sys::signals::Signals;
 use crate::sys::spawn::Spawner;
 use crate::sys::terminal::Terminal;
@@ -41,7 +43,12 @@ pub fn run(
         Work::Program(program) => program.path().to_string_lossy().into_owned(),
         Work::Probe(_) => String::new(),
     });
-    let mut report = Report::new(style, names.zip(paths));
+    let names: Vec<String> = names.collect();
+    let mut report = Report::new(style, names.iter().cloned().zip(paths));
+    let output = Output::new(style.output, names)?;
+    if output.is_some() {
+        report.collect();
+    }
     drop(entries);
     // Whoever can't see its children end must not start any.
     child::look().map_err(|error| io::Error::other(format!("can't wait for children: {error}")))?;
@@ -55,9 +62,13 @@ pub fn run(
     let terminal = if alone { Terminal::of_stdin() } else { None };
     let spawner = Spawner::new(launcher.environment, signals.inherited(), background, terminal, shell)?;
     let size = works.len();
+    let mut poll_set = PollSet::new(OUTPUT_SLOTS + output.as_ref().map_or(0, Output::slots));
+    poll_set.set(SIGNALS_SLOT, Some((signals.descriptor(), Interest::Read)));
     let mut runtime = Runtime {
         supervisor: Supervisor::new(parts, rules, seed()),
         signals,
+        poll_set,
+        output,
         spawner,
         report,
         pid_dir,

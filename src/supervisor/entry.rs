@@ -60,7 +60,7 @@ pub(super) struct Patience {
 impl Patience {
     /// After SIGKILL the kernel needs a moment. Who is still there after this, and nobody else has gone meanwhile (a
     /// process in uninterruptible sleep, or one that we may not signal), will not go for us.
-    const WITHOUT_PROGRESS: Duration = Duration::from_secs(1);
+    pub(super) const WITHOUT_PROGRESS: Duration = Duration::from_secs(1);
     /// A busy machine may take long to end a thousand, but not for ever.
     const LONGEST: Duration = Duration::from_secs(10);
 

@@ -232,9 +232,23 @@ impl Supervisor {
         if stop.impatient {
             return Some(stop.since);
         }
-        let role = if self.phase == Phase::Serving { Role::Service } else { Role::After };
+        self.longest_timeout().map(|timeout| stop.since + timeout)
+    }
+
+    fn longest_timeout(&self) -> Option<Duration> {
+        let role = if self.phase == Phase::Finishing { Role::After } else { Role::Service };
         let timeouts = self.entries.iter().filter(|entry| entry.role == role).map(|entry| entry.policy.timeout.0);
-        timeouts.reduce(|a, b| Some(a?.max(b?))).flatten().map(|timeout| stop.since + timeout)
+        timeouts.reduce(|a, b| Some(a?.max(b?))).flatten()
+    }
+
+    /// After the run: until when its output waits for a reader that took something last at `progress`. `None`: for ever.
+    ///
+    /// Whoever sent a stop signal wants the end at the timeout. Where an entry's end began the stop nobody is in a hurry,
+    /// and a reader that goes on reading gets everything.
+    #[must_use]
+    pub fn output_deadline(&self, over: Instant, progress: Instant) -> Option<Instant> {
+        let since = self.stop.filter(|_| self.stopped_by.is_some()).map_or(progress, |stop| stop.since);
+        self.longest_timeout().map(|timeout| (since + timeout).max(over + Patience::WITHOUT_PROGRESS))
     }
 
     pub(super) fn on_after_ended(

@@ -6,6 +6,8 @@
 pub mod child;
 pub mod descriptors;
 pub mod members;
+pub mod pipes;
+pub mod poll;
 pub mod probe;
 pub mod processes;
 pub mod signals;
@@ -13,6 +15,7 @@ pub mod spawn;
 pub mod stderr;
 pub mod terminal;
 mod user;
+pub mod writer;
 
 use std::io;
 

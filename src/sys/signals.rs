@@ -5,13 +5,9 @@
 //! reset between its birth and its exec.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal as Standard, sigprocmask};
-use nix::sys::time::TimeSpec;
 
 use super::check;
 use crate::signal::{Sender, Signal};
@@ -95,17 +91,10 @@ impl Signals {
         Some(Received::Signal(signal, sender(signal, &info)))
     }
 
-    /// Waits until a signal has arrived, or the time has come. Without a time it waits without a wake-up.
-    ///
-    /// # Errors
-    /// Those of ppoll(2).
-    pub fn wait(&self, until: Option<Instant>) -> io::Result<()> {
-        let left = |until: Instant| until.saturating_duration_since(Instant::now()).min(Duration::from_secs(1 << 30));
-        let mut descriptors = [PollFd::new(self.descriptor.as_fd(), PollFlags::POLLIN)];
-        match ppoll(&mut descriptors, until.map(left).map(TimeSpec::from_duration), None) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+    /// What becomes readable when a signal arrives.
+    #[must_use]
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
     }
 }
 

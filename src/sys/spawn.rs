@@ -6,7 +6,7 @@
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::ptr;
@@ -127,11 +127,11 @@ impl Spawner {
         shared.chain(&program.variables).map(CString::as_c_str).collect()
     }
 
-    /// Starts a program, the one that its first word names.
+    /// Starts a program, the one that its first word names. It gets these as standard output and standard error, or ours.
     ///
     /// # Errors
     /// See [`Error`]; no process is left in that case.
-    pub fn spawn(&self, program: &Program) -> Result<Leader, Error> {
+    pub fn spawn(&self, program: &Program, output: Option<[BorrowedFd; 2]>) -> Result<Leader, Error> {
         let environment = self.environment(program);
         let path = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"PATH="));
         let programs = candidates(&program.words[0], path.unwrap_or(DEFAULT_PATH.as_bytes()));
@@ -148,7 +148,8 @@ impl Spawner {
             environment: &environment,
             inherited: self.inherited,
             identity: program.identity.as_deref(),
-            null: self.null.as_ref().filter(|_| !program.foreground),
+            stdin: self.null.as_ref().filter(|_| !program.foreground).map(AsFd::as_fd),
+            output,
             parent: getpid(),
             terminal: self.terminal.filter(|_| program.foreground),
         };
@@ -182,7 +183,8 @@ struct Child<'a> {
     environment: &'a [*const libc::c_char],
     inherited: Inherited,
     identity: Option<&'a Identity>,
-    null: Option<&'a OwnedFd>,
+    stdin: Option<BorrowedFd<'a>>,
+    output: Option<[BorrowedFd<'a>; 2]>,
     parent: Pid,
     terminal: Option<Terminal>,
 }
@@ -250,9 +252,12 @@ impl Child<'_> {
     }
 
     fn reset(&self) -> nix::Result<()> {
-        if let Some(null) = self.null {
-            // SAFETY: dup2 touches no memory of ours, and descriptor 0 is the child's own.
-            Errno::result(unsafe { libc::dup2(null.as_raw_fd(), libc::STDIN_FILENO) })?;
+        let [stdout, stderr] = self.output.map_or([None; 2], |output| output.map(Some));
+        for (own, standard) in [self.stdin, stdout, stderr].into_iter().zip(libc::STDIN_FILENO..) {
+            if let Some(own) = own {
+                // SAFETY: dup2 touches no memory of ours, and the standard descriptors are the child's own.
+                Errno::result(unsafe { libc::dup2(own.as_raw_fd(), standard) })?;
+            }
         }
         // SAFETY: neither sets a handler, and the child's dispositions are its own.
         unsafe {

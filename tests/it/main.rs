@@ -15,6 +15,7 @@ mod hostile;
 mod inheritance;
 mod leftovers;
 mod messages;
+mod output;
 mod pages;
 mod pid_dir;
 mod signals;

@@ -477,3 +477,29 @@ fn during_the_stop_nothing_is_suspended() {
     run.receive(Signal::TERM);
     assert_eq!(run.on(Event::LeaderStopped(0, Need::Shell)), [Action::Send(0, Signal::CONT, GROUP)]);
 }
+
+#[test]
+fn output_is_waited_for_until_the_timeout_and_longer_only_where_nobody_asked_for_the_end() {
+    let second = Duration::from_secs(1);
+    let mut asked = Run::started(&[policy()]);
+    let begin = asked.now;
+    asked.receive(Signal::TERM);
+    asked.pass(3 * second);
+    asked.ends(0, Ending::Exited(0));
+    asked.nothing_left();
+    let mut unasked = Run::started(&[policy()]);
+    unasked.pass(3 * second);
+    unasked.ends(0, Ending::Exited(0));
+    unasked.nothing_left();
+    for (run, from_progress) in [(asked, false), (unasked, true)] {
+        let progress = run.now + 5 * second;
+        let deadline = run.supervisor.output_deadline(run.now, progress);
+        assert_eq!(deadline, Some(if from_progress { progress } else { begin } + 8 * second));
+        let late = run.now + 60 * second;
+        let deadline = run.supervisor.output_deadline(late, run.now);
+        assert_eq!(deadline, Some(late + second), "what was killed at the timeout has last words too");
+    }
+    let mut patient = Run::started(&[Policy { timeout: Timeout(None), ..policy() }]);
+    patient.receive(Signal::TERM);
+    assert_eq!(patient.supervisor.output_deadline(patient.now, patient.now), None);
+}

@@ -24,6 +24,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use untrap::signal::Signal;
+use untrap::sys::poll::{Interest, PollSet};
 use untrap::sys::signals::{Received, Signals};
 
 struct Actor {
@@ -99,8 +100,10 @@ impl Actor {
     /// Notes signals until the time is over, or one that ends it.
     fn listen(&mut self, time: Option<Duration>) {
         let until = time.map(|time| Instant::now() + time);
+        let mut set = PollSet::new(1);
+        set.set(0, Some((self.signals.descriptor(), Interest::Read)));
         while until.is_none_or(|until| Instant::now() < until) {
-            self.signals.wait(until).expect("it can wait");
+            set.wait(until).expect("it can wait");
             let mut ends = false;
             // Those that came with the one that ends it are noted too.
             while let Some(received) = self.signals.next() {

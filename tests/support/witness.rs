@@ -8,6 +8,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 
 use untrap::signal::Signal;
+use untrap::sys::poll::{Interest, PollSet};
 use untrap::sys::signals::{Received, Signals};
 
 fn main() {
@@ -29,8 +30,10 @@ fn main() {
     let (pid, parent) = (nix::unistd::getpid(), nix::unistd::getppid());
     let mut note = |line: String| out.write_all(line.as_bytes()).expect("it can be written");
     note(format!("ready {pid} {parent} {}\n", nix::unistd::getpgrp()));
+    let mut set = PollSet::new(1);
+    set.set(0, Some((signals.descriptor(), Interest::Read)));
     loop {
-        signals.wait(None).expect("it can wait");
+        set.wait(None).expect("it can wait");
         while let Some(received) = signals.next() {
             let Received::Signal(signal, _) = received else { continue };
             note(format!("{signal}\n"));

@@ -1,0 +1,326 @@
+//! The entries' output with names before its lines (`prefix`), or as JSON.
+//!
+//! Each entry writes into two pipes. Whole lines are taken out of them and written at once, a lone line as well as a
+//! hundred thousand; nothing is timed. Of each stream the order is kept. When a reader takes no more, nobody reads the
+//! pipes for it, so that the entries wait: that bounds memory.
+
+pub mod format;
+pub mod lines;
+pub mod sink;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::str::FromStr;
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::Style;
+
+use crate::event::EntryId;
+use crate::sys::pipes::Pipe;
+use crate::sys::poll::{Interest, PollSet};
+use crate::sys::writer::Writer;
+use format::{Form, Head, Label, OWN_NAME, Side};
+use lines::{Line, Lines};
+use sink::{INPUT, Sink};
+
+/// While so much waits to be written, untrap's own messages are dropped. They are short: entries' lines don't fill it.
+const MESSAGES_LIMIT: usize = 512 * 1024;
+
+/// So much of a stream is passed on before the others, and signals, get their turn.
+const BATCH: usize = 512 * 1024;
+
+/// What `--output` says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Format {
+    /// Entries inherit standard output and standard error.
+    #[default]
+    Raw,
+    /// Each line begins with the entry's name.
+    Prefix,
+    /// Each line is an object of JSON.
+    Json,
+}
+
+impl FromStr for Format {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "raw" => Ok(Self::Raw),
+            "prefix" => Ok(Self::Prefix),
+            "json" => Ok(Self::Json),
+            _ => Err("not a format; write raw, prefix or json"),
+        }
+    }
+}
+
+/// What the options say of the output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Settings {
+    /// `--output`.
+    pub format: Format,
+    /// `--timestamps`.
+    pub timestamps: bool,
+}
+
+/// All output of a run, on its way.
+#[derive(Debug)]
+pub struct Output {
+    form: Form,
+    names: Vec<String>,
+    width: usize,
+    /// Standard output and standard error, or one where they are the same.
+    sinks: Vec<Sink>,
+    /// Two of each entry, standard output first.
+    streams: Vec<Stream>,
+    /// Before untrap's own messages, which go to the last sink.
+    own: Head,
+}
+
+#[derive(Debug)]
+struct Stream {
+    pipe: Pipe,
+    sink: usize,
+    head: Head,
+    lines: Lines,
+    /// Nobody is left who would end its last line.
+    has_ended: bool,
+    /// How much it held when its leader ended, or the run, and is still to be read. What others write later doesn't count.
+    left: usize,
+}
+
+impl Output {
+    /// The output of entries with these names. `None` where it is not untrap's business.
+    ///
+    /// # Errors
+    /// Those of pipe2(2).
+    pub fn new(settings: Settings, names: Vec<String>) -> io::Result<Option<Self>> {
+        let Some(form) = Form::new(settings) else { return Ok(None) };
+        let (stdout, stderr) = (Writer::stdout(), Writer::stderr());
+        let mut writers = vec![stdout];
+        // Two writers to one pipe would mix their lines.
+        if !stderr.is_same(&writers[0]) {
+            writers.push(stderr);
+        }
+        let stderr_sink = writers.len() - 1;
+        let width = names.iter().map(String::len).chain([OWN_NAME.len()]).max().unwrap_or(0);
+        let own_style = if is_coloured(Side::Stderr) { Style::new().bold() } else { Style::new() };
+        let own = Label { name: OWN_NAME, width, style: own_style, pid: std::process::id() as i32, side: Side::Stderr };
+        let mut output = Self {
+            form,
+            width,
+            sinks: writers.into_iter().map(|writer| Sink::new(writer, form)).collect(),
+            streams: Vec::with_capacity(2 * names.len()),
+            own: form.head(&own),
+            names,
+        };
+        for id in 0..output.names.len() {
+            for (side, sink) in [(Side::Stdout, 0), (Side::Stderr, stderr_sink)] {
+                let head = output.head(id, 0, side);
+                let (pipe, lines) = (Pipe::new()?, Lines::default());
+                output.streams.push(Stream { pipe, sink, head, lines, has_ended: false, left: 0 });
+            }
+        }
+        Ok(Some(output))
+    }
+
+    fn head(&self, id: EntryId, pid: i32, side: Side) -> Head {
+        let style = if is_coloured(side) { format::colour(id) } else { Style::new() };
+        self.form.head(&Label { name: &self.names[id], width: self.width, style, pid, side })
+    }
+
+    /// What the entry gets as standard output and standard error.
+    #[must_use]
+    pub fn ends(&self, id: EntryId) -> [BorrowedFd<'_>; 2] {
+        [self.streams[2 * id].pipe.writer(), self.streams[2 * id + 1].pipe.writer()]
+    }
+
+    /// The entry's lines are those of this process from now on.
+    pub fn started(&mut self, id: EntryId, pid: i32) {
+        for (offset, side) in [Side::Stdout, Side::Stderr].into_iter().enumerate() {
+            let head = self.head(id, pid, side);
+            let stream = &mut self.streams[2 * id + offset];
+            (stream.head, stream.has_ended) = (head, false);
+        }
+    }
+
+    /// Whether what belongs before a message has been passed on: what was read, and what ended entries have written.
+    #[must_use]
+    pub fn takes_messages(&self) -> bool {
+        let last = self.sinks.len() - 1;
+        let is_behind = |stream: &Stream| stream.sink == last && stream.left > 0;
+        self.sinks[last].is_used_up() && !self.streams.iter().any(is_behind)
+    }
+
+    /// Takes a message of untrap's own. False when there was no room for it.
+    pub fn say(&mut self, message: &str) -> bool {
+        let Some(sink) = self.sinks.last_mut().filter(|sink| sink.waiting() < MESSAGES_LIMIT) else { return false };
+        sink.take_line(&self.own, Line { text: message.as_bytes(), goes_on: false });
+        true
+    }
+
+    /// How many slots of a [`PollSet`] it needs.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.sinks.len() + self.streams.len()
+    }
+
+    /// Writes what waits, and says what is to be waited for, in the slots from this one on.
+    pub fn prepare(&mut self, set: &mut PollSet, first: usize) {
+        self.flush();
+        for (index, sink) in self.sinks.iter().enumerate() {
+            set.set(first + index, sink.interest());
+        }
+        let first = first + self.sinks.len();
+        for (index, stream) in self.streams.iter().enumerate() {
+            let has_room = self.sinks[stream.sink].has_room();
+            set.set(first + index, has_room.then(|| (stream.pipe.reader(), Interest::Read)));
+        }
+    }
+
+    /// Passes on what can be passed on after a wait.
+    pub fn pass_on(&mut self, set: &PollSet, first: usize) {
+        for index in 0..self.sinks.len() {
+            if set.is_ready(first + index) {
+                self.resume(index);
+            }
+        }
+        let first = first + self.sinks.len();
+        for index in 0..self.streams.len() {
+            if set.is_ready(first + index) {
+                self.read(index, BATCH);
+            }
+        }
+        self.end_lines();
+        self.flush();
+    }
+
+    /// Passes on what the entry has written until now, as far as there is room. Messages wait for the rest.
+    pub fn drain(&mut self, id: EntryId) {
+        for index in [2 * id, 2 * id + 1] {
+            let waiting = self.streams[index].pipe.waiting();
+            self.streams[index].left = waiting;
+            self.read(index, waiting);
+        }
+        self.flush();
+    }
+
+    /// Nobody is left in the entry: what it wrote last is a line, even if no newline ends it.
+    pub fn ended(&mut self, id: EntryId) {
+        for stream in &mut self.streams[2 * id..2 * id + 2] {
+            stream.has_ended = true;
+        }
+        self.drain(id);
+        self.end_lines();
+    }
+
+    /// The run is over: what is in the pipes now is all that is still passed on.
+    pub fn seal(&mut self) {
+        for stream in &mut self.streams {
+            (stream.left, stream.has_ended) = (stream.pipe.waiting(), true);
+        }
+    }
+
+    /// After [`Self::seal`]: passes on what there is room for. True if there was any.
+    pub fn finish(&mut self) -> bool {
+        let before = self.waiting();
+        for index in 0..self.sinks.len() {
+            self.resume(index);
+        }
+        for index in 0..self.streams.len() {
+            self.read(index, self.streams[index].left);
+        }
+        self.end_lines();
+        self.flush();
+        self.waiting() != before
+    }
+
+    /// After [`Self::seal`]: what is to be waited for, in the slots from this one on.
+    pub fn prepare_finish(&mut self, set: &mut PollSet, first: usize) {
+        self.prepare(set, first);
+        let first = first + self.sinks.len();
+        (0..self.streams.len()).for_each(|index| set.set(first + index, None));
+    }
+
+    /// After [`Self::seal`]: whether all is written.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.sinks.iter().all(Sink::is_done)
+            && self.streams.iter().all(|stream| stream.left == 0 && stream.lines.is_empty())
+    }
+
+    /// Gives up on what is not written.
+    pub fn give_up(&mut self) {
+        self.sinks.iter_mut().for_each(Sink::give_up);
+        for stream in &mut self.streams {
+            let sink = &mut self.sinks[stream.sink];
+            sink.lose(&stream.pipe, std::mem::take(&mut stream.left));
+            if stream.lines.rest().is_some() {
+                sink.lose_line();
+            }
+        }
+    }
+
+    /// How many lines could not be written since the start.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.sinks.iter().map(Sink::lost).sum()
+    }
+
+    /// What is still to be written: bytes in the sinks and in the pipes.
+    fn waiting(&self) -> (usize, usize) {
+        (self.sinks.iter().map(Sink::waiting).sum(), self.streams.iter().map(|stream| stream.left).sum())
+    }
+
+    fn flush(&mut self) {
+        self.sinks.iter_mut().for_each(Sink::flush);
+    }
+
+    /// Goes on where there was no room before.
+    fn resume(&mut self, index: usize) {
+        let sink = &mut self.sinks[index];
+        sink.retry();
+        if let Some(source) = sink.resumes() {
+            let stream = &mut self.streams[source];
+            sink.take_lines(&mut stream.lines, &stream.head);
+        }
+    }
+
+    /// Passes on up to this much of a stream.
+    fn read(&mut self, index: usize, mut limit: usize) {
+        let stream = &mut self.streams[index];
+        let sink = &mut self.sinks[stream.sink];
+        while limit > 0 && sink.has_room() {
+            let wanted = limit.min(INPUT);
+            let size = sink.read(index, &stream.pipe, wanted);
+            sink.take_lines(&mut stream.lines, &stream.head);
+            stream.left = stream.left.saturating_sub(size);
+            if size < wanted {
+                return;
+            }
+            limit -= size;
+        }
+    }
+
+    /// Takes the last lines of streams that have ended.
+    fn end_lines(&mut self) {
+        for stream in self.streams.iter_mut().filter(|stream| stream.has_ended && stream.left == 0) {
+            let sink = &mut self.sinks[stream.sink];
+            if sink.has_room() {
+                if let Some(line) = stream.lines.rest() {
+                    sink.take_line(&stream.head, line);
+                }
+                stream.has_ended = false;
+            }
+        }
+    }
+}
+
+/// Whether there is a terminal that shows colours, `NO_COLOR` and `CLICOLOR_FORCE` considered.
+fn is_coloured(side: Side) -> bool {
+    let choice = match side {
+        Side::Stdout => AutoStream::choice(&io::stdout()),
+        Side::Stderr => AutoStream::choice(&io::stderr()),
+    };
+    choice != ColorChoice::Never
+}

@@ -1,0 +1,241 @@
+//! Lines to what is written: a prefix, or an object of JSON. Pure.
+
+use std::fmt::{self, Write as _};
+use std::io::Write;
+use std::time::SystemTime;
+
+use anstyle::{AnsiColor, Style};
+use base64::engine::general_purpose::STANDARD;
+use base64::write::EncoderWriter;
+
+use super::Settings;
+use super::lines::Line;
+
+/// What untrap's own messages are called.
+pub const OWN_NAME: &str = "untrap";
+
+/// One after the other for the entries; readable on black and on white.
+const COLOURS: [AnsiColor; 6] =
+    [AnsiColor::Cyan, AnsiColor::Yellow, AnsiColor::Green, AnsiColor::Magenta, AnsiColor::Blue, AnsiColor::BrightRed];
+
+/// How lines are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// `web.1    | line`.
+    Prefix {
+        /// With the time before it.
+        timestamps: bool,
+    },
+    /// One object a line.
+    Json,
+}
+
+/// Which of an entry's two streams.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// What stands before a stream's lines, time aside.
+#[derive(Debug)]
+pub struct Head {
+    line: Vec<u8>,
+    /// The same for a piece that is not the line's last.
+    piece: Vec<u8>,
+}
+
+/// Whose lines they are.
+#[derive(Clone, Debug)]
+pub struct Label<'a> {
+    /// The entry's name.
+    pub name: &'a str,
+    /// All names are padded to this many characters.
+    pub width: usize,
+    /// How the name looks on a terminal.
+    pub style: Style,
+    /// The leader's PID.
+    pub pid: i32,
+    /// Which stream it is.
+    pub side: Side,
+}
+
+/// The time as it is written, RFC 3339 with milliseconds.
+#[derive(Debug, Default)]
+pub struct Stamp(Vec<u8>);
+
+impl Stamp {
+    /// From now on this is the time.
+    pub fn set(&mut self, time: SystemTime) {
+        self.0.clear();
+        // Memory can be written, and the clock is not beyond the year 9999.
+        let _ = write!(self.0, "{}", humantime::format_rfc3339_millis(time));
+    }
+}
+
+impl Form {
+    /// How these settings want lines; `None`: untrap is not in their way.
+    #[must_use]
+    pub fn new(settings: Settings) -> Option<Self> {
+        match settings.format {
+            super::Format::Raw => None,
+            super::Format::Prefix => Some(Self::Prefix { timestamps: settings.timestamps }),
+            super::Format::Json => Some(Self::Json),
+        }
+    }
+
+    /// Whether lines bear the time.
+    #[must_use]
+    pub fn has_time(self) -> bool {
+        self != Self::Prefix { timestamps: false }
+    }
+
+    /// What stands before the lines of this label.
+    #[must_use]
+    pub fn head(self, label: &Label) -> Head {
+        let text = |separator| match self {
+            Self::Prefix { .. } => {
+                let Label { name, width, style, .. } = label;
+                format!("{style}{name:width$} {separator}{style:#} ").into_bytes()
+            }
+            Self::Json => {
+                let (name, stream) = (label.name, if label.side == Side::Stdout { "stdout" } else { "stderr" });
+                let name = serde_json::Value::from(name);
+                format!(r#"","name":{name},"pid":{},"stream":"{stream}","message":"#, label.pid).into_bytes()
+            }
+        };
+        Head { line: text('|'), piece: text('+') }
+    }
+
+    /// Appends a line.
+    pub fn write(self, out: &mut Vec<u8>, stamp: &Stamp, head: &Head, line: Line) {
+        match self {
+            Self::Prefix { timestamps } => {
+                if timestamps {
+                    out.extend_from_slice(&stamp.0);
+                    out.push(b' ');
+                }
+                out.extend_from_slice(if line.goes_on { &head.piece } else { &head.line });
+                out.extend_from_slice(line.text);
+                out.push(b'\n');
+            }
+            Self::Json => {
+                out.extend_from_slice(br#"{"time":""#);
+                out.extend_from_slice(&stamp.0);
+                out.extend_from_slice(&head.line);
+                write_message(out, line.text);
+                out.extend_from_slice(if line.goes_on { b",\"partial\":true}\n" } else { b"}\n" });
+            }
+        }
+    }
+}
+
+/// The style of an entry's name.
+#[must_use]
+pub fn colour(entry: usize) -> Style {
+    COLOURS[entry % COLOURS.len()].on_default()
+}
+
+/// A string of JSON. What is not UTF-8 can't be in one, so it is replaced there, and all bytes follow in base64.
+fn write_message(out: &mut Vec<u8>, text: &[u8]) {
+    let is_text = std::str::from_utf8(text).is_ok();
+    if is_text && is_plain(text) {
+        out.push(b'"');
+        out.extend_from_slice(text);
+        out.push(b'"');
+        return;
+    }
+    serde_json::to_writer(&mut *out, &format_args!("{}", Replaced(text))).expect("memory can be written");
+    if !is_text {
+        out.extend_from_slice(br#","base64":""#);
+        // Dropping the encoder writes what it holds; memory can be written.
+        let _ = EncoderWriter::new(&mut *out, &STANDARD).write_all(text);
+        out.push(b'"');
+    }
+}
+
+/// Whether a string of JSON holds this text as it is, which is so for most lines. Eight bytes at a time: it makes JSON
+/// twice as fast.
+fn is_plain(text: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    /// The high bit of a byte says whether any byte is less than `limit`; see "Bit Twiddling Hacks", haszero and hasless.
+    const fn has_less(word: u64, limit: u64) -> u64 {
+        word.wrapping_sub(ONES * limit) & !word & HIGHS
+    }
+    const fn has(word: u64, byte: u8) -> u64 {
+        has_less(word ^ (ONES * byte as u64), 1)
+    }
+    let (words, rest) = text.as_chunks::<8>();
+    let special = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        has_less(word, 0x20) | has(word, b'"') | has(word, b'\\')
+    };
+    words.iter().fold(0, |all, word| all | special(word)) == 0
+        && rest.iter().all(|byte| *byte >= 0x20 && !matches!(byte, b'"' | b'\\'))
+}
+
+/// Text in which what is not UTF-8 is replaced.
+struct Replaced<'a>(&'a [u8]);
+
+impl fmt::Display for Replaced<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.utf8_chunks().try_for_each(|chunk| {
+            f.write_str(chunk.valid())?;
+            if chunk.invalid().is_empty() { Ok(()) } else { f.write_char(char::REPLACEMENT_CHARACTER) }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn json_holds_every_byte(text in prop::collection::vec(prop_oneof![any::<u8>(), 0x1e..0x24_u8, Just(b'\\')], 0..40)) {
+            let line = written(Form::Json, Style::new(), &text, false);
+            let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(object["message"].as_str().unwrap(), String::from_utf8_lossy(&text));
+            let bytes = object["base64"].as_str().map(|bytes| base64::Engine::decode(&STANDARD, bytes).unwrap());
+            let is_text = std::str::from_utf8(&text).is_ok();
+            prop_assert_eq!(bytes, (!is_text).then_some(text));
+        }
+    }
+
+    fn written(form: Form, style: Style, text: &[u8], goes_on: bool) -> String {
+        let mut stamp = Stamp::default();
+        stamp.set(SystemTime::UNIX_EPOCH);
+        let head = form.head(&Label { name: "web.1", width: 8, style, pid: 7, side: Side::Stderr });
+        let mut out = b"before\n".to_vec();
+        form.write(&mut out, &stamp, &head, Line { text, goes_on });
+        String::from_utf8(out).unwrap().strip_prefix("before\n").unwrap().to_owned()
+    }
+
+    #[test]
+    fn prefixes_are_padded_and_pieces_marked() {
+        let form = Form::Prefix { timestamps: false };
+        assert_eq!(written(form, Style::new(), b"text", false), "web.1    | text\n");
+        assert_eq!(written(form, Style::new(), b"text", true), "web.1    + text\n");
+        assert_eq!(written(form, colour(6), b"text", false), "\x1b[36mweb.1    |\x1b[0m text\n");
+    }
+
+    #[test]
+    fn timestamps_are_rfc_3339_with_milliseconds() {
+        let form = Form::Prefix { timestamps: true };
+        assert_eq!(written(form, Style::new(), b"text", false), "1970-01-01T00:00:00.000Z web.1    | text\n");
+    }
+
+    #[test]
+    fn json_is_one_object_a_line() {
+        let written = |text, goes_on| written(Form::Json, Style::new(), text, goes_on);
+        let start = r#"{"time":"1970-01-01T00:00:00.000Z","name":"web.1","pid":7,"stream":"stderr","message":"#;
+        assert_eq!(written(b"a\"\\\0\r\x1b", false), format!("{start}{}\n", r#""a\"\\\u0000\r\u001b"}"#));
+        assert_eq!(written(b"a", true), format!("{start}{}\n", r#""a","partial":true}"#));
+        assert_eq!(written(b"caf\xe9", false), format!("{start}{}\n", "\"caf\u{fffd}\",\"base64\":\"Y2Fm6Q==\"}"));
+    }
+}

@@ -1,0 +1,154 @@
+//! Writing to standard output and standard error without ever waiting for their readers.
+//!
+//! Their open file descriptions are shared with whoever started untrap and can't be made non-blocking for us alone. So
+//! the kernel is asked not to wait for this one write (`RWF_NOWAIT`: pipes since Linux 6.5, sockets). Where it can't
+//! (terminals, older kernels), the same pipe or terminal is opened again, non-blocking, through `/proc`. Where that is
+//! denied (no `/proc`, or another user's), we look for room first and write no more than a pipe with room takes.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::unistd::write;
+
+/// A pipe that has room takes as much without waiting, see pipe(7).
+const ATOMIC: usize = libc::PIPE_BUF;
+
+/// Standard output or standard error.
+#[derive(Debug)]
+pub struct Writer {
+    descriptor: BorrowedFd<'static>,
+    way: Way,
+}
+
+/// How not to wait.
+#[derive(Debug)]
+enum Way {
+    /// Files and the like never make one wait for a reader.
+    Plain,
+    /// The kernel is asked with each write.
+    Asking,
+    /// The same, opened again for us alone.
+    Reopened(OwnedFd),
+    /// Look first.
+    Looking,
+}
+
+impl Writer {
+    /// Writes to standard output.
+    #[must_use]
+    pub fn stdout() -> Self {
+        Self::new(libc::STDOUT_FILENO)
+    }
+
+    /// Writes to standard error.
+    #[must_use]
+    pub fn stderr() -> Self {
+        Self::new(libc::STDERR_FILENO)
+    }
+
+    fn new(descriptor: libc::c_int) -> Self {
+        // SAFETY: the standard descriptors are open from the start of every Rust program to its end.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+        let kind =
+            fstat(descriptor).map_or(SFlag::empty(), |stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT);
+        let way = if kind == SFlag::S_IFREG || kind == SFlag::S_IFBLK { Way::Plain } else { Way::Asking };
+        Self { descriptor, way }
+    }
+
+    /// Whether both write to the same pipe, terminal or file.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let identity = |writer: &Self| fstat(writer.descriptor).map(|stat| (stat.st_dev, stat.st_ino));
+        identity(self).is_ok_and(|own| identity(other) == Ok(own))
+    }
+
+    /// What to wait for when a write would have had to wait.
+    #[must_use]
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor
+    }
+
+    /// Writes what can be written without waiting, and gives how much it was.
+    ///
+    /// # Errors
+    /// `EAGAIN` when nothing can, else those of write(2).
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            let result = match &self.way {
+                Way::Plain => write(self.descriptor, bytes),
+                Way::Asking => write_unless_waiting(self.descriptor, bytes),
+                Way::Reopened(own) => write(own, bytes),
+                Way::Looking => write_if_room(self.descriptor, bytes),
+            };
+            match result {
+                Err(Errno::EINTR) => {}
+                Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EINVAL | Errno::EPERM)
+                    if matches!(self.way, Way::Asking) =>
+                {
+                    self.way = reopen(self.descriptor).map_or(Way::Looking, Way::Reopened);
+                }
+                result => return Ok(result?),
+            }
+        }
+    }
+}
+
+fn write_unless_waiting(descriptor: BorrowedFd, bytes: &[u8]) -> nix::Result<usize> {
+    let vector = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    // SAFETY: the vector points to `bytes`, which is only read.
+    let written = unsafe { libc::pwritev2(descriptor.as_raw_fd(), &raw const vector, 1, -1, libc::RWF_NOWAIT) };
+    Errno::result(written).map(|written| written as usize)
+}
+
+fn write_if_room(descriptor: BorrowedFd, bytes: &[u8]) -> nix::Result<usize> {
+    let mut descriptors = [PollFd::new(descriptor, PollFlags::POLLOUT)];
+    if poll(&mut descriptors, PollTimeout::ZERO)? == 0 {
+        return Err(Errno::EAGAIN);
+    }
+    write(descriptor, &bytes[..bytes.len().min(ATOMIC)])
+}
+
+fn reopen(descriptor: BorrowedFd) -> Option<OwnedFd> {
+    let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+    open(path.as_str(), flags, Mode::empty()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn no_way_waits_for_a_reader_or_loses_a_byte() {
+        for way in [|_| Way::Asking, |pipe| reopen(pipe).map_or(Way::Looking, Way::Reopened), |_| Way::Looking] {
+            let (mut reader, pipe) = io::pipe().unwrap();
+            // SAFETY: the pipe is closed only when this writer is not used any more.
+            let descriptor = unsafe { BorrowedFd::borrow_raw(pipe.as_raw_fd()) };
+            let mut writer = Writer { descriptor, way: way(descriptor) };
+            let text: Vec<u8> = (0..1_000_000_u32).map(|number| (number % 251) as u8).collect();
+            let (mut written, mut read) = (0, vec![0; text.len()]);
+            let mut got = 0;
+            while got < text.len() {
+                match writer.write(&text[written..]) {
+                    Ok(size) => written += size,
+                    Err(error) => {
+                        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                        got += reader.read(&mut read[got..]).unwrap();
+                    }
+                }
+                if written == text.len() {
+                    got += reader.read(&mut read[got..]).unwrap();
+                }
+            }
+            assert!(read == text, "{:?}", writer.way);
+            drop(reader);
+            assert_eq!(writer.write(b"x").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! `--output prefix` and `--output json`: every byte, whoever reads and however slowly.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
+use std::process::{Command, Output, Stdio};
+
+use crate::support::{Place, Running, Scene, wait_for};
+
+/// untrap, which needs no directory of its own.
+fn untrap() -> Command {
+    let mut untrap = Scene::new().untrap();
+    untrap.current_dir("/");
+    untrap
+}
+
+/// Runs untrap with these arguments, and gives all that it wrote.
+fn run(arguments: &[&str]) -> Output {
+    untrap().args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// The same, but standard error goes where standard output goes, and the reader takes little at a time.
+fn run_slowly(arguments: &[&str]) -> Vec<u8> {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut command = untrap();
+    command.args(arguments).stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let (mut all, mut buffer) = (Vec::new(), [0; 16_000]);
+    loop {
+        match reader.read(&mut buffer).unwrap() {
+            0 => break,
+            size => all.extend_from_slice(&buffer[..size]),
+        }
+        std::thread::sleep(std::time::Duration::from_micros(200));
+    }
+    child.wait().unwrap();
+    all
+}
+
+/// untrap with nobody reading its standard output, which is full.
+fn stuck(timeout: &str, command: &str) -> Running {
+    let mut untrap = self::untrap();
+    untrap.args(["-t", timeout, "--output", "prefix", command]);
+    let untrap = Running::new(Place::Subreaper, &mut untrap);
+    let stuck = || {
+        let entry = *crate::support::children(untrap.pid()).first()?;
+        let waits = std::fs::read_to_string(format!("/proc/{entry}/syscall")).ok()?;
+        // The first word is the number of the system call that it waits in, the second its first argument.
+        waits.starts_with(&format!("{} 0x1 ", libc::SYS_write)).then_some(())
+    };
+    wait_for("the entry waits for a reader", stuck);
+    untrap
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn prefix_puts_the_padded_name_before_each_line_and_changes_no_byte() {
+    let output = run(&["--output", "prefix", r"web.1x: printf 'one\r\n\n10%%\r20%%\n\377\000\nlast'"]);
+    assert_eq!(output.stdout, b"", "a bad name is refused");
+    let output =
+        run(&["--output", "prefix", "--on-exit", "ignore", r"w: printf 'one\r\n\n10%%\r20%%\n\377\000\nlast'"]);
+    let expected = b"w      | one\r\nw      | \nw      | 10%\r20%\nw      | \xff\0\nw      | last\n";
+    assert_eq!(output.stdout, expected);
+    let output = run(&["--output", "prefix", "--on-exit", "ignore", "a: echo a", "longest: echo b"]);
+    let mut lines: Vec<_> = text(&output.stdout).lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["a       | a", "longest | b"]);
+}
+
+#[test]
+fn standard_output_and_standard_error_stay_apart() {
+    let output = run(&["-q", "--output", "prefix", "w: echo out; echo err >&2"]);
+    assert_eq!(text(&output.stdout), "w      | out\n");
+    assert_eq!(text(&output.stderr), "w      | err\n");
+}
+
+#[test]
+fn json_is_an_object_a_line() {
+    let output = run(&["--output", "json", r#"w: echo "pid $$"; printf 'a"\\\t\377\nlast' >&2"#]);
+    let stdout: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let time = humantime::parse_rfc3339(stdout["time"].as_str().unwrap()).unwrap();
+    assert!(time.elapsed().unwrap().as_secs() < 60);
+    assert_eq!((&stdout["name"], &stdout["stream"]), (&"w".into(), &"stdout".into()));
+    assert_eq!(stdout["message"], format!("pid {}", stdout["pid"]));
+    let stderr: Vec<serde_json::Value> =
+        text(&output.stderr).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |name: &'static str| stderr.iter().filter(move |line| line["name"] == name);
+    let messages: Vec<_> = of("w").map(|line| &line["message"]).collect();
+    assert_eq!(messages, ["a\"\\\t\u{fffd}", "last"]);
+    assert_eq!(of("w").next().unwrap()["base64"], "YSJcCf8=", "bytes that are not UTF-8 are not lost");
+    assert!(of("untrap").any(|line| line["message"] == "exit status 0"));
+}
+
+#[test]
+fn a_long_line_comes_in_marked_pieces() {
+    let long = r"head -c 150000 /dev/zero | tr '\0' x; echo";
+    let output = run(&["-q", "--output", "prefix", &format!("w: {long}")]);
+    let lines: Vec<_> = text(&output.stdout).lines().collect();
+    let x = |count| "x".repeat(count);
+    assert_eq!(
+        lines,
+        [
+            format!("w      + {}", x(65_536)),
+            format!("w      + {}", x(65_536)),
+            format!("w      | {}", x(150_000 - 131_072))
+        ]
+    );
+    let output = run(&["-q", "--output", "json", &format!("w: {long}")]);
+    let lines = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap());
+    let partial: Vec<_> = lines.map(|line: serde_json::Value| line["partial"].clone()).collect();
+    assert_eq!(partial, [serde_json::json!(true), serde_json::json!(true), serde_json::Value::Null]);
+}
+
+#[test]
+fn a_lone_line_goes_out_at_once() {
+    let scene = Scene::new();
+    let mut untrap = scene.untrap();
+    untrap.args(["--output", "prefix", "w: echo ready; exec sleep 1000"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = untrap.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "w      | ready\n");
+    crate::support::kill(i32::try_from(child.id()).unwrap(), "TERM");
+    child.wait().unwrap();
+}
+
+#[test]
+fn of_200_000_lines_none_is_lost_and_all_are_in_order() {
+    let output = run(&["--output", "prefix", "w: seq 200000"]);
+    assert!(text(&output.stdout).lines().eq((1..=200_000).map(|number| format!("w      | {number}"))));
+}
+
+#[test]
+fn neither_from_eight_producers_to_a_slow_reader() {
+    let commands: Vec<String> = (1..=8).map(|number| format!("w{number}: seq 200000 >&{}", 1 + number % 2)).collect();
+    let arguments = ["-q", "--output", "prefix", "--on-exit", "ignore"].into_iter();
+    let output = run_slowly(&arguments.chain(commands.iter().map(String::as_str)).collect::<Vec<_>>());
+    let mut next = [1; 8];
+    for line in text(&output).lines() {
+        let (name, number) = line.split_once("     | ").unwrap_or_else(|| panic!("half a line: {line}"));
+        let producer = name[1..].parse::<usize>().unwrap() - 1;
+        assert_eq!(number.parse(), Ok(next[producer]), "{line}");
+        next[producer] += 1;
+    }
+    assert_eq!(next, [200_001; 8]);
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_end_the_entries() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut untrap = self::untrap();
+    untrap.args(["--output", "prefix", "w: seq 200000 && exit 5"]).stdout(writer).stderr(Stdio::null());
+    assert_eq!(untrap.status().unwrap().code(), Some(5));
+}
+
+#[test]
+fn a_reader_that_stops_stops_the_writers_and_not_the_signals() {
+    let untrap = stuck("300ms", "w: yes");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", untrap.pid())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix(" kB")?.trim().parse().ok());
+    assert!(peak.is_some_and(|kilobytes: u64| kilobytes < 16 * 1024), "memory is bounded: {peak:?} kB");
+    untrap.signal("TERM");
+    untrap.wait_for_message("ended by SIGTERM");
+    let end = wait_for_end_without_reader(untrap);
+    assert_eq!(end.0, Some(143));
+    let last = end.1.last().unwrap();
+    let lines = last.strip_prefix("untrap | ").and_then(|text| text.split_once(" lines of output are lost"));
+    assert!(lines.is_some_and(|(lines, _)| lines.parse::<u64>().unwrap() > 10_000), "{:?}", end.1);
+}
+
+#[test]
+fn an_interrupt_ends_the_waiting_for_a_reader() {
+    let untrap = stuck("inf", "w: yes");
+    untrap.signal("TERM");
+    untrap.wait_for_message("exit status");
+    untrap.signal("INT");
+    assert!(wait_for_end_without_reader(untrap).1.last().unwrap().contains("lines of output are lost"));
+}
+
+/// The status and the messages of an untrap whose standard output nobody reads.
+fn wait_for_end_without_reader(untrap: Running) -> (Option<i32>, Vec<String>) {
+    wait_for("untrap ends", || (crate::support::state(untrap.pid()) == "Z").then_some(()));
+    let end = untrap.end();
+    (Some(end.status), end.messages)
+}
+
+#[test]
+fn the_last_words_of_a_killed_entry_are_passed_on_before_the_message_of_its_end() {
+    let mut untrap = self::untrap();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    untrap.args(["--output", "prefix", "w: seq 20000; printf 'last words'; kill -9 $$"]);
+    untrap.stdout(writer.try_clone().unwrap()).stderr(writer);
+    let mut child = untrap.spawn().unwrap();
+    drop(untrap);
+    let mut output = String::new();
+    reader.read_to_string(&mut output).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(137));
+    let lines: Vec<_> = output.lines().collect();
+    assert_eq!(lines[0], format!("untrap | w started (pid {})", pid_in(lines[0])));
+    assert!(lines[1..=20_000].iter().zip(1..).all(|(line, number)| *line == format!("w      | {number}")));
+    assert_eq!(lines[20_001], "w      | last words");
+    assert!(lines[20_002].contains("ended by SIGKILL") && lines[20_003] == "untrap | exit status 137");
+    assert_eq!(lines.len(), 20_004);
+}
+
+#[test]
+fn what_an_entry_wrote_comes_before_its_end_even_if_others_of_its_group_live_on() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut untrap = self::untrap();
+    untrap.args(["--output", "prefix", "w: sleep 1000 & exec seq 20000"]);
+    untrap.stdout(writer.try_clone().unwrap()).stderr(writer);
+    let mut child = untrap.spawn().unwrap();
+    drop(untrap);
+    let mut output = String::new();
+    reader.read_to_string(&mut output).unwrap();
+    child.wait().unwrap();
+    let (before, after) = output.split_once(" ended with status 0").unwrap();
+    assert!(before.contains("w      | 20000\n") && !after.contains("w      |"), "{after}");
+}
+
+fn pid_in(line: &str) -> &str {
+    line.split(['(', ')']).nth(1).and_then(|pid| pid.strip_prefix("pid ")).unwrap()
+}
+
+#[test]
+fn whoever_else_holds_the_pipe_and_writes_into_it_cannot_hold_up_the_end() {
+    let scene = Scene::new();
+    let mut untrap = scene.untrap();
+    untrap.args(["--output", "prefix", &scene.witness("w", "")]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = untrap.spawn().unwrap();
+    let [pid, ..] = scene.ready("w");
+    let mut pipe = std::fs::OpenOptions::new().write(true).open(format!("/proc/{pid}/fd/1")).unwrap();
+    nix::fcntl::fcntl(pipe.as_fd(), nix::fcntl::FcntlArg::F_GETPIPE_SZ).expect("it is a pipe");
+    // It ends with EPIPE, when untrap has.
+    let flood = std::thread::spawn(move || while pipe.write_all(&[b'\n'; 4096]).is_ok() {});
+    crate::support::kill(i32::try_from(child.id()).unwrap(), "TERM");
+    assert_eq!(wait_for("untrap ends", || child.try_wait().unwrap()).code(), Some(0));
+    flood.join().unwrap();
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_those_who_force_them() {
+    let stdout = |variables: &[(&str, &str)]| {
+        let mut untrap = self::untrap();
+        untrap.args(["-q", "--output", "prefix", "w: echo text"]).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+        untrap.envs(variables.iter().copied()).stdin(Stdio::null());
+        String::from_utf8(untrap.output().unwrap().stdout).unwrap()
+    };
+    assert_eq!(stdout(&[]), "w      | text\n");
+    assert_eq!(stdout(&[("CLICOLOR_FORCE", "1")]), "\x1b[36mw      |\x1b[0m text\n");
+    assert_eq!(stdout(&[("NO_COLOR", "1")]), "w      | text\n");
+    let mut untrap = Command::new(env!("CARGO_BIN_EXE_untrap"));
+    untrap.args(["-q", "--output", "prefix", "w: echo text"]).env_remove("NO_COLOR").env("TERM", "xterm");
+    let mut session = rexpect::session::spawn_command(untrap, Some(30_000)).unwrap();
+    session.exp_string("\x1b[36mw      |\x1b[0m text\r\n").unwrap();
+}
+
+#[test]
+fn timestamps_are_rfc_3339_with_milliseconds() {
+    let output = run(&["--output", "prefix", "--timestamps", "w: echo text"]);
+    let (time, rest) = text(&output.stdout).split_once(' ').unwrap();
+    assert!(humantime::parse_rfc3339(time).is_ok() && time.len() == "2026-01-01T00:00:00.000Z".len(), "{time}");
+    assert_eq!(rest, "w      | text\n");
+    assert!(text(&output.stderr).lines().all(|line| line.contains("Z untrap | ")));
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_before_anything_starts() {
+    for (arguments, message) in [
+        (["--output", "xml", "touch started"], "'xml'"),
+        (["--timestamps", "-v", "touch started"], "--timestamps needs lines of untrap's own"),
+    ] {
+        let scene = Scene::new();
+        let end = scene.run(&arguments);
+        assert_eq!(end.status, 2);
+        assert!(end.said(message) && !scene.path("started").exists(), "{:?}", end.messages);
+    }
+}
+
+#[test]
+fn raw_leaves_entries_the_descriptors_of_untrap() {
+    let scene = Scene::new();
+    let untrap = scene.start(Place::Subreaper, &[&scene.witness("w", "")]);
+    let [pid, ..] = scene.ready("w");
+    for descriptor in 1..=2 {
+        let target = |pid| std::fs::read_link(format!("/proc/{pid}/fd/{descriptor}")).unwrap();
+        assert_eq!(target(pid), target(untrap.pid()));
+    }
+    untrap.signal("TERM");
+    untrap.end();
+}
