@@ -75,6 +75,8 @@ pub enum Action {
     Kill(EntryId),
     /// Reap the leader, and report [`Event::GroupEmptied`] now or as soon as it is true.
     Reap(EntryId),
+    /// Look whether anyone is left in the entry's group, and report [`Event::GroupEmptied`] if not.
+    Look(EntryId),
     /// Send every descendant this signal, then SIGCONT.
     TellLeftovers(Signal),
     /// Send every descendant SIGKILL.

@@ -205,6 +205,7 @@ impl Runtime {
             }
             Action::Kill(id) => self.kill(id),
             Action::Reap(id) => self.reap_leader(id),
+            Action::Look(id) => self.look_at_group(id),
             Action::TellLeftovers(signal) => {
                 let told = processes::send_to_descendants(&[signal, Signal::CONT]);
                 self.report_leftovers(told, "told to end", Verbosity::Normal);
@@ -339,6 +340,12 @@ impl Runtime {
         self.processes[id] = Process::None;
         self.events.push_back(Event::GroupEmptied(id));
         self.reaping_due = true;
+    }
+
+    fn look_at_group(&mut self, id: EntryId) {
+        if matches!(&self.processes[id], Process::Group(group) if group.is_empty()) {
+            self.group_emptied(id);
+        }
     }
 
     /// The entry in the foreground hears the keys that stop and untrap does not, so it looks.

@@ -15,7 +15,7 @@ use crate::event::{Action, Consequence, EntryId, Event, Message, Need, Receivers
 use crate::policy::{Policy, Role, Rules, SignalTo};
 use crate::signal::{Rewrite, Sender, Signal};
 use crate::status::{Ending, ExitMapping};
-use entry::{Entry, Stage, Stop};
+use entry::{Entry, Look, Stage, Stop};
 use start::Sequence;
 
 /// What leftovers have heard of the end.
@@ -122,12 +122,13 @@ impl Supervisor {
         let stop = self.stop.as_ref();
         let alive = self.entries.iter().filter(|entry| entry.is_alive() && !entry.killed);
         let deadlines = alive.filter_map(|entry| entry.deadline(stop));
+        let looks = self.entries.iter().filter_map(|entry| entry.look_at(stop));
         let restarts = self.entries.iter().filter_map(Entry::restart_at);
         let leftovers = self.leftovers_deadline().filter(|_| self.leftovers == Leftovers::Told);
         let end_of_delay = stop.filter(|_| self.someones_turn()).map(|stop| stop.since);
         let give_up = stop.and_then(|stop| stop.patience).map(|patience| patience.until);
         let waiting = self.sequence.wake_at(self.rules.wait_timeout);
-        deadlines.chain(restarts).chain(leftovers).chain(end_of_delay).chain(give_up).chain(waiting).min()
+        deadlines.chain(looks).chain(restarts).chain(leftovers).chain(end_of_delay).chain(give_up).chain(waiting).min()
     }
 
     /// Takes one event, and appends what is to be done about it to `actions`.
@@ -219,7 +220,7 @@ impl Supervisor {
         let ran = now.saturating_duration_since(since);
         // Whoever the leader leaves behind in its group may not have heard of the stop yet.
         let leaves_unaware = entry.turn_came && told != Some(Receivers::Group);
-        entry.stage = Stage::Draining { kill_at: None, restart_at: None };
+        entry.stage = Stage::Draining { kill_at: None, restart_at: None, look: Look::from(now) };
         match entry.role {
             Role::Service => self.on_service_ended(id, ending, ran, now, actions),
             Role::Before => self.on_before_ended(id, ending, ran, now, actions),
@@ -272,6 +273,12 @@ impl Supervisor {
     fn on_time(&mut self, now: Instant, actions: &mut Vec<Action>) {
         if self.stop.and_then(|stop| stop.patience).is_some_and(|patience| patience.until <= now) {
             return self.give_up(now, actions);
+        }
+        for (id, entry) in self.entries.iter_mut().enumerate() {
+            if entry.look_at(self.stop.as_ref()).is_some_and(|at| at <= now) {
+                entry.looked(now);
+                actions.push(Action::Look(id));
+            }
         }
         self.kill_late(now, actions);
         self.on_wait_time(now, actions);

@@ -146,6 +146,7 @@ impl World {
                 self.slots[id].zombie = false;
                 self.emptied(id)
             }
+            Action::Look(id) => self.emptied(id),
             Action::TellLeftovers(_) => {
                 assert!(self.slots.iter().all(|slot| !slot.alive()), "leftovers come after the groups");
                 self.leftover.iter_mut().for_each(|process| process.tell(now));

@@ -29,11 +29,34 @@ pub(super) enum Stage {
         kill_at: Option<Instant>,
         /// The leader is started again once they are gone, from this time on.
         restart_at: Option<Instant>,
+        /// When to look whether they are: one that leaves the group alive, as a daemon does, brings no event.
+        look: Look,
     },
     /// It is started again at this time.
     BackingOff(Instant),
     /// Nobody is left.
     Ended,
+}
+
+/// A look that is repeated, later and later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Look {
+    at: Instant,
+    interval: Duration,
+}
+
+impl Look {
+    const FIRST: Duration = Duration::from_millis(10);
+    const LONGEST: Duration = Duration::from_secs(1);
+
+    pub(super) fn from(now: Instant) -> Self {
+        Self { at: now + Self::FIRST, interval: Self::FIRST }
+    }
+
+    fn next(self, now: Instant) -> Self {
+        let interval = (2 * self.interval).min(Self::LONGEST);
+        Self { at: now + interval, interval }
+    }
 }
 
 /// The phase that ends the run.
@@ -109,6 +132,21 @@ impl Entry {
             Stage::Running { .. } => Some(self.policy.signal_to),
             Stage::Draining { .. } => Some(SignalTo::Group),
             Stage::Waiting | Stage::BackingOff(_) | Stage::Ended => None,
+        }
+    }
+
+    /// When to look whether its group is empty, where somebody waits for that.
+    pub(super) fn look_at(&self, stop: Option<&Stop>) -> Option<Instant> {
+        match self.stage {
+            Stage::Draining { look, restart_at, .. } if stop.is_some() || restart_at.is_some() => Some(look.at),
+            _ => None,
+        }
+    }
+
+    /// It has been looked at.
+    pub(super) fn looked(&mut self, now: Instant) {
+        if let Stage::Draining { look, .. } = &mut self.stage {
+            *look = look.next(now);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::entry::{Entry, Stage};
+use super::entry::{Entry, Look, Stage};
 use super::{Phase, Supervisor};
 use crate::event::{Action, EntryId, Message};
 use crate::policy::{Role, SignalTo, Timeout};
@@ -164,7 +164,8 @@ impl Supervisor {
             return;
         }
         if ending.is_bad() {
-            let again = Stage::Draining { kill_at: Some(now), restart_at: Some(now + PROBE_INTERVAL) };
+            let restart_at = Some(now + PROBE_INTERVAL);
+            let again = Stage::Draining { kill_at: Some(now), restart_at, look: Look::from(now) };
             self.entries[id].stage = again;
             return;
         }
@@ -205,7 +206,7 @@ impl Supervisor {
         let entry = &mut self.entries[id];
         let wait = entry.backoff.next(ran);
         let kill_at = entry.policy.timeout.0.map(|timeout| now + timeout);
-        entry.stage = Stage::Draining { kill_at, restart_at: Some(now + wait) };
+        entry.stage = Stage::Draining { kill_at, restart_at: Some(now + wait), look: Look::from(now) };
         entry.turn_came = true;
         actions.push(Action::Say(Message::Restarting { entry: id, wait, restarts: entry.restarts + 1 }));
         actions.push(Action::Tell(id, entry.policy.stop_signal.unwrap_or(Signal::TERM), SignalTo::Group));

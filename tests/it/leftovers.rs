@@ -126,3 +126,27 @@ fn no_zombie_is_left_behind() {
     untrap.signal("TERM");
     untrap.end();
 }
+
+#[test]
+fn who_leaves_its_group_when_it_is_told_is_told_again_as_a_leftover() {
+    let scene = Scene::new();
+    // A daemon that is told before it has left its group, and leaves it then: the kernel tells nobody.
+    let late = "import os, signal, sys\n\
+                def told(*_):\n    \
+                    if os.getpgrp() == os.getpid(): open('told', 'w').write('again\\n'); sys.exit()\n    \
+                    os.setsid()\n\
+                signal.signal(signal.SIGTERM, told)\n\
+                open('ready', 'w').write('x\\n')\n\
+                while True: signal.pause()\n";
+    scene.write("late.py", late);
+    let leader = "python3 late.py & until [ -s ready ]; do sleep 0.01; done";
+    for place in places() {
+        let _ = std::fs::remove_file(scene.path("ready"));
+        let end = scene.start(place, &["-t", "inf", leader]).end();
+        if end.said("python3: not found") {
+            return crate::support::skip("python3 is not there to leave its group");
+        }
+        assert_eq!((end.status, scene.lines("told")), (0, vec!["again".to_owned()]), "{:?}", end.messages);
+        assert!(end.said("told to end") && !end.said("killed"), "{:?}", end.messages);
+    }
+}

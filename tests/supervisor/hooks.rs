@@ -280,7 +280,7 @@ fn an_entry_is_started_again_later_and_later_and_once_its_group_is_empty() {
 fn a_group_that_is_in_the_way_of_a_restart_is_killed_at_the_timeout() {
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
     run.on(Event::LeaderEnded(0, exited(1)));
-    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(0)]));
+    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(0)]));
     run.on(Event::GroupEmptied(0));
     assert_eq!(run.start_all(), [0]);
     assert_eq!(run.receive(Signal::TERM), [Action::Tell(0, Signal::TERM, AUTO)], "it can be told and killed anew");

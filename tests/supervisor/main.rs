@@ -76,6 +76,18 @@ impl Run {
         self.now = at;
         (waited, self.on(Event::TimeCame))
     }
+
+    /// Goes to the next deadline, past the looks at groups.
+    fn deadline_comes(&mut self) -> (Duration, Vec<Action>) {
+        let start = self.now;
+        loop {
+            let mut actions = self.time_comes().1;
+            actions.retain(|action| !matches!(action, Action::Look(_)));
+            if !actions.is_empty() {
+                return (self.now - start, actions);
+            }
+        }
+    }
 }
 
 fn policy() -> Policy {
@@ -313,7 +325,7 @@ fn a_group_whose_leader_has_ended_is_still_told_waited_for_and_killed() {
     run.receive(Signal::TERM);
     run.ends(1, exited(0));
     assert_eq!(run.on(Event::Reaped { children_left: true }), [], "the group is waited for");
-    assert_eq!(run.time_comes().1, [Action::Kill(0)]);
+    assert_eq!(run.deadline_comes().1, [Action::Kill(0)]);
     run.on(Event::GroupEmptied(0));
     assert_eq!(run.nothing_left(), [Action::Exit(0)]);
 }
@@ -371,6 +383,24 @@ fn what_survives_sigkill_does_not_hold_the_end_up() {
     run.ends(1, Ending::Signaled(Signal::KILL));
     assert_eq!(run.time_comes(), (Duration::from_secs(1), vec![Action::Exit(137)]));
     assert!(run.messages.contains(&Message::GaveUpOn(0)));
+}
+
+#[test]
+fn a_group_without_its_leader_is_looked_at_in_a_stop_because_a_daemon_leaves_it_in_silence() {
+    let mut run = Run::started(&[on_exit(OnExit::Ignore)]);
+    run.on(Event::LeaderEnded(0, exited(0)));
+    assert_eq!(run.supervisor.wake_at(), None, "nobody waits for it");
+    run.receive(Signal::TERM);
+    let waits: Vec<_> = (0..10)
+        .map(|_| {
+            let (waited, actions) = run.time_comes();
+            assert_eq!(actions, [Action::Look(0)]);
+            waited.as_millis()
+        })
+        .collect();
+    assert_eq!(waits, [10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000]);
+    run.on(Event::GroupEmptied(0));
+    assert_eq!(run.on(Event::Reaped { children_left: true }), [Action::TellLeftovers(Signal::TERM)]);
 }
 
 #[test]
