@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::process::Command;
+use std::path::Path;
 
 use crate::run::{By, Run, can_run};
 use crate::support::{BOUND, Scene, skip, wait_for};
@@ -62,8 +62,8 @@ fn request_during_the_stop(by: By) -> (i32, String) {
 
 #[test]
 fn the_real_nginx_finishes_its_requests_only_under_untrap() {
-    if !std::path::Path::new(NGINX).exists() {
-        return skip("nginx is not installed");
+    if !Path::new(NGINX).exists() {
+        return skip("nginx is not installed, so the real one is not stopped under its script and untrap");
     }
     if can_run() {
         assert_eq!(request_during_the_stop(By::Script), (143, String::new()));
@@ -75,8 +75,8 @@ fn the_real_nginx_finishes_its_requests_only_under_untrap() {
 
 #[test]
 fn the_real_redis_saves_and_only_the_script_calls_it_a_failure() {
-    if Command::new("redis-server").arg("--version").output().is_err() {
-        return skip("redis is not installed");
+    if !["/usr/bin/redis-server", "/usr/bin/redis-sentinel"].iter().all(|path| Path::new(path).exists()) {
+        return skip("redis is not installed, so the real one is not stopped under its script and untrap");
     }
     if !can_run() {
         return;

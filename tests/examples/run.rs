@@ -1,7 +1,7 @@
 //! One run of an example, as PID 1 of a PID namespace, so that nothing outlives it, as in a container.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use crate::support::{Place, Running, Scene, can_unshare, kill, processes_with, skip, state, wait_for, witness};
 
@@ -13,7 +13,8 @@ pub(crate) const NOTHING: [&str; 0] = [];
 /// Directories that the examples write to, or have their configuration in. Here each of them is the scene.
 const DIRECTORIES: [&str; 4] = ["/data", "/etc/", "/tmp/", "/var/log/"];
 
-/// A program that is started while another thread has it open for writing can't be executed ("text file busy").
+/// Held to write and to start programs. A process that another thread starts holds, until it executes its own program,
+/// the file that is being written open as well, and what is open for writing can't be executed ("text file busy").
 static WRITING: Mutex<()> = Mutex::new(());
 
 /// Which file of a pair.
@@ -38,11 +39,15 @@ pub(crate) struct Outcome {
 
 /// Whether the examples can be run here; loudly not, where they can't.
 pub(crate) fn can_run() -> bool {
-    let has_bash = Path::new("/bin/bash").exists();
-    if !has_bash {
-        skip("there is no /bin/bash, so the scripts of examples/ are not compared with untrap");
-    }
-    has_bash && can_unshare()
+    // Asked once, before anybody writes: to ask is to start a program.
+    static CAN_RUN: LazyLock<bool> = LazyLock::new(|| {
+        let has_bash = Path::new("/bin/bash").exists();
+        if !has_bash {
+            skip("there is no /bin/bash, so the scripts of examples/ are not compared with untrap");
+        }
+        has_bash && can_unshare()
+    });
+    *CAN_RUN
 }
 
 /// Runs both files of a pair with the same stand-ins for its programs, each a name in `PATH` and a line of sh. In these
