@@ -76,7 +76,7 @@ pub fn run(
         works,
         // Room for all that one signal to everyone brings about: from now on the loop allocates nothing.
         events: VecDeque::with_capacity(2 * size + 8),
-        actions: Vec::with_capacity(4 * size + 8),
+        actions: Vec::with_capacity(3 * size + 8),
         terminal,
         reaping_due: false,
         exit: None,

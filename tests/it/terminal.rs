@@ -18,7 +18,8 @@ impl Terminal {
     fn new(program: &str, arguments: &[&str], scene: &Scene) -> Self {
         let mut command = Command::new("sh");
         command
-            .args(["-c", "echo $$ > leader; exec \"$@\"", "sh", program])
+            // Else a key that sends a signal throws away what was written since, on a busy machine the answer to it too.
+            .args(["-c", "stty noflsh; echo $$ > leader; exec \"$@\"", "sh", program])
             .args(arguments)
             .current_dir(scene.path("."))
             .env("PS1", "prompt> ")
@@ -63,6 +64,23 @@ impl Terminal {
         self.expect(&format!("status {status}\r"));
     }
 
+    /// Waits until a descendant runs this program. A shell that is about to start it may lose a signal, or not stop.
+    #[track_caller]
+    fn runs(&self, program: &str) {
+        let is_it = |pid: &i32| {
+            std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == program)
+        };
+        wait_for(&format!("{program} runs"), || {
+            let mut family = children(self.pid);
+            let mut next = 0;
+            while next < family.len() {
+                family.extend(children(family[next]));
+                next += 1;
+            }
+            family.iter().any(is_it).then_some(())
+        });
+    }
+
     /// Changes the size of the window, as a user's mouse does.
     fn resize(&self, rows: &str) {
         let terminal = File::open(format!("/proc/{}/fd/0", self.pid)).unwrap();
@@ -85,6 +103,7 @@ fn a_shell_under_untrap_has_working_job_control() {
     terminal.expect("prompt> ");
     terminal.line("sh -c 'echo rea\"\"dy; sleep 1000; echo not here'");
     terminal.expect("ready\r");
+    terminal.runs("sleep");
     terminal.key('z');
     terminal.expect("Stopped");
     terminal.expect("prompt> ");
@@ -107,6 +126,7 @@ fn as_leader_of_the_session_untrap_makes_its_entry_a_normal_shell() {
     assert!(!before.contains("no job control"), "{before}");
     terminal.line("sh -c 'echo rea\"\"dy; sleep 1000'");
     terminal.expect("ready\r");
+    terminal.runs("sleep");
     terminal.key('z');
     terminal.expect("Stopped");
     // The stopped job is left over, and must be woken to end.
@@ -127,6 +147,7 @@ fn ctrl_z_and_fg_work_with_one_entry() {
     terminal.expect("SIGCONT");
     terminal.line("hello");
     terminal.expect("got hello");
+    terminal.runs("sleep");
     terminal.key('c');
     terminal.expect("ended by SIGINT");
     terminal.expect_status(130);
@@ -182,12 +203,14 @@ fn ctrl_c_reaches_each_of_several_entries_once_and_stdin_is_empty() {
     scene.ready("a");
     scene.ready("b");
     terminal.expect("end of input");
+    terminal.runs("sleep");
     terminal.key('c');
     terminal.expect("SIGINT from the terminal: stopping");
     for name in ["a", "b"] {
         scene.wait_for_line(name, "SIGCONT");
         assert_eq!(scene.seen(name), ["SIGINT", "SIGCONT"]);
     }
+    terminal.expect("ended by SIGINT");
     terminal.key('c');
     terminal.expect("SIGINT from the terminal: the second one, killing all");
     terminal.expect("exit status 130");
