@@ -71,8 +71,8 @@ pub enum Action {
     Tell(EntryId, Signal, SignalTo),
     /// Send the entry this signal.
     Send(EntryId, Signal, SignalTo),
-    /// Send SIGKILL to the leader and the whole group.
-    Kill(EntryId),
+    /// Send SIGKILL to the leader and the whole group, and say this if that could be done.
+    Kill(EntryId, Option<Message>),
     /// Reap the leader, and report [`Event::GroupEmptied`] now or as soon as it is true.
     Reap(EntryId),
     /// Look whether anyone is left in the entry's group, and report [`Event::GroupEmptied`] if not.
@@ -154,6 +154,8 @@ pub enum Consequence {
     Forward,
     /// It is taken for another signal, which is forwarded.
     ForwardAs(Signal),
+    /// It is for nobody: those that it is for have not been told to stop yet, or nobody runs.
+    Withhold,
     /// It is dropped.
     Drop,
     /// It is the second SIGINT: everything is killed at once.

@@ -226,6 +226,7 @@ fn describe(f: &mut String, entries: &[Described], message: Message) -> fmt::Res
                 Consequence::Stop => write!(f, "stopping"),
                 Consequence::Forward => write!(f, "forwarded"),
                 Consequence::ForwardAs(other) => write!(f, "forwarded as {other}"),
+                Consequence::Withhold => write!(f, "forwarded to nobody"),
                 Consequence::Drop => write!(f, "dropped"),
                 Consequence::KillAll => write!(f, "the second one, killing all that is left"),
             }

@@ -8,7 +8,7 @@ use std::io;
 use std::time::Instant;
 
 use crate::cli::Verbosity;
-use crate::event::{Action, EntryId, Event, Need, Receivers};
+use crate::event::{Action, EntryId, Event, Message, Need, Receivers};
 use crate::launch::Work;
 use crate::output::Output;
 use crate::pid_dir::PidDir;
@@ -174,8 +174,15 @@ impl Runtime {
             }
             self.pass_on_last_words(event);
             self.supervisor.on(event, Instant::now(), &mut self.actions);
-            for index in 0..self.actions.len() {
-                self.carry_out(self.actions[index]);
+            // Whoever is told is told before anyone writes about it.
+            let is_urgent =
+                |action: &Action| matches!(action, Action::Tell(..) | Action::Send(..) | Action::GiveTerminal(_));
+            for urgent in [true, false] {
+                for index in 0..self.actions.len() {
+                    if is_urgent(&self.actions[index]) == urgent {
+                        self.carry_out(self.actions[index]);
+                    }
+                }
             }
             self.actions.clear();
         }
@@ -203,7 +210,7 @@ impl Runtime {
             Action::Send(id, signal, to) => {
                 self.send(id, signal, to);
             }
-            Action::Kill(id) => self.kill(id),
+            Action::Kill(id, message) => self.kill(id, message),
             Action::Reap(id) => self.reap_leader(id),
             Action::Look(id) => self.look_at_group(id),
             Action::TellLeftovers(signal) => {
@@ -316,13 +323,16 @@ impl Runtime {
         Some(receivers)
     }
 
-    fn kill(&mut self, id: EntryId) {
+    fn kill(&mut self, id: EntryId, message: Option<Message>) {
         let result = match &self.processes[id] {
             Process::None => return,
             Process::Leader(leader) => leader.send_to_group(Signal::KILL),
             Process::Group(group) => group.send(Signal::KILL),
         };
-        self.note_failure(id, result);
+        match (&result, message) {
+            (Ok(()), Some(message)) => self.report.say(message),
+            _ => self.note_failure(id, result),
+        }
     }
 
     fn note_failure(&mut self, id: EntryId, result: io::Result<()>) {
@@ -343,7 +353,7 @@ impl Runtime {
     }
 
     fn look_at_group(&mut self, id: EntryId) {
-        if matches!(&self.processes[id], Process::Group(group) if group.is_empty()) {
+        if matches!(&self.processes[id], Process::Group(group) if group.is_gone()) {
             self.group_emptied(id);
         }
     }
@@ -378,6 +388,10 @@ impl Runtime {
     }
 
     fn suspend(&self) {
+        if std::process::id() == 1 {
+            // Nobody can stop PID 1, and nobody could wake what it stops.
+            return;
+        }
         self.take_terminal_back();
         if let Some(terminal) = self.terminal {
             terminal.stop_group();

@@ -41,6 +41,12 @@ impl Signal {
         (standard.contains(&number) || realtime.contains(&number)).then_some(Self(number))
     }
 
+    /// What the kernel says has ended a process: any of its signals, also those that the C library keeps to itself.
+    #[must_use]
+    pub(crate) fn from_kernel(number: i32) -> Self {
+        Self(number)
+    }
+
     /// The kernel's number for it.
     #[must_use]
     pub const fn number(self) -> i32 {
@@ -58,6 +64,12 @@ impl Signal {
     #[must_use]
     pub fn suspends(self) -> bool {
         matches!(self, Self::TSTP | Self::TTIN | Self::TTOU)
+    }
+
+    /// Whether it stops processes or wakes them.
+    #[must_use]
+    pub fn controls_jobs(self) -> bool {
+        self.suspends() || self == Self::CONT
     }
 
     /// Whether a terminal sends it: keys, hang-up, a new size, a background process at work on it.
@@ -81,6 +93,7 @@ impl fmt::Display for Signal {
         match self.0 - libc::SIGRTMIN() {
             0 => f.write_str("SIGRTMIN"),
             _ if self.0 == libc::SIGRTMAX() => f.write_str("SIGRTMAX"),
+            below if below < 0 => write!(f, "signal {}", self.0),
             above => write!(f, "SIGRTMIN+{above}"),
         }
     }

@@ -171,20 +171,31 @@ impl Supervisor {
             self.begin_stop(signal, now, actions);
             return self.settle(now, actions);
         }
-        let forwarded = if signal == received { Consequence::Forward } else { Consequence::ForwardAs(signal) };
-        actions.push(said(forwarded));
-        self.forward(signal, actions);
+        let consequence = match self.forward(signal, actions) {
+            false => Consequence::Withhold,
+            true if signal == received => Consequence::Forward,
+            true => Consequence::ForwardAs(signal),
+        };
+        actions.push(said(consequence));
         if received.suspends() {
             actions.push(Action::Suspend);
         }
     }
 
-    fn forward(&mut self, signal: Signal, actions: &mut Vec<Action>) {
+    /// Forwards a signal to everyone it is for; false where there is nobody.
+    fn forward(&mut self, signal: Signal, actions: &mut Vec<Action>) -> bool {
+        let before = actions.len();
         let alone = self.entries.iter().filter(|entry| entry.is_service()).count() == 1;
         let whole_job = signal == Signal::CONT && std::mem::take(&mut self.job_stopped);
         // In a stop one by one, or after a delay, a second TERM is not for those whose turn is still to come.
         let early = |entry: &Entry| signal.begins_stop() && self.stop.is_some() && !entry.turn_came;
-        for (id, entry) in self.entries.iter().enumerate().filter(|(_, entry)| !entry.killed && !early(entry)) {
+        // A probe or a stop command knows nothing of signals that mean something to an entry.
+        let concerns = |entry: &Entry| match entry.role {
+            Role::Service | Role::Before | Role::After => true,
+            Role::WaitFor | Role::Ready(_) | Role::StopCommand(_) => signal.begins_stop() || signal.controls_jobs(),
+        };
+        let receives = |entry: &Entry| !entry.killed && !early(entry) && concerns(entry);
+        for (id, entry) in self.entries.iter().enumerate().filter(|(_, entry)| receives(entry)) {
             let Some(to) = entry.signal_to() else { continue };
             if signal == Signal::CONT && alone && entry.is_service() {
                 // Whoever woke us may have made us the foreground group again.
@@ -192,6 +203,7 @@ impl Supervisor {
             }
             actions.push(Action::Send(id, signal, if whole_job { SignalTo::Group } else { to }));
         }
+        actions.len() > before
     }
 
     /// A stopped process can act on its stop signal only once it is woken.
@@ -215,7 +227,10 @@ impl Supervisor {
     }
 
     fn on_leader_ended(&mut self, id: EntryId, ending: Ending, now: Instant, actions: &mut Vec<Action>) {
-        let Stage::Running { since, told } = self.entries[id].stage else { return };
+        let Stage::Running { since, told } = self.entries[id].stage else {
+            // We had given up on it.
+            return actions.push(Action::Reap(id));
+        };
         let entry = &mut self.entries[id];
         let ran = now.saturating_duration_since(since);
         // Whoever the leader leaves behind in its group may not have heard of the stop yet.

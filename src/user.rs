@@ -109,6 +109,10 @@ impl User {
             let others = group.lines().filter_map(|line| membership(line, name)).filter(|id| *id != gid);
             (gid, std::iter::once(gid).chain(others).collect())
         };
+        // To the kernel this number means "as it is".
+        if uid == u32::MAX || groups.contains(&u32::MAX) {
+            return Err(Error::NoUser(self.user.clone()));
+        }
         let home = line.as_ref().map_or("/", |line| line.home).to_owned();
         Ok(Identity { uid, gid, groups, name: name.to_owned(), home })
     }

@@ -133,7 +133,7 @@ impl World {
                 }
                 None
             }
-            Action::Kill(id) => {
+            Action::Kill(id, _) => {
                 self.receivers(id, SignalTo::Group);
                 let slot = &mut self.slots[id];
                 assert_eq!(slot.killed_at, None, "killed once");

@@ -126,6 +126,11 @@ impl Entry {
         self.role == Role::Service
     }
 
+    /// Whether it only looks for something.
+    pub(super) fn is_probe(&self) -> bool {
+        matches!(self.role, Role::WaitFor | Role::Ready(_))
+    }
+
     /// Whom its signals go to; `None` when nobody is there.
     pub(super) fn signal_to(&self) -> Option<SignalTo> {
         match self.stage {
@@ -184,7 +189,10 @@ impl Entry {
         };
         let of_stop = stop.and_then(|stop| match self.policy.timeout.0 {
             _ if stop.impatient => Some(stop.since),
-            Some(timeout) if self.role != Role::After => Some(stop.since + timeout),
+            // Until its own end it has the timeout for itself; who it leaves behind has that of the stop.
+            Some(timeout) if self.role != Role::After || matches!(self.stage, Stage::Draining { .. }) => {
+                Some(stop.since + timeout)
+            }
             _ => None,
         });
         own.into_iter().chain(of_stop).min()

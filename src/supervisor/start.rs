@@ -94,6 +94,7 @@ impl Supervisor {
 
     pub(super) fn on_started(&mut self, id: EntryId, now: Instant, actions: &mut Vec<Action>) {
         self.children_left = true;
+        self.set_patience(None);
         let entry = &mut self.entries[id];
         if entry.restart_at().is_some() {
             entry.restarts += 1;

@@ -33,6 +33,8 @@ impl Supervisor {
         }
         self.tell_next(now, actions);
         self.kill_late(now, actions);
+        // A probe that survived SIGKILL may be all that is left.
+        self.plan_to_give_up(now);
     }
 
     /// Whether an entry waits for its turn in the stop.
@@ -128,17 +130,13 @@ impl Supervisor {
             return;
         }
         entry.killed = true;
-        let is_probe = matches!(entry.role, Role::WaitFor | Role::Ready(_));
-        if !is_probe {
-            let since = match (entry.role, entry.stage, self.stop) {
-                (Role::After, Stage::Running { since, .. }, _) => Some(since),
-                (_, _, Some(stop)) => Some(stop.since),
-                _ => None,
-            };
-            let after = since.map(|since| now.saturating_duration_since(since));
-            actions.push(Action::Say(Message::Killed(id, after)));
-        }
-        actions.push(Action::Kill(id));
+        let since = match (entry.role, entry.stage, self.stop) {
+            (Role::After, Stage::Running { since, .. }, _) => Some(since),
+            (_, _, Some(stop)) => Some(stop.since),
+            _ => None,
+        };
+        let message = Message::Killed(id, since.map(|since| now.saturating_duration_since(since)));
+        actions.push(Action::Kill(id, (!entry.is_probe()).then_some(message)));
         self.plan_to_give_up(now);
     }
 
@@ -152,13 +150,13 @@ impl Supervisor {
 
     /// Once the last of them has been sent SIGKILL, they have no more than a moment.
     fn plan_to_give_up(&mut self, now: Instant) {
-        let alive = self.entries.iter().any(|entry| entry.is_alive() && !entry.killed);
-        if !alive {
+        let mut alive = self.entries.iter().filter(|entry| entry.is_alive()).peekable();
+        if alive.peek().is_some() && alive.all(|entry| entry.killed) {
             self.set_patience(Some(Patience::from(now)));
         }
     }
 
-    fn set_patience(&mut self, patience: Option<Patience>) {
+    pub(super) fn set_patience(&mut self, patience: Option<Patience>) {
         if let Some(stop) = &mut self.stop {
             stop.patience = patience;
         }
@@ -171,6 +169,7 @@ impl Supervisor {
     }
 
     pub(super) fn give_up(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        self.set_patience(None);
         let mut leftovers_only = true;
         for id in 0..self.entries.len() {
             if self.entries[id].is_alive() {

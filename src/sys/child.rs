@@ -10,7 +10,7 @@ use nix::sys::signal::kill;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Pid, getpgid};
 
-use super::check;
+use super::{check, processes};
 use crate::signal::Signal;
 use crate::status::Ending;
 
@@ -20,7 +20,11 @@ pub struct Leader(Pid);
 
 /// A group whose leader is reaped and that had members then.
 #[derive(Debug)]
-pub struct Group(Pid);
+pub struct Group {
+    id: Pid,
+    /// When the youngest of those members started; `None` where `/proc` can't say.
+    youngest: Option<u64>,
+}
 
 /// What waitid(2) sees first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,8 +70,12 @@ impl Leader {
     #[must_use]
     pub fn reap(self) -> Option<Group> {
         reap(self.pid());
-        let group = Group(self.0);
-        (!group.is_empty()).then_some(group)
+        let group = Group { id: self.0, youngest: None };
+        if group.is_empty() {
+            return None;
+        }
+        let youngest = processes::start_times_in_group(self.pid()).and_then(|times| times.into_iter().max());
+        Some(Group { youngest, ..group })
     }
 }
 
@@ -77,13 +85,28 @@ impl Group {
     /// # Errors
     /// `ESRCH` when nobody is left, `EPERM` where all of them have become another user's.
     pub fn send(&self, signal: Signal) -> io::Result<()> {
-        send(group(self.0), signal)
+        if self.is_gone() {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+        send(group(self.id), signal)
     }
 
     /// Whether nobody is left in it, not even a zombie.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        kill(group(self.0), None) == Err(nix::errno::Errno::ESRCH)
+        kill(group(self.id), None) == Err(nix::errno::Errno::ESRCH)
+    }
+
+    /// Whether it is empty, or its id is another group's by now: one whose members are all younger. (Where all of its own
+    /// are, too, they are no longer told as a group, but as leftovers.) It can become so without an event, when its last
+    /// member is reaped by a parent other than us, or leaves it.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        let recycled = || {
+            let times = self.youngest.and_then(|_| processes::start_times_in_group(self.id.as_raw()));
+            times.is_some_and(|times| times.into_iter().all(|time| Some(time) > self.youngest))
+        };
+        self.is_empty() || recycled()
     }
 }
 
@@ -116,8 +139,8 @@ pub fn look() -> io::Result<Children> {
     if pid == 0 {
         return Ok(Children::Running);
     }
-    let ending = match (info.si_code, Signal::new(status)) {
-        (libc::CLD_KILLED | libc::CLD_DUMPED, Some(signal)) => Ending::Signaled(signal),
+    let ending = match info.si_code {
+        libc::CLD_KILLED | libc::CLD_DUMPED => Ending::Signaled(Signal::from_kernel(status)),
         _ => Ending::Exited(status as u8),
     };
     Ok(Children::Ended(pid, ending))

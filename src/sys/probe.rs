@@ -6,8 +6,9 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use nix::sys::signal::{SigmaskHow, sigprocmask};
-use nix::unistd::{ForkResult, Pid, fork, setpgid};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::{SigmaskHow, Signal as Standard, sigprocmask};
+use nix::unistd::{ForkResult, Pid, fork, getpid, getppid, setpgid};
 
 use super::child::Leader;
 use super::signals::Inherited;
@@ -29,6 +30,7 @@ impl Probe {
     /// # Errors
     /// Those of fork(2).
     pub fn start(&self, inherited: Inherited) -> io::Result<Leader> {
+        let parent = getpid();
         // SAFETY: untrap has one thread, so the child may do what the parent may.
         match unsafe { fork() }? {
             ForkResult::Parent { child } => {
@@ -37,15 +39,22 @@ impl Probe {
                 Ok(Leader::new(child))
             }
             ForkResult::Child => {
-                let status = i32::from(!self.is_there(inherited));
+                let status = i32::from(!self.is_there(parent, inherited));
                 // SAFETY: it ends the child without running what was registered for the end of the parent.
                 unsafe { libc::_exit(status) }
             }
         }
     }
 
-    fn is_there(&self, inherited: Inherited) -> bool {
+    fn is_there(&self, parent: Pid, inherited: Inherited) -> bool {
         let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
+        // It must not outlive untrap, nor hold what untrap alone may hold: the lock of the pid directory, for one.
+        let _ = set_pdeathsig(Standard::SIGKILL);
+        if getppid() != parent {
+            return false;
+        }
+        // SAFETY: nothing that was open before is used from here on.
+        unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
         // With everything blocked it could not be told to end.
         let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&inherited.mask), None);
         match self {

@@ -25,6 +25,7 @@ pub struct Process {
     /// Its program's name, up to 15 bytes of it.
     pub name: String,
     parent: i32,
+    group: i32,
     zombie: bool,
     /// In clock ticks after boot; with the PID it names a process for good.
     pub start_time: u64,
@@ -182,6 +183,12 @@ fn living_descendants() -> io::Result<Vec<Process>> {
     Ok(all)
 }
 
+/// When each process of a group started, in clock ticks after boot; `None` where `/proc` can't be read.
+pub(super) fn start_times_in_group(group: i32) -> Option<Vec<u64>> {
+    let members = pids().ok()?.filter_map(Process::read).filter(|process| process.group == group);
+    Some(members.map(|process| process.start_time).collect())
+}
+
 /// The PIDs that there are now.
 pub(super) fn pids() -> io::Result<impl Iterator<Item = i32>> {
     let entries = std::fs::read_dir("/proc")?.collect::<io::Result<Vec<_>>>()?;
@@ -222,6 +229,7 @@ impl Process {
             name: name.to_owned(),
             zombie: matches!(*fields.first()?, "Z" | "X"),
             parent: fields.get(1)?.parse().ok()?,
+            group: fields.get(2)?.parse().ok()?,
             start_time: fields.get(19)?.parse().ok()?,
         })
     }

@@ -59,6 +59,9 @@ impl Terminal {
     /// Whether a shell with job control is there to wake us when we stop: our group is not an orphaned one.
     #[must_use]
     pub fn has_shell_above(self) -> bool {
+        if getpid().as_raw() == 1 {
+            return false;
+        }
         let session = getsid(None);
         let parent = Some(getppid());
         // In a group of several, a script for one, the shell is further up.
@@ -68,8 +71,11 @@ impl Terminal {
 
     /// Stops the rest of our group, as the key does that stops a group in the foreground.
     pub fn stop_group(self) {
-        // Our own copy of the signal is blocked, and is gone when SIGCONT arrives.
-        let _ = killpg(self.own, Standard::SIGTSTP);
+        // To kill(2) a group 1 is everybody.
+        if self.own.as_raw() > 1 {
+            // Our own copy of the signal is blocked, and is gone when SIGCONT arrives.
+            let _ = killpg(self.own, Standard::SIGTSTP);
+        }
     }
 }
 

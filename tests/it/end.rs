@@ -17,6 +17,8 @@ fn a_signal_that_ends_an_entry_counts_128_and_its_number() {
     let scene = Scene::new();
     assert_eq!(scene.run(&["kill -USR1 $$"]).status, 128 + 10);
     assert_eq!(scene.run(&["kill -40 $$"]).status, 128 + 40, "a real-time signal too");
+    let end = scene.run(&["python3 -c 'import os; os.kill(os.getpid(), 33)'"]);
+    assert!(end.status == 128 + 33 && end.said("ended by signal 33"), "one of the C library's own: {:?}", end.messages);
 }
 
 #[test]

@@ -315,6 +315,7 @@ fn a_user_that_is_not_there_or_cannot_be_had_is_an_error() {
     assert_eq!(end.status, 2);
     assert!(end.said("there is no user 'no-such-user' in /etc/passwd"), "{:?}", end.messages);
     assert_eq!(scene.run(&["--user", "root:no-such-group", "touch started"]).status, 2);
+    assert_eq!(scene.run(&["--user", "4294967295:0", "touch started"]).status, 2, "to the kernel it means: as it is");
     assert!(!scene.path("started").exists());
     if nix::unistd::geteuid().is_root() {
         let mut command = std::process::Command::new("setpriv");
@@ -344,4 +345,37 @@ fn bad_hooks_are_refused_before_anything_is_started() {
         assert!(end.messages.len() == 1 && end.said(message), "{:?}", end.messages);
         assert!(!scene.path("started").exists());
     }
+}
+
+#[test]
+fn a_probe_dies_with_untrap_and_holds_nothing_of_its() {
+    let scene = Scene::new();
+    // A queue that is full makes the next connection wait.
+    let socket = scene.path("socket");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let mut held = Vec::new();
+    while {
+        let next = nix::sys::socket::socket(
+            nix::sys::socket::AddressFamily::Unix,
+            nix::sys::socket::SockType::Stream,
+            nix::sys::socket::SockFlag::SOCK_NONBLOCK,
+            None,
+        )
+        .unwrap();
+        let address = nix::sys::socket::UnixAddr::new(&socket).unwrap();
+        let connected = nix::sys::socket::connect(std::os::fd::AsRawFd::as_raw_fd(&next), &address).is_ok();
+        held.push(next);
+        connected
+    } {}
+    let target = format!("unix://{}", socket.display());
+    let untrap = scene.start(Place::Subreaper, &["--pid-dir", "pids", "--wait-for", &target, "true"]);
+    let probe = wait_for("it looks", || crate::support::children(untrap.pid()).first().copied());
+    let own = |fd: &std::fs::DirEntry| fd.file_name().to_str().unwrap().parse::<i32>().unwrap() > 3;
+    wait_for("it has closed what is not its own", || {
+        let open = std::fs::read_dir(format!("/proc/{probe}/fd")).ok()?.flatten().filter(own).count();
+        (open == 0).then_some(())
+    });
+    drop(untrap);
+    wait_for("it dies with untrap", || matches!(state(probe).as_str(), "" | "Z").then_some(()));
+    drop(listener);
 }

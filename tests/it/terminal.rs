@@ -293,3 +293,23 @@ fn untrap_is_never_stopped_by_writing_from_the_background() {
     crate::support::kill(untrap, "TERM");
     terminal.expect("exit status 143");
 }
+
+#[test]
+fn pid_1_forwards_what_suspends_and_stays_awake_itself() {
+    if !crate::support::can_unshare() {
+        return;
+    }
+    let scene = Scene::new();
+    let mut terminal = Terminal::with_shell(&scene);
+    let witness = scene.witness("a", "");
+    terminal.line(&format!("unshare --pid --fork --mount-proc --kill-child $untrap -- {witness} 2> messages"));
+    scene.ready("a");
+    let untrap = wait_for("it runs", || children(*children(terminal.pid).first()?).first().copied());
+    crate::support::kill(untrap, "TSTP");
+    scene.wait_for_line("a", "SIGTSTP");
+    crate::support::kill(untrap, "TERM");
+    terminal.expect_status(0);
+    let suspensions = scene.lines("messages").iter().filter(|line| line.contains("SIGTSTP from")).count();
+    assert_eq!(suspensions, 1);
+    assert_eq!(scene.seen("a")[..2], ["SIGTSTP", "SIGTERM"]);
+}

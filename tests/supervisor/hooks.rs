@@ -80,7 +80,7 @@ fn a_probe_that_hangs_is_killed_and_named_every_10_seconds_until_the_time_is_up(
     while run.messages.iter().all(|message| !matches!(message, Message::WaitedInVain(..))) {
         run.start_all();
         let (_, actions) = run.time_comes();
-        if actions.contains(&Action::Kill(1)) {
+        if actions.contains(&Action::Kill(1, None)) {
             run.ends(1, Ending::Signaled(Signal::KILL));
         }
         if let Some(Message::Waiting(1, after)) = run.messages.pop_if(|last| matches!(last, Message::Waiting(..))) {
@@ -114,7 +114,7 @@ fn an_end_before_readiness_is_an_end_and_no_hang() {
     let ignoring = [(SERVICE, on_exit(OnExit::Ignore)), (SERVICE, policy()), (Role::Ready(0), policy())];
     let mut run = Run::with(ignoring, Rules::default());
     run.start_all();
-    assert_eq!(run.ends(0, exited(3)), [Action::Kill(2)]);
+    assert_eq!(run.ends(0, exited(3)), [Action::Kill(2, None)]);
     assert_eq!(run.start_all(), [1], "the others go on");
     run.ends(2, Ending::Signaled(Signal::KILL));
     assert_eq!(run.start_all(), [0; 0]);
@@ -151,7 +151,7 @@ fn what_comes_after_has_the_timeout_for_itself() {
     run.pass(Duration::from_secs(7));
     run.all_ends(0, exited(0));
     run.start_all();
-    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(1)]));
+    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(1, None)]));
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn when_a_stop_command_fails_the_stop_signal_is_sent_and_the_deadline_stays() {
         }
         assert!(run.on(fails).contains(&Action::Tell(0, Signal::TERM, AUTO)));
         run.on(Event::GroupEmptied(1));
-        assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Kill(0)]));
+        assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Kill(0, None)]));
     }
 }
 
@@ -206,7 +206,7 @@ fn a_stop_command_that_hangs_is_killed_with_its_entry_at_the_deadline() {
     run.start_all();
     run.receive(Signal::TERM);
     run.start_all();
-    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(0), Action::Kill(1)]));
+    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(0, None), Action::Kill(1, None)]));
 }
 
 fn in_order(stop_order: StopOrder) -> Run {
@@ -231,8 +231,8 @@ fn in_a_stop_one_by_one_each_is_waited_for_and_the_timeout_is_for_all() {
         let (waited, actions) = run.time_comes();
         assert_eq!(waited, Duration::from_secs(5));
         let mut killed = actions;
-        killed.sort_by_key(|action| matches!(action, Action::Kill(id) if *id == ids[2]));
-        assert_eq!(killed, [Action::Kill(ids[1]), Action::Kill(ids[2])]);
+        killed.sort_by_key(|action| matches!(action, Action::Kill(id, _) if *id == ids[2]));
+        assert_eq!(killed, [Action::Kill(ids[1], None), Action::Kill(ids[2], None)]);
     }
 }
 
@@ -249,9 +249,9 @@ fn the_stop_delay_comes_before_the_timeout_and_a_second_int_ends_it() {
     assert_eq!(run.receive(Signal::HUP), [Action::Send(0, Signal::HUP, AUTO)]);
     assert_eq!(run.receive(Signal::TERM), [], "nobody is told before the time");
     assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Tell(0, Signal::INT, AUTO)]));
-    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(0)]));
+    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(0, None)]));
     let mut run = delayed();
-    assert_eq!(run.receive(Signal::INT), [Action::Kill(0)]);
+    assert_eq!(run.receive(Signal::INT), [Action::Kill(0, None)]);
     let mut run = delayed();
     assert_eq!(run.ends(0, exited(0)), []);
     assert_eq!(run.nothing_left(), [Action::Exit(0)], "nothing is left to wait for");
@@ -280,11 +280,11 @@ fn an_entry_is_started_again_later_and_later_and_once_its_group_is_empty() {
 fn a_group_that_is_in_the_way_of_a_restart_is_killed_at_the_timeout() {
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
     run.on(Event::LeaderEnded(0, exited(1)));
-    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(0)]));
+    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(0, None)]));
     run.on(Event::GroupEmptied(0));
     assert_eq!(run.start_all(), [0]);
     assert_eq!(run.receive(Signal::TERM), [Action::Tell(0, Signal::TERM, AUTO)], "it can be told and killed anew");
-    assert_eq!(run.time_comes().1, [Action::Kill(0)]);
+    assert_eq!(run.time_comes().1, [Action::Kill(0, None)]);
 }
 
 #[test]
@@ -325,4 +325,49 @@ fn a_restart_that_fails_is_tried_again() {
     assert_eq!(run.start_all(), [0; 0]);
     run.pass(Duration::from_secs(1));
     assert_eq!(run.start_all(), [0]);
+}
+
+#[test]
+fn who_is_left_in_the_group_of_what_comes_after_is_killed_at_the_timeout() {
+    let mut run = with(&[SERVICE, Role::After]);
+    run.start_all();
+    run.all_ends(0, exited(0));
+    run.start_all();
+    run.on(Event::LeaderEnded(1, exited(0)));
+    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(1, None)]));
+}
+
+#[test]
+fn giving_up_on_one_leaves_what_comes_after_its_time() {
+    let mut run = with(&[SERVICE, Role::After, Role::After]);
+    run.start_all();
+    run.receive(Signal::TERM);
+    assert_eq!(run.deadline_comes().1, [Action::Kill(0, None)]);
+    assert_eq!(run.deadline_comes(), (Duration::from_secs(1), vec![]), "it survives");
+    assert_eq!(run.start_all(), [1]);
+    assert_eq!(run.on(Event::LeaderEnded(0, exited(0))), [Action::Reap(0)], "late, it is still reaped");
+    run.on(Event::GroupEmptied(0));
+    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(1, None)]));
+    assert_eq!(run.deadline_comes(), (Duration::from_secs(1), vec![]));
+    assert_eq!(run.start_all(), [2]);
+    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(2, None)]));
+}
+
+#[test]
+fn a_probe_that_survives_sigkill_does_not_hold_up_the_stop() {
+    let mut run = with(&[SERVICE, Role::WaitFor]);
+    run.start_all();
+    assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Kill(1, None)]));
+    run.receive(Signal::TERM);
+    assert_eq!(run.time_comes().1, [Action::Exit(137)]);
+}
+
+#[test]
+fn probes_and_stop_commands_get_only_what_stops_and_wakes_processes() {
+    let mut run = with(&[SERVICE, Role::WaitFor]);
+    run.start_all();
+    assert_eq!(run.receive(Signal::HUP), []);
+    assert_eq!(run.receive(Signal::CONT), [Action::Send(1, Signal::CONT, AUTO)]);
+    let nobody = |message: &Message| matches!(message, Message::Received(Signal::HUP, _, Consequence::Withhold));
+    assert!(run.messages.iter().any(nobody), "{:?}", run.messages);
 }

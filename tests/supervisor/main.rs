@@ -43,9 +43,14 @@ impl Run {
     fn on(&mut self, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         self.supervisor.on(event, self.now, &mut actions);
-        let said = |action: &Action| if let Action::Say(message) = action { Some(*message) } else { None };
-        self.messages.extend(actions.iter().filter_map(said));
-        actions.retain(|action| said(action).is_none());
+        for action in &mut actions {
+            match action {
+                Action::Say(message) => self.messages.push(*message),
+                Action::Kill(_, message) => self.messages.extend(message.take()),
+                _ => {}
+            }
+        }
+        actions.retain(|action| !matches!(action, Action::Say(_)));
         actions
     }
 
@@ -82,8 +87,9 @@ impl Run {
         let start = self.now;
         loop {
             let mut actions = self.time_comes().1;
+            let looked = actions.iter().any(|action| matches!(action, Action::Look(_)));
             actions.retain(|action| !matches!(action, Action::Look(_)));
-            if !actions.is_empty() {
+            if !(looked && actions.is_empty()) {
                 return (self.now - start, actions);
             }
         }
@@ -253,7 +259,7 @@ fn who_runs_at_the_deadline_is_killed_and_nobody_else() {
     let mut run = Run::started(&[policy(), policy()]);
     run.receive(Signal::TERM);
     run.ends(0, exited(0));
-    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(1)]));
+    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(1, None)]));
     assert_eq!(run.messages.last(), Some(&Message::Killed(1, Some(Duration::from_secs(8)))));
     run.ends(1, Ending::Signaled(Signal::KILL));
     assert_eq!(run.nothing_left(), [Action::Exit(137)]);
@@ -263,15 +269,15 @@ fn who_runs_at_the_deadline_is_killed_and_nobody_else() {
 fn each_entry_has_its_own_deadline() {
     let mut run = Run::started(&[timeout(5), timeout(2)]);
     run.receive(Signal::TERM);
-    assert_eq!(run.time_comes(), (Duration::from_secs(2), vec![Action::Kill(1)]));
-    assert_eq!(run.time_comes(), (Duration::from_secs(3), vec![Action::Kill(0)]));
+    assert_eq!(run.time_comes(), (Duration::from_secs(2), vec![Action::Kill(1, None)]));
+    assert_eq!(run.time_comes(), (Duration::from_secs(3), vec![Action::Kill(0, None)]));
 }
 
 #[test]
 fn timeout_0_kills_at_once_and_inf_never() {
     let never = Policy { timeout: Timeout(None), ..policy() };
     let mut run = Run::started(&[timeout(0), never]);
-    assert_eq!(run.receive(Signal::TERM), [Action::Kill(0), Action::Tell(1, Signal::TERM, AUTO)]);
+    assert_eq!(run.receive(Signal::TERM), [Action::Kill(0, None), Action::Tell(1, Signal::TERM, AUTO)]);
     run.ends(0, Ending::Signaled(Signal::KILL));
     assert_eq!(run.supervisor.wake_at(), None);
 }
@@ -293,7 +299,7 @@ fn a_second_int_kills_at_once_also_those_without_a_deadline() {
     let never = Policy { timeout: Timeout(None), ..policy() };
     let mut run = Run::started(&[policy(), never]);
     run.receive(Signal::INT);
-    assert_eq!(run.receive(Signal::INT), [Action::Kill(0), Action::Kill(1)]);
+    assert_eq!(run.receive(Signal::INT), [Action::Kill(0, None), Action::Kill(1, None)]);
     run.ends(0, Ending::Signaled(Signal::KILL));
     run.ends(1, Ending::Signaled(Signal::KILL));
     assert_eq!(run.on(Event::Reaped { children_left: true }), [Action::KillLeftovers]);
@@ -304,7 +310,7 @@ fn the_first_int_after_a_term_is_forwarded() {
     let mut run = Run::started(&[policy()]);
     run.receive(Signal::TERM);
     assert_eq!(run.receive(Signal::INT), [Action::Send(0, Signal::INT, AUTO)]);
-    assert_eq!(run.receive(Signal::INT), [Action::Kill(0)]);
+    assert_eq!(run.receive(Signal::INT), [Action::Kill(0, None)]);
 }
 
 #[test]
@@ -325,7 +331,7 @@ fn a_group_whose_leader_has_ended_is_still_told_waited_for_and_killed() {
     run.receive(Signal::TERM);
     run.ends(1, exited(0));
     assert_eq!(run.on(Event::Reaped { children_left: true }), [], "the group is waited for");
-    assert_eq!(run.deadline_comes().1, [Action::Kill(0)]);
+    assert_eq!(run.deadline_comes().1, [Action::Kill(0, None)]);
     run.on(Event::GroupEmptied(0));
     assert_eq!(run.nothing_left(), [Action::Exit(0)]);
 }
@@ -336,7 +342,7 @@ fn nothing_is_sent_to_a_group_that_is_gone() {
     run.ends(0, exited(0));
     assert_eq!(run.receive(Signal::HUP), [Action::Send(1, Signal::HUP, AUTO)]);
     assert_eq!(run.receive(Signal::TERM), [Action::Tell(1, Signal::TERM, AUTO)]);
-    assert_eq!(run.time_comes().1, [Action::Kill(1)]);
+    assert_eq!(run.time_comes().1, [Action::Kill(1, None)]);
 }
 
 #[test]
@@ -358,7 +364,7 @@ fn leftovers_get_the_time_of_the_most_patient_entry() {
     let mut run = Run::started(&[timeout(1), timeout(30)]);
     run.receive(Signal::TERM);
     run.ends(1, exited(0));
-    assert_eq!(run.time_comes(), (Duration::from_secs(1), vec![Action::Kill(0)]));
+    assert_eq!(run.time_comes(), (Duration::from_secs(1), vec![Action::Kill(0, None)]));
     run.ends(0, Ending::Signaled(Signal::KILL));
     assert_eq!(run.on(Event::Reaped { children_left: true }), [Action::TellLeftovers(Signal::TERM)]);
     assert_eq!(run.time_comes(), (Duration::from_secs(29), vec![Action::KillLeftovers]));
