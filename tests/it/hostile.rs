@@ -91,12 +91,36 @@ fn a_crowd_of_dead_orphans_at_once_does_not_delay_the_stop() {
 
 #[test]
 fn no_signal_goes_to_a_recycled_pid() {
+    recycled("echo $$ > pid; until [ -e go ]; do sleep 0.01; done", "[ ! -e /proc/$pid ]");
+}
+
+#[test]
+fn no_signal_goes_to_a_recycled_group() {
+    // The leader leaves somebody in its group whose end is its own parent's business: untrap hears nothing of it.
+    let orphaned = "import os, time\n\
+                    leader = os.getpid()\n\
+                    if os.fork(): os._exit(0)\n\
+                    member = os.fork()\n\
+                    while not member:\n    \
+                        if os.path.exists('go'): os._exit(0)\n    \
+                        time.sleep(0.01)\n\
+                    os.setsid()\n\
+                    open('pid', 'w').write(str(leader) + '\\n')\n\
+                    os.waitpid(member, 0)\n\
+                    open('gone', 'w')\n\
+                    while True: time.sleep(1000)\n";
+    recycled(&format!("exec python3 -c \"$(cat << \"END\"\n{orphaned}END\n)\""), "[ -e gone ]");
+}
+
+/// In a namespace with a few hundred PIDs, numbers come back at once. An entry ends, which `gone` tells, its PID is given
+/// to a stranger who leads a group of that number, and then everything that can be sent is sent.
+#[track_caller]
+fn recycled(short: &str, gone: &str) {
     if !can_unshare() {
         return;
     }
-    // In a namespace with a few hundred PIDs, numbers come back at once. An entry ends, its PID is given to a stranger
-    // who leads a group of that number, and then everything that can be sent is sent.
     let scene = Scene::new();
+    scene.script("short", &format!("#!/bin/sh\n{short}\n"));
     scene.script(
         "inside",
         &format!(
@@ -104,12 +128,12 @@ fn no_signal_goes_to_a_recycled_pid() {
 echo 400 > /proc/sys/kernel/pid_max || {{ touch refused; exit 0; }}
 # The kernel keeps the first 300 for those that came first.
 until ( [ $BASHPID -gt 310 ] ); do :; done
-{untrap} --on-exit ignore 'short: echo $$ > pid; until [ -e go ]; do sleep 0.01; done' '{main}' 2> messages &
+{untrap} --on-exit ignore ./short '{main}' 2> messages &
 untrap=$!
 until [ -s pid ] && [ -s main ]; do sleep 0.01; done
 pid=$(cat pid)
 touch go
-while [ -e /proc/$pid ]; do :; done
+until {gone}; do :; done
 set -m
 for _ in {{1..100000}}; do [ "$!" = $pid ] && break; ( [ $BASHPID != $pid ] || exec {stranger} ) & done
 until [ -s stranger ]; do sleep 0.01; done
