@@ -6,19 +6,22 @@
 use std::fmt::{self, Write as _};
 
 use crate::command::Command;
+use crate::hook::Task;
 use crate::launch::{Error, Launch, Launcher};
 use crate::plan::{Entry, Plan};
 use crate::policy::{OnExit, Policy, SignalTo, Timeout};
 use crate::procfile;
+use crate::target::Target;
 
 /// As much of a line as is shown before and after the place of an error.
 const CONTEXT: usize = 60;
 
-/// What would run: each entry with its command, how it is executed, its options and the names of its variables.
+/// What would run: each entry with its command, how it is executed, its options and the names of its variables; then
+/// what runs for their sake.
 ///
 /// # Errors
-/// All entries that can't be launched.
-pub fn entries(plan: &Plan, launcher: &Launcher) -> Result<String, Vec<Error>> {
+/// All that can't be launched.
+pub fn plan(plan: &Plan, launcher: &Launcher) -> Result<String, Vec<Error>> {
     let mut text = String::new();
     let mut errors = Vec::new();
     for entry in &plan.entries {
@@ -28,20 +31,34 @@ pub fn entries(plan: &Plan, launcher: &Launcher) -> Result<String, Vec<Error>> {
             Err(error) => errors.push(error),
         }
     }
+    for hook in &plan.hooks {
+        let (Task::Command(command) | Task::Probe(Target::Exec(command))) = &hook.task else {
+            let _ = writeln!(text, "{}: is looked for", hook.name);
+            continue;
+        };
+        match launcher.launch_hook(&hook.name, command) {
+            Ok(launch) => drop(describe_command(&mut text, &hook.name, command, &launch)),
+            Err(error) => errors.push(error),
+        }
+    }
     if errors.is_empty() { Ok(text) } else { Err(errors) }
 }
 
-fn describe(f: &mut String, entry: &Entry, launch: &Launch) -> fmt::Result {
-    let line = match &*entry.command {
+fn describe_command(f: &mut String, name: &impl fmt::Display, command: &Command, launch: &Launch) -> fmt::Result {
+    let line = match command {
         Command::Program(words) => shell_words::join(words.iter().map(|word| word.to_string_lossy())),
         Command::Simple(simple) => simple.line.clone(),
         Command::Shell(line, _) => line.clone(),
     };
-    writeln!(f, "{}: {line}", entry.name)?;
+    writeln!(f, "{name}: {line}")?;
     match &launch.shell {
-        None => writeln!(f, "    executed directly")?,
-        Some(reason) => writeln!(f, "    executed by {}, because of {reason}", launch.words[0].to_string_lossy())?,
+        None => writeln!(f, "    executed directly"),
+        Some(reason) => writeln!(f, "    executed by {}, because of {reason}", launch.words[0].to_string_lossy()),
     }
+}
+
+fn describe(f: &mut String, entry: &Entry, launch: &Launch) -> fmt::Result {
+    describe_command(f, &entry.name, &entry.command, launch)?;
     let Policy { stop_signal, timeout, on_exit, signal_to } = entry.policy;
     write!(f, "    timeout {}, ", Shown(timeout))?;
     match stop_signal {

@@ -140,12 +140,21 @@ impl Launcher {
     }
 
     fn hook(&self, hook: &Hook) -> Result<Work, Error> {
-        let command = match &hook.task {
-            Task::Command(command) | Task::Probe(Target::Exec(command)) => command,
-            Task::Probe(Target::Tcp { host, port }) => return Ok(Work::Probe(Probe::Tcp(host.clone(), *port))),
-            Task::Probe(Target::Unix(path)) => return Ok(Work::Probe(Probe::Unix(path.clone()))),
-            Task::Probe(Target::File(path)) => return Ok(Work::Probe(Probe::File(path.clone()))),
-        };
+        Ok(match &hook.task {
+            Task::Command(command) | Task::Probe(Target::Exec(command)) => {
+                Work::Program(self.launch_hook(&hook.name, command)?.into())
+            }
+            Task::Probe(Target::Tcp { host, port }) => Work::Probe(Probe::Tcp(host.clone(), *port)),
+            Task::Probe(Target::Unix(path)) => Work::Probe(Probe::Unix(path.clone())),
+            Task::Probe(Target::File(path)) => Work::Probe(Probe::File(path.clone())),
+        })
+    }
+
+    /// What is executed for the command of a hook.
+    ///
+    /// # Errors
+    /// It needs a shell, and can't have one.
+    pub fn launch_hook(&self, name: &String, command: &Command) -> Result<Launch, Error> {
         let late = |simple: &Simple| simple.expanded().find(|name| SET_LATER.contains(name)).map(str::to_owned);
         let left_to_the_shell = match command {
             Command::Simple(simple) => {
@@ -153,8 +162,7 @@ impl Launcher {
             }
             Command::Program(_) | Command::Shell(..) => None,
         };
-        let launch = self.launch(&hook.name, left_to_the_shell.as_ref().unwrap_or(command), Vec::new())?;
-        Ok(Work::Program(launch.into()))
+        self.launch(name, left_to_the_shell.as_ref().unwrap_or(command), Vec::new())
     }
 
     /// What is executed for an entry.

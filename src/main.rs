@@ -1,4 +1,4 @@
-//! The `untrap` program: catch signals, parse, run, exit.
+//! The `untrap` program: block signals, parse, run, exit.
 //!
 //! The C library calls us, not the Rust runtime, which would make twenty system calls first and read
 //! `/proc/self/maps` for a message about stack overflows. What we need of what it does is in [`untrap::sys`]: SIGPIPE is
@@ -34,20 +34,19 @@ impl Failure {
 untrap::c_main!(respond);
 
 /// Does what the arguments ask for, and gives the exit status.
-fn respond() -> u8 {
+fn respond(arguments: &[OsString]) -> u8 {
     open_standard();
-    // Before all else: the kernel drops what PID 1 has not prepared for.
+    // Before anything can take time: the kernel drops what PID 1 has not prepared for.
     let signals = match Signals::block() {
         Ok(signals) => signals,
         Err(error) => return fail(Format::of_environment(), FAILURE, &format!("can't receive signals: {error}")),
     };
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    match verbs::run(&arguments) {
+    match verbs::run(arguments) {
         None => {}
         Some(Ok(text)) => return print(text.as_bytes()),
         Some(Err(error)) => return fail(Format::Text, error.status, &error.to_string()),
     }
-    match cli::parse(&arguments) {
+    match cli::parse(arguments) {
         Ok(Request::Run(settings)) => {
             let format = settings.style.format;
             run(*settings, signals).unwrap_or_else(|Failure(status, message)| fail(format, status, &message))
@@ -84,7 +83,7 @@ fn check(settings: &Settings) -> Result<u8, Failure> {
         }
         Err(error) => return Err(Failure::usage(&error)),
     };
-    match check::entries(&plan, &launcher) {
+    match check::plan(&plan, &launcher) {
         Ok(text) => Ok(print(text.as_bytes())),
         Err(errors) => {
             let (last, others) = errors.split_last().expect("there is an error");

@@ -17,18 +17,34 @@ pub mod terminal;
 mod user;
 pub mod writer;
 
+use std::ffi::{CStr, OsString};
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 
-/// Makes `$respond` the `main` that the C library calls; its `u8` is the exit status.
+/// Makes `$respond` the `main` that the C library calls: from the arguments to the exit status.
 #[macro_export]
 macro_rules! c_main {
     ($respond:path) => {
         // SAFETY: the name is the C library's for this, and a binary that uses the macro has no other main.
         #[unsafe(no_mangle)]
-        extern "C" fn main(_count: i32, _arguments: *const *const std::ffi::c_char) -> i32 {
-            $respond().into()
+        extern "C" fn main(count: i32, arguments: *const *const std::ffi::c_char) -> i32 {
+            // SAFETY: they are what the C library has called us with.
+            $respond(&unsafe { $crate::sys::arguments(count, arguments) }).into()
         }
     };
+}
+
+/// The arguments of `main`. The standard library knows them only where the C library is glibc.
+///
+/// # Safety
+/// There are `count` of them, each a C string.
+#[must_use]
+pub unsafe fn arguments(count: libc::c_int, arguments: *const *const libc::c_char) -> Vec<OsString> {
+    // SAFETY: the caller's.
+    let argument = |index| unsafe { CStr::from_ptr(*arguments.add(index)) };
+    (0..usize::try_from(count).unwrap_or(0))
+        .map(|index| OsString::from_vec(argument(index).to_bytes().to_vec()))
+        .collect()
 }
 
 /// The result of a call that gives -1 for an error.

@@ -72,6 +72,27 @@ fn check_names_every_entry_that_can_not_have_its_shell() {
 }
 
 #[test]
+fn check_shows_what_runs_for_the_sake_of_the_entries() {
+    let scene = Scene::new();
+    let hooks = ["--before", "rake db:migrate", "--stop-command", "kill -QUIT $UNTRAP_PID", "--wait-for", "tcp://db:1"];
+    let end = scene.run(&[&["check"], &hooks[..], &["web: puma"]].concat());
+    assert_eq!(end.status, 0, "{end:?}");
+    let shown: Vec<&str> = end.stdout.lines().skip(4).collect();
+    assert_eq!(
+        shown,
+        [
+            "tcp://db:1: is looked for",
+            "before.1: rake db:migrate",
+            "    executed directly",
+            "web.stop: kill -QUIT $UNTRAP_PID",
+            "    executed by /bin/sh, because of 'kill', which is the shell's own",
+        ]
+    );
+    let end = scene.run(&["check", "--shell", "none", "--before", "a; b", "true"]);
+    assert!(end.status == 2 && end.said("before.1 needs a shell because of ';'"), "{end:?}");
+}
+
+#[test]
 fn a_command_that_is_called_check_can_still_run() {
     let scene = Scene::new();
     scene.script("check", "#!/bin/sh\necho checked\n");
