@@ -122,7 +122,7 @@ impl Stage {
         let mut stopped = false;
         let status = wait_for(&format!("the end of '{line}' ({place})"), || {
             let status = shell.try_wait().unwrap();
-            if let (false, None, Some(untrap)) = (stopped, status, self.untrap_below(shell.id() as i32)) {
+            if let (false, None, Some(untrap)) = (stopped, status, untrap_below(shell.id() as i32)) {
                 stopped = said().contains("started (pid") && is_settled(untrap);
                 if stopped {
                     kill(untrap, "TERM");
@@ -136,17 +136,17 @@ impl Stage {
         assert!(code.is_some_and(|code| good.contains(&code)) && !bad_words, "{place}: '{line}': {status}\n{said}");
     }
 
-    /// The untrap that this process is, or has started.
-    fn untrap_below(&self, pid: i32) -> Option<i32> {
-        let exe = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
-        let is_untrap = exe == Path::new(env!("CARGO_BIN_EXE_untrap"));
-        if is_untrap { Some(pid) } else { children(pid).into_iter().find_map(|child| self.untrap_below(child)) }
-    }
-
     /// What `check` says of a command line of untrap's.
     fn check(&self, line: &str) -> Output {
         self.shell(&line.replacen("untrap", "untrap check", 1)).output().unwrap()
     }
+}
+
+/// The untrap that this process is, or has started.
+fn untrap_below(pid: i32) -> Option<i32> {
+    let exe = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let is_untrap = exe == Path::new(env!("CARGO_BIN_EXE_untrap"));
+    if is_untrap { Some(pid) } else { children(pid).into_iter().find_map(untrap_below) }
 }
 
 /// Whether it waits, and all that it has started are servers.
@@ -284,11 +284,11 @@ fn each_footnote_of_the_readme_has_a_text() {
 
 #[test]
 fn each_manifest_follows_its_schema_and_waits_longer_than_untrap() {
-    let python = Path::new(ROOT).join("target/manifests/bin/python");
+    let python = Path::new(ROOT).join("target/python/bin/python");
     if !python.exists() {
         return skip(
-            "target/manifests has no Python with the schemas, so the manifests are not checked: python3 -m venv \
-             target/manifests && target/manifests/bin/pip install -r tests/manifests.txt",
+            "target/python has no Python with the schemas, so the manifests are not checked: python3 -m venv \
+             target/python && target/python/bin/pip install -r tests/requirements.txt",
         );
     }
     let output = Command::new(python)
