@@ -11,7 +11,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use support::{Scene, children, kill, skip, state, wait_for, witness};
+use support::{Scene, children, kill, skip, spawn, state, wait_for, witness};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -116,14 +116,14 @@ impl Stage {
 
     /// Runs a line to its end. Where untrap would run on, it is stopped when everything is started.
     fn run(&self, place: &str, line: &str) {
-        let out = File::create(self.0.path("out")).unwrap();
-        let mut shell = self.shell(line).stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap();
+        let [out, _] = ["out", "seen"].map(|name| File::create(self.0.path(name)).unwrap());
+        let mut shell = spawn(self.shell(line).stdout(out.try_clone().unwrap()).stderr(out));
         let said = || std::fs::read_to_string(self.0.path("out")).unwrap();
         let mut stopped = false;
         let status = wait_for(&format!("the end of '{line}' ({place})"), || {
             let status = shell.try_wait().unwrap();
             if let (false, None, Some(untrap)) = (stopped, status, untrap_below(shell.id() as i32)) {
-                stopped = said().contains("started (pid") && is_settled(untrap);
+                stopped = said().contains("started (pid") && self.is_settled(untrap);
                 if stopped {
                     kill(untrap, "TERM");
                 }
@@ -136,10 +136,23 @@ impl Stage {
         assert!(code.is_some_and(|code| good.contains(&code)) && !bad_words, "{place}: '{line}': {status}\n{said}");
     }
 
+    /// Whether it waits, and all that it has started are servers that are ready to be stopped.
+    fn is_settled(&self, untrap: i32) -> bool {
+        let started = children(untrap);
+        let is_server = |pid: &i32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == witness());
+        let ready = self.0.lines("seen").iter().filter(|line| line.starts_with("ready")).count();
+        ready > 0 && ready == started.len() && started.iter().all(is_server) && state(untrap) == "S"
+    }
+
     /// What `check` says of a command line of untrap's.
     fn check(&self, line: &str) -> Output {
-        self.shell(&line.replacen("untrap", "untrap check", 1)).output().unwrap()
+        output(&mut self.shell(&line.replacen("untrap", "untrap check", 1)))
     }
+}
+
+/// Runs it to its end.
+fn output(command: &mut Command) -> Output {
+    spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped())).wait_with_output().unwrap()
 }
 
 /// The untrap that this process is, or has started.
@@ -147,13 +160,6 @@ fn untrap_below(pid: i32) -> Option<i32> {
     let exe = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
     let is_untrap = exe == Path::new(env!("CARGO_BIN_EXE_untrap"));
     if is_untrap { Some(pid) } else { children(pid).into_iter().find_map(untrap_below) }
-}
-
-/// Whether it waits, and all that it has started are servers.
-fn is_settled(untrap: i32) -> bool {
-    let started = children(untrap);
-    let is_server = |pid: &i32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == witness());
-    !started.is_empty() && started.iter().all(is_server) && state(untrap) == "S"
 }
 
 #[test]
@@ -197,7 +203,7 @@ fn each_console_block_shows_what_is_printed() {
             command.strip_prefix("$ ").unwrap_or_else(|| panic!("{}: the first line begins with $", block.place));
         let stage = Stage::new();
         let out = File::create(stage.0.path("out")).unwrap();
-        let mut shell = stage.shell(line).stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap();
+        let mut shell = spawn(stage.shell(line).stdout(out.try_clone().unwrap()).stderr(out));
         wait_for(&format!("the end of '{line}'"), || shell.try_wait().unwrap());
         let printed = stage.0.lines("out");
         let comparable = |lines: &[String]| lines.iter().map(|line| without_numbers(line)).collect::<Vec<_>>();
@@ -291,10 +297,7 @@ fn each_manifest_follows_its_schema_and_waits_longer_than_untrap() {
              target/python && target/python/bin/pip install -r tests/requirements.txt",
         );
     }
-    let output = Command::new(python)
-        .arg(Path::new(ROOT).join("tests/manifests"))
-        .arg(env!("CARGO_BIN_EXE_untrap"))
-        .output()
-        .unwrap();
+    let script = Path::new(ROOT).join("tests/manifests");
+    let output = output(Command::new(python).arg(script).arg(env!("CARGO_BIN_EXE_untrap")));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use support::{Scene, processes_with, skip, try_kill, wait_for, witness};
+use support::{Scene, processes_with, skip, spawn, try_kill, wait_for, witness};
 
 const PAGE: &str = include_str!("../docs/from-foreman.md");
 
@@ -50,7 +50,7 @@ impl<'a> Run<'a> {
         let path = format!("{}:{PYTHON}:{}", scene.path("bin").display(), std::env::var("PATH").unwrap());
         shell.args(["-c", &format!("exec {line}")]).env("PATH", path).stdin(Stdio::null());
         let out = File::create(scene.path("out")).unwrap();
-        let child = shell.stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap();
+        let child = spawn(shell.stdout(out.try_clone().unwrap()).stderr(out));
         Self { scene, child }
     }
 

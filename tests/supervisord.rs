@@ -6,9 +6,9 @@ mod support;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use support::{Scene, kill, processes_with, skip, try_kill, wait_for, witness};
+use support::{Scene, kill, processes_with, skip, spawn, try_kill, wait_for, witness};
 
 const PAGE: &str = include_str!("../docs/from-supervisord.md");
 
@@ -58,7 +58,7 @@ impl Stage {
         let path = format!("{}:{}", self.0.path("").display(), std::env::var("PATH").unwrap());
         shell.args(["-c", &format!("exec {line}")]).env("PATH", path).stdin(Stdio::null());
         let out = File::create(self.0.path("out")).unwrap();
-        let mut child: Child = shell.stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap();
+        let mut child = spawn(shell.stdout(out.try_clone().unwrap()).stderr(out));
         let said = || std::fs::read_to_string(self.0.path("out")).unwrap();
         let is_ready = |name: &str| self.0.lines(name).iter().filter(|line| line.starts_with("ready")).count() >= count;
         wait_for(&format!("'{line}' starts {count}"), || {
