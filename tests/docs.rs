@@ -278,6 +278,24 @@ fn each_relative_link_leads_to_a_file() {
 }
 
 #[test]
+fn each_option_is_in_the_readme() {
+    let help = Scene::new().run(&["--help"]).stdout;
+    let text = read(&Path::new(ROOT).join("README.md"));
+    let listed: Vec<_> = text.lines().filter(|line| line.starts_with("| `-")).collect();
+    let is_name = |word: &&str| word.starts_with("--") && word.len() > 2;
+    let names = help
+        .lines()
+        .filter(|line| line.trim_start().starts_with('-'))
+        .filter_map(|line| line.split([' ', ',']).find(is_name));
+    let others = ["--generate", "--help", "--version"];
+    let missing: Vec<_> = names
+        .filter(|name| !others.contains(name))
+        .filter(|name| !listed.iter().any(|line| line.contains(&format!("`{name}"))))
+        .collect();
+    assert!(listed.len() > 20 && missing.is_empty(), "the table of the README lacks {missing:?}");
+}
+
+#[test]
 fn each_footnote_of_the_readme_has_a_text() {
     let text = read(&Path::new(ROOT).join("README.md"));
     let names = |from: &str| -> Vec<String> {
