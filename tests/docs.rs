@@ -90,6 +90,12 @@ fn blocks(language: &str) -> Vec<Block> {
 /// A directory in which the commands of the pages can run.
 struct Stage(Scene);
 
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.0.kill_all();
+    }
+}
+
 impl Stage {
     fn new() -> Self {
         let scene = Scene::new();

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use support::{Scene, processes_with, skip, spawn, try_kill, wait_for, witness};
+use support::{Scene, skip, spawn, wait_for, witness};
 
 const PAGE: &str = include_str!("../docs/from-foreman.md");
 
@@ -73,9 +73,7 @@ impl<'a> Run<'a> {
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
-        for pid in processes_with(self.scene.path("").to_str().unwrap()) {
-            try_kill(pid, "KILL".parse().unwrap());
-        }
+        self.scene.kill_all();
     }
 }
 

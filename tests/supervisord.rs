@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use support::{Scene, kill, processes_with, skip, spawn, try_kill, wait_for, witness};
+use support::{Scene, kill, skip, spawn, wait_for, witness};
 
 const PAGE: &str = include_str!("../docs/from-supervisord.md");
 
@@ -17,9 +17,7 @@ struct Stage(Scene);
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        for pid in processes_with(self.0.path("").to_str().unwrap()) {
-            try_kill(pid, "KILL".parse().unwrap());
-        }
+        self.0.kill_all();
     }
 }
 

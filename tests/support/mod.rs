@@ -146,6 +146,13 @@ impl Scene {
         wait_for(&format!("{name} holds {line}"), || self.lines(name).iter().any(|seen| seen == line).then_some(()));
     }
 
+    /// Kills whoever has a path of this scene among its arguments.
+    pub fn kill_all(&self) {
+        for pid in processes_with(self.directory.path().to_str().expect("a path in ASCII")) {
+            try_kill(pid, Signal::KILL);
+        }
+    }
+
     pub fn untrap(&self) -> Command {
         self.untrap_in(Place::Subreaper)
     }
