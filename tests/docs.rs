@@ -16,10 +16,22 @@ use support::{Scene, children, kill, skip, spawn, state, wait_for, witness};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// They run until they are told to stop.
-const SERVERS: &[&str] =
-    &["./api", "./app", "./db", "./helper", "./web", "nginx", "php-fpm", "puma", "redis-server", "sidekiq"];
+const SERVERS: &[&str] = &[
+    "./api",
+    "./app",
+    "./db",
+    "./helper",
+    "./web",
+    "helper",
+    "nginx",
+    "php-fpm",
+    "postgres",
+    "puma",
+    "redis-server",
+    "sidekiq",
+];
 /// They end at once, with success.
-const TASKS: &[&str] = &["./healthy", "./migrate"];
+const TASKS: &[&str] = &["./healthy", "./migrate", "./report", "warm-up"];
 const PROCFILE: &str = "web: puma -p ${PORT:-8080}\nworker: sidekiq\nrelease: ./migrate\n";
 
 /// A fenced block of a page.
@@ -109,6 +121,9 @@ impl Stage {
         for name in TASKS {
             scene.script(&path(name), "#!/bin/sh\n");
         }
+        let nginx = std::fs::read_to_string(scene.path("bin/nginx")).unwrap();
+        let quits = "#!/bin/sh\n[ \"$*\" = '-s quit' ] && exec kill -QUIT \"$UNTRAP_PID\"";
+        scene.script("bin/nginx", &nginx.replacen("#!/bin/sh", quits, 1));
         scene.write("Procfile", PROCFILE);
         Self(scene)
     }
@@ -238,6 +253,20 @@ fn each_line_to_write_instead_is_one_that_untrap_takes() {
             let output = stage.check(line);
             assert!(output.status.success(), "docs/{page}.md: `{line}`: {}", String::from_utf8_lossy(&output.stderr));
         }
+    }
+}
+
+#[test]
+fn each_line_instead_of_a_part_of_a_script_runs() {
+    let elsewhere = ["--wait-for", "--pid-dir", "--user", "/srv"];
+    let page = read(&Path::new(ROOT).join("docs/from-bash.md"));
+    let rows = page.lines().filter_map(|line| line.split(" | `untrap ").nth(1)?.split('`').next());
+    let rows: Vec<_> = rows.filter(|row| !elsewhere.iter().any(|it| row.contains(it))).collect();
+    assert!(rows.len() > 12, "only {} rows were found", rows.len());
+    for row in rows {
+        let stage = Stage::new();
+        stage.0.write(".env", "A=1\n");
+        stage.run("docs/from-bash.md", &format!("untrap {row}"));
     }
 }
 
