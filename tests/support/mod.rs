@@ -5,7 +5,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -75,6 +75,17 @@ pub fn skip(reason: &str) {
     std::io::stderr().write_all(format!("SKIPPED: {reason}\n").as_bytes()).unwrap();
 }
 
+/// Held to write programs, and to start them where other threads write some. A process that is being started holds, until
+/// it executes its own program, what another thread writes open too, and that can't be executed ("text file busy").
+static PROGRAMS: Mutex<()> = Mutex::new(());
+
+/// Starts a process while no program is being written.
+#[track_caller]
+pub fn spawn(command: &mut Command) -> Child {
+    let _alone = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
+    command.spawn().expect("it can be started")
+}
+
 /// A directory of its own for a test, and what runs in it.
 pub struct Scene {
     directory: TempDir,
@@ -98,6 +109,7 @@ impl Scene {
     /// An executable file.
     pub fn script(&self, name: &str, content: &str) -> PathBuf {
         use std::os::unix::fs::PermissionsExt;
+        let _alone = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.write(name, content);
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("its mode can be set");
         path
@@ -132,6 +144,13 @@ impl Scene {
     #[track_caller]
     pub fn wait_for_line(&self, name: &str, line: &str) {
         wait_for(&format!("{name} holds {line}"), || self.lines(name).iter().any(|seen| seen == line).then_some(()));
+    }
+
+    /// Kills whoever has a path of this scene among its arguments.
+    pub fn kill_all(&self) {
+        for pid in processes_with(self.directory.path().to_str().expect("a path in ASCII")) {
+            try_kill(pid, Signal::KILL);
+        }
     }
 
     pub fn untrap(&self) -> Command {
