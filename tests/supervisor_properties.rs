@@ -10,12 +10,14 @@ use untrap::signal::{Sender, Signal};
 use untrap::status::Ending;
 use untrap::supervisor::Supervisor;
 
-/// After this time without an end the user loses patience: Ctrl-C, again and again.
+/// After this time the user wants the end; where a timeout is `inf`, with Ctrl-C, again and again.
 const PATIENCE: u64 = 30_000;
 /// From one Ctrl-C to the next.
 const NAGGING: u64 = 1_500;
 /// untrap may take this much longer than the deadline: it gives up after a second.
 const GRACE: u64 = 1_000;
+/// And where others go on ending, after ten.
+const LONGEST_GRACE: u64 = 11_000;
 
 /// What a process does; times in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,8 @@ struct Behaviour {
     ends_after: Option<u64>,
     /// Ends this long after its stop signal; `None`: ignores it.
     obeys_after: Option<u64>,
+    /// SIGKILL does not end it.
+    survives: bool,
     status: u8,
 }
 
@@ -49,6 +53,12 @@ struct Process {
 impl Process {
     fn new(behaviour: Behaviour, now: u64) -> Self {
         Self { behaviour, ends_at: behaviour.ends_after.map(|after| now + after), told: 0 }
+    }
+
+    fn kill(&mut self, now: u64) {
+        if !self.behaviour.survives {
+            self.ends_at = Some(now + 1);
+        }
     }
 
     fn tell(&mut self, now: u64) {
@@ -138,7 +148,7 @@ impl World {
                 let slot = &mut self.slots[id];
                 assert_eq!(slot.killed_at, None, "killed once");
                 slot.killed_at = Some(now);
-                slot.leader.iter_mut().chain(&mut slot.companion).for_each(|process| process.ends_at = Some(now + 1));
+                slot.leader.iter_mut().chain(&mut slot.companion).for_each(|process| process.kill(now));
                 None
             }
             Action::Reap(id) => {
@@ -148,12 +158,14 @@ impl World {
             }
             Action::Look(id) => self.emptied(id),
             Action::TellLeftovers(_) => {
-                assert!(self.slots.iter().all(|slot| !slot.alive()), "leftovers come after the groups");
+                let members = self.slots.iter().flat_map(|slot| slot.leader.iter().chain(&slot.companion));
+                let mut mortal = members.filter(|process| !process.behaviour.survives);
+                assert!(mortal.next().is_none(), "leftovers come after the groups");
                 self.leftover.iter_mut().for_each(|process| process.tell(now));
                 None
             }
             Action::KillLeftovers => {
-                self.leftover.iter_mut().for_each(|process| process.ends_at = Some(now + 1));
+                self.leftover.iter_mut().for_each(|process| process.kill(now));
                 None
             }
             Action::Exit(status) => {
@@ -195,8 +207,7 @@ impl World {
         let script = self.scripts[id].clone();
         match script.role {
             Role::After => {
-                let others = self.slots.iter().any(Slot::alive) || self.leftover.is_some();
-                assert!(!others, "what comes after has nobody beside it");
+                assert!(!self.anyone_lives(), "what comes after has nobody beside it");
             }
             Role::StopCommand(of) => assert!(self.slots[of].leader.is_some(), "whom it is to stop is there"),
             _ => assert_eq!(self.stop_began, None, "nothing starts once the stop has begun"),
@@ -259,6 +270,12 @@ impl World {
         slots.chain(&self.leftover).filter_map(|process| process.ends_at).min()
     }
 
+    /// Whether anyone lives whom SIGKILL would end.
+    fn anyone_lives(&self) -> bool {
+        let members = self.slots.iter().flat_map(|slot| slot.leader.iter().chain(&slot.companion));
+        members.chain(&self.leftover).any(|process| !process.behaviour.survives)
+    }
+
     fn deadline(&self, id: EntryId) -> Option<u64> {
         let delay = self.rules.stop_delay.as_millis() as u64;
         Some(self.stop_began? + delay + self.scripts[id].policy.timeout.0?.as_millis() as u64)
@@ -277,7 +294,11 @@ impl World {
 
 fn run(scripts: Vec<Script>, rules: Rules, daemon: Option<Behaviour>, mut signals: Vec<(u64, Signal)>) {
     signals.sort_by_key(|(at, _)| *at);
-    signals.extend((0..20).map(|time| (PATIENCE + time * NAGGING, Signal::INT)));
+    let waits_for_ever = scripts.iter().any(|script| script.policy.timeout.0.is_none());
+    signals.push((PATIENCE, Signal::TERM));
+    if waits_for_ever {
+        signals.extend((1..100).map(|time| (PATIENCE + time * NAGGING, Signal::INT)));
+    }
     let mut world = World {
         supervisor: Supervisor::new(scripts.iter().map(|script| (script.role, script.policy)), rules.clone(), 1),
         rules,
@@ -297,13 +318,19 @@ fn run(scripts: Vec<Script>, rules: Rules, daemon: Option<Behaviour>, mut signal
             world.tell(Event::Received(signal, Sender::Kernel));
         }
         world.end_processes();
-        let wake_at = world.supervisor.wake_at().map(|at| (at - world.start).as_millis() as u64);
-        if wake_at.is_some_and(|at| at <= world.now) {
-            world.tell(Event::TimeCame);
+        let time_has_come = |world: &World| world.supervisor.wake_at().is_some_and(|at| at <= world.instant());
+        // What begins with one time may be due at once, but not again and again.
+        for _ in 0..3 {
+            if time_has_come(&world) {
+                world.tell(Event::TimeCame);
+            }
         }
+        let starts = world.supervisor.next_start(world.instant()).is_some();
+        assert!(starts || !time_has_come(&world), "no time comes again and again");
         if world.exit.is_some() {
             break;
         }
+        let wake_at = world.supervisor.wake_at().map(|at| (at - world.start).as_micros().div_ceil(1000) as u64);
         world.check_deadlines();
         if world.start_next() {
             // Starting takes time, in which signals arrive and processes end.
@@ -312,25 +339,30 @@ fn run(scripts: Vec<Script>, rules: Rules, daemon: Option<Behaviour>, mut signal
         }
         let times = [world.next_time(), wake_at, signals.peek().map(|(at, _)| *at)];
         world.now = times.into_iter().flatten().min().expect("every run ends").max(world.now + 1);
-        assert!(world.now <= PATIENCE + 20 * NAGGING, "every run ends");
+        assert!(world.now <= PATIENCE + 200_000, "every run ends");
     }
-    let left = world.leftover.is_some() || world.slots.iter().any(Slot::alive);
-    assert!(!left, "nothing lives after the end");
-    let comes_after = world.scripts.iter().any(|script| script.role == Role::After);
-    if let Some(began) = world.stop_began.filter(|_| !comes_after) {
+    assert!(!world.anyone_lives(), "nothing lives after the end");
+    let millis = |script: &Script| script.policy.timeout.0.map(|timeout| timeout.as_millis() as u64);
+    if let Some(began) = world.stop_began.filter(|_| !waits_for_ever) {
         let began = began + world.rules.stop_delay.as_millis() as u64;
-        let timeouts = world.scripts.iter().map(|script| script.policy.timeout.0.map(|t| t.as_millis() as u64));
-        if let Some(longest) = timeouts.reduce(|a, b| Some(a?.max(b?))).flatten() {
-            assert!(world.now <= began + longest + GRACE + 2, "the run ends by its deadline");
-        }
+        let behaviours =
+            world.scripts.iter().flat_map(|script| [Some(script.leader), script.companion]).chain([daemon]);
+        let grace = if behaviours.flatten().any(|it| it.survives) { 2 * LONGEST_GRACE } else { GRACE + 2 };
+        let longest = world.scripts.iter().filter_map(millis).max().unwrap_or(0);
+        // Each has the timeout for itself, then for whom it leaves in its group, then for who has left that.
+        let after = world.scripts.iter().filter(|script| script.role == Role::After).filter_map(millis);
+        let after: u64 = after.map(|timeout| 3 * (timeout + grace)).sum();
+        assert!(world.now <= began + longest + grace + after, "the run ends by its deadline");
     }
 }
 
 fn behaviour() -> impl Strategy<Value = Behaviour> {
     let time = || prop_oneof![Just(None), (0..3000_u64).prop_map(Some)];
-    (time(), time(), 0..4_u8).prop_map(|(ends_after, obeys_after, status)| Behaviour {
+    let parts = (time(), time(), prop::bool::weighted(0.03), 0..4_u8);
+    parts.prop_map(|(ends_after, obeys_after, survives, status)| Behaviour {
         ends_after,
         obeys_after,
+        survives,
         status,
     })
 }

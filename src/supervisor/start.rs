@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::entry::{Entry, Look, Stage};
-use super::{Phase, Supervisor};
+use super::{Leftovers, Phase, Supervisor};
 use crate::event::{Action, EntryId, Message};
 use crate::policy::{Role, SignalTo, Timeout};
 use crate::signal::Signal;
@@ -95,6 +95,7 @@ impl Supervisor {
     pub(super) fn on_started(&mut self, id: EntryId, now: Instant, actions: &mut Vec<Action>) {
         self.children_left = true;
         self.set_patience(None);
+        self.leftovers = Leftovers::Unaware;
         let entry = &mut self.entries[id];
         if entry.restart_at().is_some() {
             entry.restarts += 1;

@@ -33,8 +33,6 @@ impl Supervisor {
         }
         self.tell_next(now, actions);
         self.kill_late(now, actions);
-        // A probe that survived SIGKILL may be all that is left.
-        self.plan_to_give_up(now);
     }
 
     /// Whether an entry waits for its turn in the stop.
@@ -126,10 +124,9 @@ impl Supervisor {
 
     pub(super) fn kill(&mut self, id: EntryId, now: Instant, actions: &mut Vec<Action>) {
         let entry = &mut self.entries[id];
-        if !entry.is_alive() || entry.killed {
+        if !entry.is_alive() || std::mem::replace(&mut entry.killed, true) {
             return;
         }
-        entry.killed = true;
         let since = match (entry.role, entry.stage, self.stop) {
             (Role::After, Stage::Running { since, .. }, _) => Some(since),
             (_, _, Some(stop)) => Some(stop.since),
@@ -137,7 +134,6 @@ impl Supervisor {
         };
         let message = Message::Killed(id, since.map(|since| now.saturating_duration_since(since)));
         actions.push(Action::Kill(id, (!entry.is_probe()).then_some(message)));
-        self.plan_to_give_up(now);
     }
 
     pub(super) fn kill_all(&mut self, now: Instant, actions: &mut Vec<Action>) {
@@ -148,10 +144,10 @@ impl Supervisor {
         self.on_time(now, actions);
     }
 
-    /// Once the last of them has been sent SIGKILL, they have no more than a moment.
-    fn plan_to_give_up(&mut self, now: Instant) {
-        let mut alive = self.entries.iter().filter(|entry| entry.is_alive()).peekable();
-        if alive.peek().is_some() && alive.all(|entry| entry.killed) {
+    /// Once all that are left have been sent SIGKILL, they have no more than a moment.
+    fn lose_patience(&mut self, now: Instant) {
+        let killed = self.entries.iter().filter(|entry| entry.is_alive()).all(|entry| entry.killed);
+        if killed && self.stop.is_some_and(|stop| stop.patience.is_none()) {
             self.set_patience(Some(Patience::from(now)));
         }
     }
@@ -182,15 +178,18 @@ impl Supervisor {
         }
         if leftovers_only {
             actions.push(Action::Say(Message::GaveUpOnLeftovers));
+            self.children_left = false;
         }
-        self.children_left = false;
-        self.finish(now, actions);
+        self.settle(now, actions);
     }
 
     /// Looks whether the run is over, or only leftovers remain.
     pub(super) fn settle(&mut self, now: Instant, actions: &mut Vec<Action>) {
         let restarts = self.entries.iter().any(|entry| entry.restart_at().is_some());
-        if restarts || self.next_start(now).is_some() || self.entries.iter().any(Entry::is_alive) {
+        if self.entries.iter().any(Entry::is_alive) {
+            return self.lose_patience(now);
+        }
+        if restarts || self.next_start(now).is_some() {
             return;
         }
         if !self.children_left {
@@ -216,9 +215,11 @@ impl Supervisor {
 
     /// Called again after each reaping: what a fork bomb started in the meantime is killed too.
     fn kill_leftovers(&mut self, stop: Stop, now: Instant, actions: &mut Vec<Action>) {
+        if stop.patience.is_none() || self.leftovers != Leftovers::Killed {
+            self.set_patience(Some(Patience::from(now)));
+        }
         if self.leftovers != Leftovers::Killed {
             self.leftovers = Leftovers::Killed;
-            self.set_patience(Some(Patience::from(now)));
             let after = now.saturating_duration_since(stop.since);
             actions.push(Action::Say(Message::KillingLeftovers(after)));
         }

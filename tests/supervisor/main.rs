@@ -387,6 +387,7 @@ fn what_survives_sigkill_does_not_hold_the_end_up() {
     run.receive(Signal::TERM);
     run.time_comes();
     run.ends(1, Ending::Signaled(Signal::KILL));
+    assert_eq!(run.time_comes(), (Duration::from_secs(1), vec![Action::KillLeftovers]), "others may be left");
     assert_eq!(run.time_comes(), (Duration::from_secs(1), vec![Action::Exit(137)]));
     assert!(run.messages.contains(&Message::GaveUpOn(0)));
 }
