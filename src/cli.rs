@@ -133,25 +133,25 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
         return Ok(Request::Generate(page));
     }
     let options = Options {
-        timeout: scoped(&matches, "timeout", &cli.stop.timeout)?,
-        stop_signal: scoped(&matches, "stop_signal", &cli.stop.stop_signal)?,
-        on_exit: scoped(&matches, "on_exit", &cli.stop.on_exit)?,
-        signal_to: scoped(&matches, "signal_to", &cli.stop.signal_to)?,
+        timeout: scoped(&matches, "timeout", &cli.ending.timeout)?,
+        stop_signal: scoped(&matches, "stop_signal", &cli.ending.stop_signal)?,
+        on_exit: scoped(&matches, "on_exit", &cli.ending.on_exit)?,
+        signal_to: scoped(&matches, "signal_to", &cli.ending.signal_to)?,
         user: scoped(&matches, "user", &cli.entries.user)?,
         hooks: HookOptions {
             before: values(&matches, "before", &cli.start.before)?,
-            after: values(&matches, "after", &cli.stop.after)?,
+            after: values(&matches, "after", &cli.ending.after)?,
             wait_for: values(&matches, "wait_for", &cli.start.wait_for)?,
             ready: scoped(&matches, "ready", &cli.start.ready)?,
-            stop_command: scoped(&matches, "stop_command", &cli.stop.stop_command)?,
+            stop_command: scoped(&matches, "stop_command", &cli.ending.stop_command)?,
         },
     };
     let default = Rules::default();
     let rules = Rules {
-        rewrites: values(&matches, "rewrite", &cli.stop.rewrite)?,
-        exit_map: values(&matches, "exit_map", &cli.stop.exit_map)?,
-        stop_order: value(&matches, "stop_order", cli.stop.stop_order.as_deref())?.unwrap_or(default.stop_order),
-        stop_delay: value(&matches, "stop_delay", cli.stop.stop_delay.as_deref())?
+        rewrites: values(&matches, "rewrite", &cli.ending.rewrite)?,
+        exit_map: values(&matches, "exit_map", &cli.ending.exit_map)?,
+        stop_order: value(&matches, "stop_order", cli.ending.stop_order.as_deref())?.unwrap_or(default.stop_order),
+        stop_delay: value(&matches, "stop_delay", cli.ending.stop_delay.as_deref())?
             .map_or(default.stop_delay, |Delay(time)| time),
         wait_timeout: value(&matches, "wait_timeout", cli.start.wait_timeout.as_deref())?
             .unwrap_or(default.wait_timeout),

@@ -1,4 +1,5 @@
 //! The one place where an option is defined; help, man page and completions come from here.
+#![allow(clippy::doc_markdown, reason = "the comments of options are the help, as a terminal shows it")]
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -37,7 +38,6 @@ const MOST_USED: &[&str] =
     &["procfile", "env_file", "before", "wait_for", "timeout", "stop_signal", "on_exit", "output", "quiet", "help"];
 
 /// Starts several commands, forwards signals to all of them, waits with a timeout, and reaps what they leave behind.
-#[allow(clippy::doc_markdown, reason = "these comments are the help, as a terminal shows it")]
 #[derive(Parser, Debug)]
 #[command(name = "untrap", version, override_usage = USAGE, after_help = NOTES, term_width = 0)]
 #[command(disable_help_flag = true, disable_version_flag = true)]
@@ -57,7 +57,7 @@ pub(super) struct Cli {
     pub(super) start: Start,
 
     #[command(flatten)]
-    pub(super) stop: Stop,
+    pub(super) ending: Ending,
 
     #[command(flatten)]
     pub(super) output: Output,
@@ -115,7 +115,7 @@ pub(super) struct Start {
 /// Signals, and how the end goes.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Signals and end")]
-pub(super) struct Stop {
+pub(super) struct Ending {
     /// From the start of the stop to SIGKILL; 0s: at once, inf: never [default: 8s]
     #[arg(short, long, value_name = "[NAME=]DURATION", hide_env = true, env = "UNTRAP_TIMEOUT")]
     pub(super) timeout: Vec<String>,

@@ -1,7 +1,7 @@
 //! Completion scripts for shells.
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ValueHint};
+use clap::{Arg, Command, ValueHint};
 use clap_complete::Shell;
 
 use crate::cli::definition;
@@ -31,7 +31,10 @@ pub(super) fn script(shell: Shell) -> Vec<u8> {
     let check = check.mut_arg("generate", |argument| argument.hide(true));
     let [ps, signal] = verbs::definitions();
     let verbs = [check, ps, signal].map(|verb| verb.mut_args(with_values));
-    let mut command = runs.mut_args(with_values).subcommands(verbs).disable_help_subcommand(true);
+    // Without the words: beside them the script for zsh takes no verb for one.
+    let options = runs.get_arguments().filter(|argument| !argument.is_positional()).cloned().map(with_values);
+    let mut command = Command::new("untrap").version(env!("CARGO_PKG_VERSION")).args(options).subcommands(verbs);
+    command = command.disable_help_subcommand(true).disable_help_flag(true).disable_version_flag(true);
     let mut text = Vec::new();
     // It panics where it can't write, so it writes to memory.
     clap_complete::generate(shell, &mut command, "untrap", &mut text);
