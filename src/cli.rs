@@ -156,23 +156,23 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
         wait_timeout: value(&matches, "wait_timeout", cli.start.wait_timeout.as_deref())?
             .unwrap_or(default.wait_timeout),
     };
-    let verbosity = match (cli.output.quiet, cli.output.verbose) {
+    let verbosity = match (cli.saying.quiet, cli.saying.verbose) {
         (true, _) => Verbosity::Quiet,
         (_, true) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
-    let output = output::Settings { format: cli.output.output.unwrap_or_default(), timestamps: cli.output.timestamps };
+    let output = output::Settings { format: cli.saying.output.unwrap_or_default(), timestamps: cli.saying.timestamps };
     if output.timestamps && output.format == output::Format::Raw {
         return Err(Error("--timestamps needs lines of untrap's own; add --output prefix".to_owned()));
     }
-    let format = values(&matches, "log_format", &cli.output.log_format)?.pop().unwrap_or_default();
+    let format = values(&matches, "log_format", &cli.saying.log_format)?.pop().unwrap_or_default();
     let style = Style { verbosity, format, output };
     let launch = LaunchOptions {
         env_files: values(&matches, "env_file", &cli.entries.env_file)?,
         shell: value(&matches, "shell", cli.entries.shell.as_deref())?.unwrap_or_default(),
         port: value(&matches, "port", cli.entries.port.as_deref())?.map(|Port(port)| port),
     };
-    let pid_dir = cli.output.pid_dir.clone().filter(|path| !path.as_os_str().is_empty());
+    let pid_dir = cli.saying.pid_dir.clone().filter(|path| !path.as_os_str().is_empty());
     let program_given = arguments().any(|argument| argument == "--");
     let source = source(cli, program_given, &matches)?;
     let settings = Box::new(Settings { source, options, rules, launch, pid_dir, style });

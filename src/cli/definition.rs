@@ -60,7 +60,7 @@ pub(super) struct Cli {
     pub(super) ending: Ending,
 
     #[command(flatten)]
-    pub(super) output: Output,
+    pub(super) saying: Saying,
 
     #[command(flatten)]
     pub(super) other: Other,
@@ -160,7 +160,7 @@ pub(super) struct Ending {
 /// What is said, and where it can be read.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
-pub(super) struct Output {
+pub(super) struct Saying {
     /// raw, prefix (the name before each line) or json (an object a line) [default: raw]
     #[arg(long, value_name = "FORMAT", hide_env = true, env = "UNTRAP_OUTPUT")]
     pub(super) output: Option<output::Format>,
