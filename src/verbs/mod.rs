@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser};
+use clap::{Args, Command, CommandFactory, Parser};
 
 use crate::cli;
 use crate::pidfile::{OWN_NAME, Record, file_name};
@@ -54,6 +54,12 @@ pub fn run(arguments: &[OsString]) -> Option<Result<String, Error>> {
         "signal" => Some(parse_and_run(&arguments[2..], signal::Signal::run)),
         _ => None,
     }
+}
+
+/// The definitions of the verbs that this module has, for completions.
+#[must_use]
+pub fn definitions() -> [Command; 2] {
+    [ps::Ps::command().name("ps"), signal::Signal::command().name("signal")]
 }
 
 fn parse_and_run<T: Parser>(

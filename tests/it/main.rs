@@ -5,6 +5,7 @@ mod support;
 
 mod check;
 mod comparison;
+mod completions;
 mod descriptors;
 mod end;
 mod environment;
