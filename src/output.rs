@@ -186,10 +186,8 @@ impl Output {
             }
         }
         let first = first + self.sinks.len();
-        for index in 0..self.streams.len() {
-            if set.is_ready(first + index) {
-                self.read(index, BATCH);
-            }
+        for sink in 0..self.sinks.len() {
+            self.take_turns(sink, |index, _| if set.is_ready(first + index) { BATCH } else { 0 });
         }
         self.end_lines();
         self.flush();
@@ -226,9 +224,7 @@ impl Output {
         let before = self.waiting();
         for index in 0..self.sinks.len() {
             self.resume(index);
-        }
-        for index in 0..self.streams.len() {
-            self.read(index, self.streams[index].left);
+            self.take_turns(index, |_, stream| stream.left);
         }
         self.end_lines();
         self.flush();
@@ -274,6 +270,18 @@ impl Output {
 
     fn flush(&mut self) {
         self.sinks.iter_mut().for_each(Sink::flush);
+    }
+
+    /// Passes on up to so much of each of a sink's streams, beginning after the one that was read last: a busy one, which
+    /// leaves no room for others, has to wait for them.
+    fn take_turns(&mut self, sink: usize, limit: impl Fn(usize, &Stream) -> usize) {
+        let (streams, last) = (self.streams.len(), self.sinks[sink].source());
+        for index in (1..=streams).map(|turn| (last + turn) % streams) {
+            let stream = &self.streams[index];
+            if stream.sink == sink {
+                self.read(index, limit(index, stream));
+            }
+        }
     }
 
     /// Goes on where there was no room before.
