@@ -158,7 +158,7 @@ impl Runtime {
 
     fn start(&mut self, id: EntryId) {
         let variables = self.variables_of_the_moment(id);
-        let ends = self.output.as_ref().map(|output| output.ends(id));
+        let ends = self.output.as_ref().and_then(|output| output.ends(id));
         let started = match &mut self.works[id] {
             Work::Probe(probe) => probe.start(self.signals.inherited()).map_err(spawn::Error::NoProcess),
             Work::Program(program) => {

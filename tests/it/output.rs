@@ -76,6 +76,16 @@ fn standard_output_and_standard_error_stay_apart() {
 }
 
 #[test]
+fn an_entry_of_another_user_can_open_its_streams_again() {
+    if !nix::unistd::geteuid().is_root() {
+        return crate::support::skip("only root can become another user");
+    }
+    let output =
+        run(&["-q", "--output", "prefix", "--user", "nobody", "w: echo x > /dev/stdout; echo y > /dev/stderr"]);
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("w      | x\n", "w      | y\n"));
+}
+
+#[test]
 fn json_is_an_object_a_line() {
     let output = run(&["--output", "json", r#"w: echo "pid $$"; printf 'a"\\\t\377\nlast' >&2"#]);
     let stdout: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
