@@ -9,6 +9,7 @@ pub mod lines;
 pub mod sink;
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::str::FromStr;
 
@@ -67,14 +68,22 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Output {
     form: Form,
-    names: Vec<String>,
+    sources: Vec<Option<Source>>,
     width: usize,
     /// Standard output and standard error, or one where they are the same.
     sinks: Vec<Sink>,
-    /// Two of each entry, standard output first.
+    /// Two of each source, standard output first.
     streams: Vec<Stream>,
     /// Before untrap's own messages, which go to the last sink.
     own: Head,
+}
+
+/// An entry or a hook that writes.
+#[derive(Debug)]
+struct Source {
+    name: String,
+    /// Its first stream.
+    first: usize,
 }
 
 #[derive(Debug)]
@@ -90,11 +99,12 @@ struct Stream {
 }
 
 impl Output {
-    /// The output of entries with these names. `None` where it is not untrap's business.
+    /// The output of entries with these names, and of these users if not of our own. `None` for what writes nothing, and
+    /// instead of all where it is not untrap's business.
     ///
     /// # Errors
     /// Those of pipe2(2).
-    pub fn new(settings: Settings, names: Vec<String>) -> io::Result<Option<Self>> {
+    pub fn new(settings: Settings, entries: Vec<Option<(String, Option<u32>)>>) -> io::Result<Option<Self>> {
         let Some(form) = Form::new(settings) else { return Ok(None) };
         let (stdout, stderr) = (Writer::stdout(), Writer::stderr());
         let mut writers = vec![stdout];
@@ -103,21 +113,25 @@ impl Output {
             writers.push(stderr);
         }
         let stderr_sink = writers.len() - 1;
-        let width = names.iter().map(String::len).chain([OWN_NAME.len()]).max().unwrap_or(0);
+        let width = entries.iter().flatten().map(|(name, _)| name.len()).chain([OWN_NAME.len()]).max().unwrap_or(0);
         let own_style = if is_coloured(Side::Stderr) { Style::new().bold() } else { Style::new() };
         let own = Label { name: OWN_NAME, width, style: own_style, pid: std::process::id() as i32, side: Side::Stderr };
         let mut output = Self {
             form,
             width,
             sinks: writers.into_iter().map(|writer| Sink::new(writer, form)).collect(),
-            streams: Vec::with_capacity(2 * names.len()),
+            streams: Vec::with_capacity(2 * entries.iter().flatten().count()),
             own: form.head(&own),
-            names,
+            sources: Vec::with_capacity(entries.len()),
         };
-        for id in 0..output.names.len() {
+        for (id, entry) in entries.into_iter().enumerate() {
+            let Some((name, user)) = entry else {
+                output.sources.push(None);
+                continue;
+            };
+            output.sources.push(Some(Source { name, first: output.streams.len() }));
             for (side, sink) in [(Side::Stdout, 0), (Side::Stderr, stderr_sink)] {
-                let head = output.head(id, 0, side);
-                let (pipe, lines) = (Pipe::new()?, Lines::default());
+                let (pipe, head, lines) = (Pipe::new(user)?, output.head(id, 0, side), Lines::default());
                 output.streams.push(Stream { pipe, sink, head, lines, has_ended: false, left: 0 });
             }
         }
@@ -126,20 +140,27 @@ impl Output {
 
     fn head(&self, id: EntryId, pid: i32, side: Side) -> Head {
         let style = if is_coloured(side) { format::colour(id) } else { Style::new() };
-        self.form.head(&Label { name: &self.names[id], width: self.width, style, pid, side })
+        let name = self.sources[id].as_ref().map_or("", |source| &source.name);
+        self.form.head(&Label { name, width: self.width, style, pid, side })
     }
 
-    /// What the entry gets as standard output and standard error.
+    /// Where its streams are.
+    fn streams(&self, id: EntryId) -> Range<usize> {
+        self.sources[id].as_ref().map_or(0..0, |source| source.first..source.first + 2)
+    }
+
+    /// What the entry gets as standard output and standard error, if it writes.
     #[must_use]
-    pub fn ends(&self, id: EntryId) -> [BorrowedFd<'_>; 2] {
-        [self.streams[2 * id].pipe.writer(), self.streams[2 * id + 1].pipe.writer()]
+    pub fn ends(&self, id: EntryId) -> Option<[BorrowedFd<'_>; 2]> {
+        let source = self.sources[id].as_ref()?;
+        Some([0, 1].map(|offset| self.streams[source.first + offset].pipe.writer()))
     }
 
     /// The entry's lines are those of this process from now on.
     pub fn started(&mut self, id: EntryId, pid: i32) {
-        for (offset, side) in [Side::Stdout, Side::Stderr].into_iter().enumerate() {
+        for (index, side) in self.streams(id).zip([Side::Stdout, Side::Stderr]) {
             let head = self.head(id, pid, side);
-            let stream = &mut self.streams[2 * id + offset];
+            let stream = &mut self.streams[index];
             (stream.head, stream.has_ended) = (head, false);
         }
     }
@@ -186,10 +207,8 @@ impl Output {
             }
         }
         let first = first + self.sinks.len();
-        for index in 0..self.streams.len() {
-            if set.is_ready(first + index) {
-                self.read(index, BATCH);
-            }
+        for sink in 0..self.sinks.len() {
+            self.take_turns(sink, |index, _| if set.is_ready(first + index) { BATCH } else { 0 });
         }
         self.end_lines();
         self.flush();
@@ -197,7 +216,7 @@ impl Output {
 
     /// Passes on what the entry has written until now, as far as there is room. Messages wait for the rest.
     pub fn drain(&mut self, id: EntryId) {
-        for index in [2 * id, 2 * id + 1] {
+        for index in self.streams(id) {
             let waiting = self.streams[index].pipe.waiting();
             self.streams[index].left = waiting;
             self.read(index, waiting);
@@ -207,8 +226,8 @@ impl Output {
 
     /// Nobody is left in the entry: what it wrote last is a line, even if no newline ends it.
     pub fn ended(&mut self, id: EntryId) {
-        for stream in &mut self.streams[2 * id..2 * id + 2] {
-            stream.has_ended = true;
+        for index in self.streams(id) {
+            self.streams[index].has_ended = true;
         }
         self.drain(id);
         self.end_lines();
@@ -226,9 +245,7 @@ impl Output {
         let before = self.waiting();
         for index in 0..self.sinks.len() {
             self.resume(index);
-        }
-        for index in 0..self.streams.len() {
-            self.read(index, self.streams[index].left);
+            self.take_turns(index, |_, stream| stream.left);
         }
         self.end_lines();
         self.flush();
@@ -274,6 +291,18 @@ impl Output {
 
     fn flush(&mut self) {
         self.sinks.iter_mut().for_each(Sink::flush);
+    }
+
+    /// Passes on up to so much of each of a sink's streams, beginning after the one that was read last: a busy one, which
+    /// leaves no room for others, has to wait for them.
+    fn take_turns(&mut self, sink: usize, limit: impl Fn(usize, &Stream) -> usize) {
+        let (streams, last) = (self.streams.len(), self.sinks[sink].source());
+        for index in (1..=streams).map(|turn| (last + turn) % streams) {
+            let stream = &self.streams[index];
+            if stream.sink == sink {
+                self.read(index, limit(index, stream));
+            }
+        }
     }
 
     /// Goes on where there was no room before.
@@ -323,4 +352,17 @@ fn is_coloured(side: Side) -> bool {
         Side::Stderr => AutoStream::choice(&io::stderr()),
     };
     choice != ColorChoice::Never
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_writes_nothing_costs_no_pipes_and_no_width() {
+        let settings = Settings { format: Format::Prefix, timestamps: false };
+        let output = Output::new(settings, vec![None, Some(("web.1".to_owned(), None))]).unwrap().unwrap();
+        assert_eq!((output.streams.len(), output.width), (2, OWN_NAME.len()));
+        assert!(output.ends(0).is_none() && output.ends(1).is_some());
+    }
 }

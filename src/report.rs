@@ -7,7 +7,8 @@ use crate::cli::{Style, Verbosity};
 use crate::event::{Consequence, EntryId, Message};
 use crate::line::{Format, LONGEST, Line};
 use crate::sys::processes::Process;
-use crate::sys::{spawn, stderr};
+use crate::sys::spawn;
+use crate::sys::writer::Writer;
 
 /// What every line of text begins with.
 const PREFIX: &str = "untrap: ";
@@ -22,6 +23,7 @@ pub struct Report {
     entries: Vec<Described>,
     text: String,
     line: Vec<u8>,
+    stderr: Writer,
     /// Lines that somebody else writes, see [`Report::hand_over`].
     collected: Option<String>,
     lost: u64,
@@ -50,7 +52,7 @@ impl Report {
         let entries = entries.into_iter().map(|(name, program)| Described { name, program, pid: 0 }).collect();
         // Whoever writes a message while things go wrong should not need memory for it.
         let (text, line) = (String::with_capacity(LONGEST), Vec::with_capacity(LONGEST));
-        Self { style, entries, text, line, collected: None, lost: 0 }
+        Self { style, entries, text, line, stderr: Writer::stderr(), collected: None, lost: 0 }
     }
 
     /// From now on collects its lines for [`Self::hand_over`] instead of writing them.
@@ -178,7 +180,8 @@ impl Report {
         let line = Line { level, event, name, pid: pid.filter(|pid| *pid != 0), text: &self.text };
         self.style.format.finish(&line, &mut self.line);
         let written = match &mut self.collected {
-            None => stderr::write_line(&self.line),
+            // A line is no longer than what a pipe takes as a whole or not at all.
+            None => self.stderr.write(&self.line).is_ok(),
             Some(collected) if collected.len() + self.line.len() > COLLECTED => false,
             Some(collected) => {
                 collected.push_str(&String::from_utf8_lossy(&self.line[PREFIX.len()..]));

@@ -1,5 +1,6 @@
 //! The loop: waits, turns what happened into events, and carries out what the state machine answers.
 
+mod output;
 mod prepare;
 
 use std::collections::VecDeque;
@@ -96,63 +97,10 @@ impl Runtime {
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        self.hand_over_messages();
-        if let Some(output) = &mut self.output {
-            output.prepare(&mut self.poll_set, OUTPUT_SLOTS);
-        }
+        self.prepare_output();
         self.poll_set.wait(self.supervisor.wake_at())?;
-        if let Some(output) = &mut self.output {
-            output.pass_on(&self.poll_set, OUTPUT_SLOTS);
-        }
+        self.pass_on_output();
         Ok(())
-    }
-
-    /// Messages take their place among the entries' lines.
-    fn hand_over_messages(&mut self) {
-        if let Some(output) = self.output.as_mut().filter(|output| output.takes_messages()) {
-            self.report.hand_over(|line| output.say(line));
-        }
-    }
-
-    /// Waits for the readers of what is not written yet, but not for ever.
-    fn finish_output(&mut self) {
-        self.hand_over_messages();
-        let Some(output) = &mut self.output else { return };
-        let over = Instant::now();
-        let (mut progress, mut asked) = (over, false);
-        output.seal();
-        'waiting: loop {
-            // From the first request to stop on, progress buys no more time.
-            if output.finish() && !asked {
-                progress = Instant::now();
-            }
-            if output.takes_messages() {
-                self.report.hand_over(|line| output.say(line));
-                output.finish();
-            }
-            let deadline = self.supervisor.output_deadline(over, progress);
-            if output.is_done() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                break;
-            }
-            output.prepare_finish(&mut self.poll_set, OUTPUT_SLOTS);
-            if self.poll_set.wait(deadline).is_err() {
-                break;
-            }
-            // Nothing is left that signals could be forwarded to: one that stops is for untrap alone.
-            while let Some(received) = self.signals.next() {
-                match received {
-                    Received::Signal(Signal::INT, _) => break 'waiting,
-                    Received::Signal(signal, _) if signal.begins_stop() => asked = true,
-                    _ => {}
-                }
-            }
-        }
-        output.give_up();
-        if output.lost() > 0 {
-            self.report.lines_lost(output.lost());
-        }
-        self.report.hand_over(|line| output.say(line));
-        output.finish();
     }
 
     fn read_signals(&mut self) {
@@ -188,18 +136,6 @@ impl Runtime {
         }
     }
 
-    /// What an entry wrote comes before the message that it has ended.
-    fn pass_on_last_words(&mut self, event: Event) {
-        if let Event::LeaderEnded(..) = event {
-            self.hand_over_messages();
-        }
-        match (event, &mut self.output) {
-            (Event::LeaderEnded(id, _), Some(output)) => output.drain(id),
-            (Event::GroupEmptied(id), Some(output)) => output.ended(id),
-            _ => {}
-        }
-    }
-
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Tell(id, signal, to) => {
@@ -229,7 +165,7 @@ impl Runtime {
 
     fn start(&mut self, id: EntryId) {
         let variables = self.variables_of_the_moment(id);
-        let ends = self.output.as_ref().map(|output| output.ends(id));
+        let ends = self.output.as_ref().and_then(|output| output.ends(id));
         let started = match &mut self.works[id] {
             Work::Probe(probe) => probe.start(self.signals.inherited()).map_err(spawn::Error::NoProcess),
             Work::Program(program) => {

@@ -45,7 +45,11 @@ pub fn run(
     });
     let names: Vec<String> = names.collect();
     let mut report = Report::new(style, names.iter().cloned().zip(paths));
-    let output = Output::new(style.output, names)?;
+    let writes = names.into_iter().zip(&works).map(|(name, work)| match work {
+        Work::Program(program) => Some((name, program.user())),
+        Work::Probe(_) => None,
+    });
+    let output = Output::new(style.output, writes.collect())?;
     if output.is_some() {
         report.collect();
     }

@@ -12,7 +12,6 @@ pub mod probe;
 pub mod processes;
 pub mod signals;
 pub mod spawn;
-pub mod stderr;
 pub mod terminal;
 mod user;
 pub mod writer;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::fchown;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
@@ -18,16 +19,20 @@ pub struct Pipe {
 }
 
 impl Pipe {
-    /// A new pipe.
+    /// A new pipe, of this user if not of ours: whoever opens `/dev/stdout` opens it again, which its owner alone may.
     ///
     /// # Errors
     /// Those of pipe2(2).
-    pub fn new() -> io::Result<Self> {
+    pub fn new(user: Option<u32>) -> io::Result<Self> {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
         // Our end only: the writers wait when it is full.
         fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         // Denied where the user's pipes hold a lot already (pipe-user-pages-soft); a smaller one works too.
         let _ = fcntl(&reader, FcntlArg::F_SETPIPE_SZ(SIZE));
+        if user.is_some() {
+            // Denied where a container lacks the capability for it; what it is started with can be written all the same.
+            let _ = fchown(&writer, user, None);
+        }
         Ok(Self { reader, writer })
     }
 

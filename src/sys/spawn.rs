@@ -57,6 +57,12 @@ impl Program {
         Self { words: words.into(), variables, identity: identity.map(Box::new), foreground: false }
     }
 
+    /// The user that it runs as, if not as ours.
+    #[must_use]
+    pub fn user(&self) -> Option<u32> {
+        self.identity.as_ref().map(|identity| identity.uid)
+    }
+
     /// What is executed, as the command names it.
     #[must_use]
     pub fn path(&self) -> &OsStr {

@@ -5,7 +5,8 @@
 //! (terminals, older kernels), the same pipe or terminal is opened again, non-blocking, through `/proc`. Where that is
 //! denied (no `/proc`, or another user's), we look for room first and write no more than a pipe with room takes.
 
-use std::io;
+use std::ffi::CStr;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -37,6 +38,15 @@ enum Way {
     Looking,
 }
 
+impl Way {
+    fn of(descriptor: BorrowedFd) -> Self {
+        let kind =
+            fstat(descriptor).map_or(SFlag::empty(), |stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT);
+        // Asked not to wait, some file systems (btrfs, XFS) refuse with EAGAIN what is no matter of a reader.
+        if kind == SFlag::S_IFREG || kind == SFlag::S_IFBLK { Self::Plain } else { Self::Asking }
+    }
+}
+
 impl Writer {
     /// Writes to standard output.
     #[must_use]
@@ -51,12 +61,10 @@ impl Writer {
     }
 
     fn new(descriptor: libc::c_int) -> Self {
-        // SAFETY: the standard descriptors are open from the start of every Rust program to its end.
+        // SAFETY: `open_standard` has opened both (the Rust runtime, which does so elsewhere, is not there), and nobody
+        // closes them.
         let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
-        let kind =
-            fstat(descriptor).map_or(SFlag::empty(), |stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT);
-        let way = if kind == SFlag::S_IFREG || kind == SFlag::S_IFBLK { Way::Plain } else { Way::Asking };
-        Self { descriptor, way }
+        Self { descriptor, way: Way::of(descriptor) }
     }
 
     /// Whether both write to the same pipe, terminal or file.
@@ -113,16 +121,28 @@ fn write_if_room(descriptor: BorrowedFd, bytes: &[u8]) -> nix::Result<usize> {
 }
 
 fn reopen(descriptor: BorrowedFd) -> Option<OwnedFd> {
-    let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
+    // Messages are written where there may be no memory left.
+    let mut path = [0; 32];
+    write!(&mut path[..], "/proc/self/fd/{}", descriptor.as_raw_fd()).ok()?;
+    let path = CStr::from_bytes_until_nul(&path).ok()?;
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-    open(path.as_str(), flags, Mode::empty()).ok()
+    open(path, flags, Mode::empty()).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+    use std::os::fd::AsFd;
 
     use super::*;
+
+    #[test]
+    fn a_file_is_written_whatever_its_file_system_says_of_waiting() {
+        let file = tempfile::tempfile().unwrap();
+        assert!(matches!(Way::of(file.as_fd()), Way::Plain));
+        let (_reader, pipe) = io::pipe().unwrap();
+        assert!(matches!(Way::of(pipe.as_fd()), Way::Asking));
+    }
 
     #[test]
     fn no_way_waits_for_a_reader_or_loses_a_byte() {

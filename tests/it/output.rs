@@ -58,8 +58,6 @@ fn text(bytes: &[u8]) -> &str {
 
 #[test]
 fn prefix_puts_the_padded_name_before_each_line_and_changes_no_byte() {
-    let output = run(&["--output", "prefix", r"web.1x: printf 'one\r\n\n10%%\r20%%\n\377\000\nlast'"]);
-    assert_eq!(output.stdout, b"", "a bad name is refused");
     let output =
         run(&["--output", "prefix", "--on-exit", "ignore", r"w: printf 'one\r\n\n10%%\r20%%\n\377\000\nlast'"]);
     let expected = b"w      | one\r\nw      | \nw      | 10%\r20%\nw      | \xff\0\nw      | last\n";
@@ -75,6 +73,16 @@ fn standard_output_and_standard_error_stay_apart() {
     let output = run(&["-q", "--output", "prefix", "w: echo out; echo err >&2"]);
     assert_eq!(text(&output.stdout), "w      | out\n");
     assert_eq!(text(&output.stderr), "w      | err\n");
+}
+
+#[test]
+fn an_entry_of_another_user_can_open_its_streams_again() {
+    if !nix::unistd::geteuid().is_root() {
+        return crate::support::skip("only root can become another user");
+    }
+    let output =
+        run(&["-q", "--output", "prefix", "--user", "nobody", "w: echo x > /dev/stdout; echo y > /dev/stderr"]);
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("w      | x\n", "w      | y\n"));
 }
 
 #[test]
@@ -146,6 +154,26 @@ fn neither_from_eight_producers_to_a_slow_reader() {
         next[producer] += 1;
     }
     assert_eq!(next, [200_001; 8]);
+}
+
+#[test]
+fn whoever_writes_without_end_leaves_the_others_their_turn() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = untrap();
+    command.args(["--output", "prefix", "--on-exit", "ignore", "a: yes", "b: yes", "c: echo tick; echo tock >&2"]);
+    let untrap = command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer).spawn().unwrap();
+    drop(command);
+    let mut wanted = vec!["b      | y", "c      | tick", "c      | tock", "untrap | c (pid"];
+    for line in BufReader::with_capacity(16_000, reader).lines().take(10_000_000) {
+        let line = line.unwrap();
+        wanted.retain(|wanted| !line.starts_with(wanted));
+        if wanted.is_empty() {
+            break;
+        }
+    }
+    crate::support::kill(i32::try_from(untrap.id()).unwrap(), "KILL");
+    { untrap }.wait().unwrap();
+    assert_eq!(wanted, [""; 0], "of these there was no line");
 }
 
 #[test]
