@@ -246,11 +246,15 @@ fn each_value<E: fmt::Display>(
     for text in texts {
         // Only a variable holds a list: a value on the command line may have a comma of its own.
         let values: Vec<&str> = if from_environment { text.split(',').collect() } else { vec![text] };
+        let (is_target, is_list) = (matches!(id, "wait_for" | "ready"), values.len() > 1);
         for value in values.into_iter().map(str::trim).filter(|value| !from_environment || !value.is_empty()) {
             read(value).map_err(|error| {
                 let variable = format!("UNTRAP_{}", id.to_uppercase());
                 let origin = if from_environment { variable } else { format!("--{option}") };
-                Error(format!("{origin} '{value}': {error}"))
+                // A target may hold a command, or a password that does not belong there.
+                let shown = if is_target { String::new() } else { format!(" '{value}'") };
+                let hint = if is_list { "; commas separate the values of a variable" } else { "" };
+                Error(format!("{origin}{shown}: {error}{hint}"))
             })?;
         }
     }

@@ -332,7 +332,7 @@ fn bad_hooks_are_refused_before_anything_is_started() {
     for (arguments, message) in [
         (["--before", "x 'y"], "--before: a quote ' that is never closed"),
         (["--stop-command", ""], "--stop-command: no command"),
-        (["--wait-for", "db:5432"], "--wait-for 'db:5432': nothing that can be waited for; write tcp://HOST:PORT"),
+        (["--wait-for", "db:5432"], "--wait-for: nothing that can be waited for; write tcp://HOST:PORT"),
         (["--ready", "web=file://x"], "--ready web=…: there is no entry 'web'"),
         (["--stop-order", "random"], "--stop-order 'random': not an order; write at-once"),
         (["--stop-delay", "inf"], "--stop-delay 'inf': not a duration"),

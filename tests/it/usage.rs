@@ -98,4 +98,14 @@ fn no_message_prints_a_commands_arguments() {
         let end = scene.run(&["-v", &command]);
         assert!(!end.said("hunter2"), "{:?}", end.messages);
     }
+    for target in ["exec:psql --password=hunter2 'x", "tcp://user:hunter2@db"] {
+        for option in ["--wait-for", "--ready"] {
+            let end = scene.run(&[option, target, "true"]);
+            assert!(end.status == 2 && !end.said("hunter2"), "{:?}", end.messages);
+        }
+    }
+    let mut untrap = scene.untrap();
+    untrap.args(["true"]).env("UNTRAP_WAIT_FOR", "exec:psql -c \"select 1, x\"");
+    let stderr = String::from_utf8(untrap.output().unwrap().stderr).unwrap();
+    assert!(stderr.contains("commas separate the values of a variable"), "{stderr}");
 }
