@@ -8,6 +8,7 @@ pub mod format;
 pub mod lines;
 pub mod sink;
 
+use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
@@ -88,6 +89,8 @@ struct Source {
 
 #[derive(Debug)]
 struct Stream {
+    id: EntryId,
+    side: Side,
     pipe: Pipe,
     sink: usize,
     head: Head,
@@ -96,6 +99,17 @@ struct Stream {
     has_ended: bool,
     /// How much it held when its leader ended, or the run, and is still to be read. What others write later doesn't count.
     left: usize,
+    /// Processes that write into it after the one that its head names.
+    turns: VecDeque<Turn>,
+}
+
+/// Where in a stream what a process wrote begins. One that nothing was written before takes the place of the one before
+/// it, so that there are no more of them than bytes in the pipe.
+#[derive(Debug)]
+struct Turn {
+    /// How much of what others wrote is still to be read.
+    before: usize,
+    pid: i32,
 }
 
 impl Output {
@@ -132,7 +146,17 @@ impl Output {
             output.sources.push(Some(Source { name, first: output.streams.len() }));
             for (side, sink) in [(Side::Stdout, 0), (Side::Stderr, stderr_sink)] {
                 let (pipe, head, lines) = (Pipe::new(user)?, output.head(id, 0, side), Lines::default());
-                output.streams.push(Stream { pipe, sink, head, lines, has_ended: false, left: 0 });
+                output.streams.push(Stream {
+                    id,
+                    side,
+                    pipe,
+                    sink,
+                    head,
+                    lines,
+                    has_ended: false,
+                    left: 0,
+                    turns: VecDeque::new(),
+                });
             }
         }
         Ok(Some(output))
@@ -156,12 +180,15 @@ impl Output {
         Some([0, 1].map(|offset| self.streams[source.first + offset].pipe.writer()))
     }
 
-    /// The entry's lines are those of this process from now on.
+    /// What is written from now on is this process's.
     pub fn started(&mut self, id: EntryId, pid: i32) {
-        for (index, side) in self.streams(id).zip([Side::Stdout, Side::Stderr]) {
-            let head = self.head(id, pid, side);
+        for index in self.streams(id) {
             let stream = &mut self.streams[index];
-            (stream.head, stream.has_ended) = (head, false);
+            let before = stream.left;
+            stream.turns.pop_back_if(|turn| turn.before == before);
+            stream.turns.push_back(Turn { before, pid });
+            stream.has_ended = false;
+            self.change_turns(index);
         }
     }
 
@@ -317,25 +344,50 @@ impl Output {
 
     /// Passes on up to this much of a stream.
     fn read(&mut self, index: usize, mut limit: usize) {
-        let stream = &mut self.streams[index];
-        let sink = &mut self.sinks[stream.sink];
-        while limit > 0 && sink.has_room() {
-            let wanted = limit.min(INPUT);
+        self.change_turns(index);
+        loop {
+            let stream = &mut self.streams[index];
+            let sink = &mut self.sinks[stream.sink];
+            if limit == 0 || !sink.has_room() {
+                return;
+            }
+            let until_turn = stream.turns.front().map_or(usize::MAX, |turn| turn.before);
+            let wanted = limit.min(INPUT).min(until_turn);
             let size = sink.read(index, &stream.pipe, wanted);
             sink.take_lines(&mut stream.lines, &stream.head);
             stream.left = stream.left.saturating_sub(size);
+            stream.turns.iter_mut().for_each(|turn| turn.before -= size);
             if size < wanted {
                 return;
             }
             limit -= size;
+            self.change_turns(index);
+        }
+    }
+
+    /// Where all that a process wrote has been read, its last line is taken, and the next process's lines begin.
+    fn change_turns(&mut self, index: usize) {
+        while let Stream { id, side, ref turns, sink, .. } = self.streams[index]
+            && self.sinks[sink].has_room()
+            && let Some(&Turn { before: 0, pid }) = turns.front()
+        {
+            let head = self.head(id, pid, side);
+            let stream = &mut self.streams[index];
+            if let Some(line) = stream.lines.rest() {
+                self.sinks[sink].take_line(&stream.head, line);
+            }
+            stream.head = head;
+            stream.turns.pop_front();
         }
     }
 
     /// Takes the last lines of streams that have ended.
     fn end_lines(&mut self) {
-        for stream in self.streams.iter_mut().filter(|stream| stream.has_ended && stream.left == 0) {
+        for index in 0..self.streams.len() {
+            self.change_turns(index);
+            let stream = &mut self.streams[index];
             let sink = &mut self.sinks[stream.sink];
-            if sink.has_room() {
+            if stream.has_ended && stream.left == 0 && sink.has_room() {
                 if let Some(line) = stream.lines.rest() {
                     sink.take_line(&stream.head, line);
                 }

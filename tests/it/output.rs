@@ -177,6 +177,27 @@ fn whoever_writes_without_end_leaves_the_others_their_turn() {
 }
 
 #[test]
+fn what_a_process_wrote_before_a_restart_stays_its_own() {
+    let scene = Scene::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    // What the first writes fills the pipe to the reader, and waits in that to untrap. The second does not wait for it.
+    let first = "yes $(printf %999s | tr ' ' x) | head -n 250; printf last";
+    let entry = format!("w: test -e first && {{ echo second; : > second; exec sleep 1000; }}; : > first; {first}");
+    let mut command = scene.untrap();
+    command.args(["-q", "--output", "json", "--on-exit", "restart", &entry]);
+    let mut untrap = command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null()).spawn().unwrap();
+    drop(command);
+    wait_for("the second process has written", || scene.path("second").exists().then_some(()));
+    crate::support::kill(i32::try_from(untrap.id()).unwrap(), "TERM");
+    let lines = BufReader::new(reader).lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap());
+    let lines: Vec<serde_json::Value> = lines.collect();
+    untrap.wait().unwrap();
+    let ends: Vec<_> = lines[250..].iter().map(|line| line["message"].as_str().unwrap()).collect();
+    assert_eq!(ends, ["last", "second"]);
+    assert!(lines[..=250].iter().all(|line| line["pid"] == lines[0]["pid"]) && lines[251]["pid"] != lines[0]["pid"]);
+}
+
+#[test]
 fn a_reader_that_goes_away_does_not_end_the_entries() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
