@@ -744,7 +744,7 @@ fn prints(line: &str) -> [String; 2] {
 fn version_help_and_licence_of_tini() {
     let [version, _] = prints("untrap --version");
     assert_eq!(version, format!("untrap {}\n", env!("CARGO_PKG_VERSION")));
-    assert!(prints("untrap -h")[0].contains("--signal-to"));
+    assert!(prints("untrap -h")[0].contains("--stop-signal"));
     for line in all_of(&[("tini --version", "untrap --version"), ("tini -h", "untrap -h")]) {
         let [stdout, stderr] = prints(line);
         assert!(!stdout.is_empty() && stderr.is_empty(), "{line}");
