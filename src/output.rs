@@ -196,7 +196,8 @@ impl Output {
     #[must_use]
     pub fn takes_messages(&self) -> bool {
         let last = self.sinks.len() - 1;
-        let is_behind = |stream: &Stream| stream.sink == last && stream.left > 0;
+        let has_last_words = |stream: &Stream| stream.left > 0 || stream.has_ended && !stream.lines.is_empty();
+        let is_behind = |stream: &Stream| stream.sink == last && has_last_words(stream);
         self.sinks[last].is_used_up() && !self.streams.iter().any(is_behind)
     }
 
