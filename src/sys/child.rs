@@ -4,6 +4,7 @@
 //! (credentials(7)). So a [`Leader`] can be signalled as long as the value exists, and reaping it consumes it.
 
 use std::io;
+use std::time::Duration;
 
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::kill;
@@ -22,8 +23,8 @@ pub struct Leader(Pid);
 #[derive(Debug)]
 pub struct Group {
     id: Pid,
-    /// When the youngest of those members started; `None` where `/proc` can't say.
-    youngest: Option<u64>,
+    /// When the leader was reaped, as a time after boot: no other group had its id before.
+    since: Duration,
 }
 
 /// What waitid(2) sees first.
@@ -69,13 +70,9 @@ impl Leader {
     /// Reaps it, ended as it is, and gives its group if anyone is left in it.
     #[must_use]
     pub fn reap(self) -> Option<Group> {
+        let group = Group { id: self.0, since: processes::time_after_boot() };
         reap(self.pid());
-        let group = Group { id: self.0, youngest: None };
-        if group.is_empty() {
-            return None;
-        }
-        let youngest = processes::start_times_in_group(self.pid()).and_then(|times| times.into_iter().max());
-        Some(Group { youngest, ..group })
+        (!group.is_empty()).then_some(group)
     }
 }
 
@@ -97,14 +94,15 @@ impl Group {
         kill(group(self.id), None) == Err(nix::errno::Errno::ESRCH)
     }
 
-    /// Whether it is empty, or its id is another group's by now: one whose members are all younger. (Where all of its own
-    /// are, too, they are no longer told as a group, but as leftovers.) It can become so without an event, when its last
-    /// member is reaped by a parent other than us, or leaves it.
+    /// Whether it is empty, or its id is another group's by now: one whose members have all started since. (Where all of
+    /// its own have, too, they are no longer told as a group, but as leftovers.) It can become so without an event, when
+    /// its last member is reaped by a parent other than us, or leaves it.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         let recycled = || {
-            let times = self.youngest.and_then(|_| processes::start_times_in_group(self.id.as_raw()));
-            times.is_some_and(|times| times.into_iter().all(|time| Some(time) > self.youngest))
+            // Where `/proc` shows nobody it can't say: it is not ours, or they have just left.
+            let times = processes::start_times_in_group(self.id.as_raw()).unwrap_or_default();
+            !times.is_empty() && times.into_iter().all(|time| processes::ticks(time) > self.since)
         };
         self.is_empty() || recycled()
     }

@@ -34,10 +34,15 @@ pub struct Process {
 /// The time since a process started that started so many clock ticks after boot.
 #[must_use]
 pub fn age(start_time: u64) -> Duration {
+    time_after_boot().saturating_sub(ticks(start_time))
+}
+
+/// The time since the machine was started, on the clock of start times.
+pub(super) fn time_after_boot() -> Duration {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the buffer outlives the call, which fails only for clocks that the kernel doesn't know.
     unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
-    Duration::new(now.tv_sec as u64, now.tv_nsec as u32).saturating_sub(ticks(start_time))
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 /// Clock ticks as a time.
