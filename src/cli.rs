@@ -2,17 +2,18 @@
 
 mod definition;
 
+use std::any::Any;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::ArgMatches;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, FromArgMatches};
 
-use self::definition::Cli;
-pub use self::definition::{Page, definition, environment_variables};
+pub use self::definition::{definition, environment_variables};
+use crate::generate::Page;
 use crate::hook::HookOptions;
 use crate::line::Format;
 use crate::output;
@@ -119,86 +120,72 @@ impl std::error::Error for Error {}
 pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
     let checks = arguments.get(1).is_some_and(|word| word == "check");
     let verb = usize::from(checks);
-    let arguments = || arguments.iter().take(1).chain(arguments.iter().skip(1 + verb));
-    let matches = match definition().try_get_matches_from(arguments()) {
-        Ok(matches) => matches,
+    let arguments: Vec<OsString> = arguments.iter().take(1).chain(arguments.iter().skip(1 + verb)).cloned().collect();
+    let matches = match matches(&arguments) {
+        Ok(matches) => Given(matches),
         Err(error) if error.use_stderr() => return Err(Error(describe(&error))),
-        Err(text) if text.kind() == ErrorKind::DisplayHelp && arguments().any(|argument| argument == "-h") => {
+        Err(text) if text.kind() == ErrorKind::DisplayHelp && arguments.iter().any(|argument| argument == "-h") => {
             return Ok(Request::Print(definition::short_help()));
         }
         Err(text) => return Ok(Request::Print(text.to_string())),
     };
-    let cli = Cli::from_arg_matches(&matches).map_err(|error| Error(describe(&error)))?;
-    if let Some(page) = cli.other.generate {
+    if let Some(page) = matches.value("generate")? {
         return Ok(Request::Generate(page));
     }
     let options = Options {
-        timeout: scoped(&matches, "timeout", &cli.ending.timeout)?,
-        stop_signal: scoped(&matches, "stop_signal", &cli.ending.stop_signal)?,
-        on_exit: scoped(&matches, "on_exit", &cli.ending.on_exit)?,
-        signal_to: scoped(&matches, "signal_to", &cli.ending.signal_to)?,
-        user: scoped(&matches, "user", &cli.entries.user)?,
+        timeout: matches.scoped("timeout")?,
+        stop_signal: matches.scoped("stop-signal")?,
+        on_exit: matches.scoped("on-exit")?,
+        signal_to: matches.scoped("signal-to")?,
+        user: matches.scoped("user")?,
         hooks: HookOptions {
-            before: values(&matches, "before", &cli.start.before)?,
-            after: values(&matches, "after", &cli.ending.after)?,
-            wait_for: values(&matches, "wait_for", &cli.start.wait_for)?,
-            ready: scoped(&matches, "ready", &cli.start.ready)?,
-            stop_command: scoped(&matches, "stop_command", &cli.ending.stop_command)?,
+            before: matches.values("before")?,
+            after: matches.values("after")?,
+            wait_for: matches.values("wait-for")?,
+            ready: matches.scoped("ready")?,
+            stop_command: matches.scoped("stop-command")?,
         },
     };
     let default = Rules::default();
     let rules = Rules {
-        rewrites: values(&matches, "rewrite", &cli.ending.rewrite)?,
-        exit_map: values(&matches, "exit_map", &cli.ending.exit_map)?,
-        stop_order: value(&matches, "stop_order", cli.ending.stop_order.as_deref())?.unwrap_or(default.stop_order),
-        stop_delay: value(&matches, "stop_delay", cli.ending.stop_delay.as_deref())?
-            .map_or(default.stop_delay, |Delay(time)| time),
-        wait_timeout: value(&matches, "wait_timeout", cli.start.wait_timeout.as_deref())?
-            .unwrap_or(default.wait_timeout),
+        rewrites: matches.values("rewrite")?,
+        exit_map: matches.values("exit-map")?,
+        stop_order: matches.value("stop-order")?.unwrap_or(default.stop_order),
+        stop_delay: matches.value("stop-delay")?.map_or(default.stop_delay, |Delay(time)| time),
+        wait_timeout: matches.value("wait-timeout")?.unwrap_or(default.wait_timeout),
     };
-    let verbosity = match (cli.saying.quiet, cli.saying.verbose) {
-        (true, _) => Verbosity::Quiet,
-        (_, true) => Verbosity::Verbose,
-        _ => Verbosity::Normal,
+    let verbosity = match (matches.flag("quiet"), matches.flag("verbose")) {
+        (true, true) => {
+            return Err(Error("--quiet and --verbose contradict each other; take one of them out".to_owned()));
+        }
+        (true, false) => Verbosity::Quiet,
+        (false, true) => Verbosity::Verbose,
+        (false, false) => Verbosity::Normal,
     };
-    let output = output::Settings { format: cli.saying.output.unwrap_or_default(), timestamps: cli.saying.timestamps };
+    let output = output::Settings {
+        format: matches.value("output")?.unwrap_or_default(),
+        timestamps: matches.flag("timestamps"),
+    };
     if output.timestamps && output.format == output::Format::Raw {
         return Err(Error("--timestamps needs lines of untrap's own; add --output prefix".to_owned()));
     }
-    let format = values(&matches, "log_format", &cli.saying.log_format)?.pop().unwrap_or_default();
-    let style = Style { verbosity, format, output };
+    let style = Style { verbosity, format: matches.value("log-format")?.unwrap_or_default(), output };
     let launch = LaunchOptions {
-        env_files: values(&matches, "env_file", &cli.entries.env_file)?,
-        shell: value(&matches, "shell", cli.entries.shell.as_deref())?.unwrap_or_default(),
-        port: value(&matches, "port", cli.entries.port.as_deref())?.map(|Port(port)| port),
+        env_files: matches.values("env-file")?,
+        shell: matches.value("shell")?.unwrap_or_default(),
+        port: matches.value("port")?.map(|Port(port)| port),
     };
-    let pid_dir = cli.saying.pid_dir.clone().filter(|path| !path.as_os_str().is_empty());
-    let program_given = arguments().any(|argument| argument == "--");
-    let source = source(cli, program_given, &matches)?;
+    let pid_dir = matches.path("pid-dir");
+    let source = matches.source(arguments.iter().any(|argument| argument == "--"))?;
     let settings = Box::new(Settings { source, options, rules, launch, pid_dir, style });
     Ok(if checks { Request::Check(settings) } else { Request::Run(settings) })
 }
 
-/// Decides what the positional words are.
-fn source(cli: Cli, program_given: bool, matches: &ArgMatches) -> Result<Source, Error> {
-    let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
-    if program_given {
-        if cli.program.is_empty() {
-            return Err(Error("no program after '--'; write '-- PROGRAM [ARG]...'".to_owned()));
-        }
-        if given("words") || given("procfile") {
-            return Err(Error("'--' runs one program alone; take out -f and the words before '--'".to_owned()));
-        }
-        return Ok(Source::Program(cli.program));
-    }
-    let procfile = cli.entries.procfile.filter(|path| !path.as_os_str().is_empty());
-    match procfile {
-        None if given("words") => Ok(Source::Arguments(cli.words)),
-        procfile => {
-            let path = procfile.unwrap_or_else(|| PathBuf::from("Procfile"));
-            Ok(Source::Procfile { path, formation: values(matches, "words", &cli.words)? })
-        }
-    }
+/// What clap makes of the arguments; only for its words about wrong ones it needs the whole definition.
+fn matches(arguments: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    definition::definition_for(arguments)
+        .try_get_matches_from(arguments)
+        .or_else(|_| definition().try_get_matches_from(arguments))
 }
 
 /// `--port`: 0 is no port.
@@ -213,52 +200,84 @@ impl FromStr for Port {
     }
 }
 
-fn scoped<T: FromStr<Err: fmt::Display>>(matches: &ArgMatches, id: &str, texts: &[String]) -> Result<Scoped<T>, Error> {
-    let mut values = Scoped::default();
-    each_value(matches, id, texts, |text| values.read(text))?;
-    Ok(values)
-}
+/// What the command line and the environment give.
+struct Given(ArgMatches);
 
-fn values<T: FromStr<Err: fmt::Display>>(matches: &ArgMatches, id: &str, texts: &[String]) -> Result<Vec<T>, Error> {
-    let mut values = Vec::new();
-    each_value(matches, id, texts, |text| text.parse().map(|value| values.push(value)))?;
-    Ok(values)
-}
+impl Given {
+    fn all<T: Any + Clone + Send + Sync>(&self, id: &str) -> Vec<T> {
+        // An option that was not defined because nobody names it is not there, which is no error.
+        self.0.try_get_many(id).ok().flatten().into_iter().flatten().cloned().collect()
+    }
 
-fn value<T: FromStr<Err: fmt::Display>>(
-    matches: &ArgMatches,
-    id: &str,
-    text: Option<&str>,
-) -> Result<Option<T>, Error> {
-    let texts: Vec<String> = text.map(str::to_owned).into_iter().collect();
-    Ok(values(matches, id, &texts)?.pop())
-}
+    fn flag(&self, id: &str) -> bool {
+        self.all::<bool>(id) == [true]
+    }
 
-/// Hands each value of an option to `read`, and says which option a bad one belongs to.
-fn each_value<E: fmt::Display>(
-    matches: &ArgMatches,
-    id: &str,
-    texts: &[String],
-    mut read: impl FnMut(&str) -> Result<(), E>,
-) -> Result<(), Error> {
-    let from_environment = matches.value_source(id) == Some(ValueSource::EnvVariable);
-    let option = id.replace('_', "-");
-    for text in texts {
-        // Only a variable holds a list: a value on the command line may have a comma of its own.
-        let values: Vec<&str> = if from_environment { text.split(',').collect() } else { vec![text] };
-        let (is_target, is_list) = (matches!(id, "wait_for" | "ready"), values.len() > 1);
-        for value in values.into_iter().map(str::trim).filter(|value| !from_environment || !value.is_empty()) {
-            read(value).map_err(|error| {
-                let variable = format!("UNTRAP_{}", id.to_uppercase());
-                let origin = if from_environment { variable } else { format!("--{option}") };
-                // A target may hold a command, or a password that does not belong there.
-                let shown = if is_target { String::new() } else { format!(" '{value}'") };
-                let hint = if is_list { "; commas separate the values of a variable" } else { "" };
-                Error(format!("{origin}{shown}: {error}{hint}"))
-            })?;
+    fn path(&self, id: &str) -> Option<PathBuf> {
+        self.all(id).pop().filter(|path: &PathBuf| !path.as_os_str().is_empty())
+    }
+
+    fn scoped<T: FromStr<Err: fmt::Display>>(&self, id: &str) -> Result<Scoped<T>, Error> {
+        let mut values = Scoped::default();
+        self.each(id, |text| values.read(text))?;
+        Ok(values)
+    }
+
+    fn values<T: FromStr<Err: fmt::Display>>(&self, id: &str) -> Result<Vec<T>, Error> {
+        let mut values = Vec::new();
+        self.each(id, |text| text.parse().map(|value| values.push(value)))?;
+        Ok(values)
+    }
+
+    fn value<T: FromStr<Err: fmt::Display>>(&self, id: &str) -> Result<Option<T>, Error> {
+        Ok(self.values(id)?.pop())
+    }
+
+    /// Hands each value of an option to `read`, and says which option a bad one belongs to.
+    fn each<E: fmt::Display>(&self, id: &str, mut read: impl FnMut(&str) -> Result<(), E>) -> Result<(), Error> {
+        for text in self.all::<String>(id) {
+            let from_environment = self.0.value_source(id) == Some(ValueSource::EnvVariable);
+            // Only a variable holds a list: a value on the command line may have a comma of its own.
+            let values: Vec<&str> = if from_environment { text.split(',').collect() } else { vec![&text] };
+            let (is_target, is_list) = (matches!(id, "wait-for" | "ready"), values.len() > 1);
+            for value in values.into_iter().map(str::trim).filter(|value| !from_environment || !value.is_empty()) {
+                read(value).map_err(|error| {
+                    let variable = format!("UNTRAP_{}", id.replace('-', "_").to_uppercase());
+                    let origin = if from_environment { variable } else { format!("--{id}") };
+                    // A target may hold a command, or a password that does not belong there.
+                    let shown = if is_target { String::new() } else { format!(" '{value}'") };
+                    let hint = if is_list { "; commas separate the values of a variable" } else { "" };
+                    Error(format!("{origin}{shown}: {error}{hint}"))
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides what the words are that are no options.
+    fn source(&self, program_given: bool) -> Result<Source, Error> {
+        let given = |id| {
+            self.0.try_contains_id(id).is_ok_and(|is_there| is_there)
+                && self.0.value_source(id) == Some(ValueSource::CommandLine)
+        };
+        if program_given {
+            let program: Vec<OsString> = self.all("program");
+            if program.is_empty() {
+                return Err(Error("no program after '--'; write '-- PROGRAM [ARG]...'".to_owned()));
+            }
+            if given("words") || given("procfile") {
+                return Err(Error("'--' runs one program alone; take out -f and the words before '--'".to_owned()));
+            }
+            return Ok(Source::Program(program));
+        }
+        match self.path("procfile") {
+            None if given("words") => Ok(Source::Arguments(self.all("words"))),
+            procfile => {
+                let path = procfile.unwrap_or_else(|| PathBuf::from("Procfile"));
+                Ok(Source::Procfile { path, formation: self.values("words")? })
+            }
         }
     }
-    Ok(())
 }
 
 /// clap's words for an error, without its heading and its pointer to the help.

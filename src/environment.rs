@@ -1,45 +1,55 @@
 //! The environment that all entries share.
 
-use std::ffi::{OsStr, OsString};
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// A variable: its name and its value.
 pub type Variable = (OsString, OsString);
 
-/// Variables, each name once.
+/// `NAME=value`, as execve(2) takes it. untrap's own variables stay where the kernel has put them.
+pub type Assignment = Cow<'static, CStr>;
+
+/// Variables, for all entries.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Environment(Vec<Variable>);
+pub struct Environment(Vec<Assignment>);
 
 impl Environment {
     /// untrap's own environment, and what env files add to it: of several files the last one wins, and untrap's own
     /// environment over all of them. Variables named in `hidden` are left out.
     pub fn new(
-        own: impl IntoIterator<Item = Variable>,
+        own: impl IntoIterator<Item = &'static CStr>,
         files: impl IntoIterator<Item = Variable>,
-        hidden: &[OsString],
+        hidden: &[&str],
     ) -> Self {
-        let mut variables: Vec<Variable> = own.into_iter().collect();
+        let mut variables: Vec<Assignment> = own.into_iter().map(Cow::Borrowed).collect();
         let added = variables.len();
-        for (name, value) in files {
-            match variables.iter().position(|(earlier, _)| *earlier == name) {
-                None => variables.push((name, value)),
-                Some(index) if index >= added => variables[index].1 = value,
+        for variable in files {
+            let variable = assignment(variable);
+            match variables.iter().position(|earlier| name(earlier) == name(&variable)) {
+                None => variables.push(variable.into()),
+                Some(index) if index >= added => variables[index] = variable.into(),
                 Some(_) => {}
             }
         }
-        variables.retain(|(name, _)| !hidden.contains(name));
+        variables.retain(|variable| {
+            let name = name(variable);
+            !hidden.iter().any(|hidden| hidden.as_bytes() == name)
+        });
         Self(variables)
     }
 
     /// The value of a variable; `None` where it is not set.
     #[must_use]
-    pub fn get(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
-        get(&self.0, name.as_ref())
+    pub fn get(&self, wanted: &str) -> Option<&OsStr> {
+        let variable = self.0.iter().find(|variable| name(variable) == wanted.as_bytes())?;
+        variable.to_bytes().get(wanted.len() + 1..).map(OsStr::from_bytes)
     }
 }
 
 impl IntoIterator for Environment {
-    type Item = Variable;
-    type IntoIter = std::vec::IntoIter<Variable>;
+    type Item = Assignment;
+    type IntoIter = std::vec::IntoIter<Assignment>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
@@ -51,23 +61,44 @@ pub(crate) fn get<'a>(variables: &'a [Variable], name: &OsStr) -> Option<&'a OsS
     variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_os_str())
 }
 
+/// The name in `NAME=value`.
+pub(crate) fn name(assignment: &CStr) -> &[u8] {
+    let bytes = assignment.to_bytes();
+    &bytes[..memchr::memchr(b'=', bytes).unwrap_or(bytes.len())]
+}
+
+/// `NAME=value` of a name and a value.
+pub(crate) fn assignment((mut name, value): Variable) -> CString {
+    name.push("=");
+    name.push(value);
+    c_string(name)
+}
+
+/// A C string; what follows a NUL, which neither arguments nor environment can hold, is dropped.
+pub(crate) fn c_string(text: OsString) -> CString {
+    CString::new(text.into_vec()).unwrap_or_else(|error| {
+        let end = error.nul_position();
+        let mut bytes = error.into_vec();
+        bytes.truncate(end);
+        CString::new(bytes).unwrap_or_default()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn variables(pairs: &[(&str, &str)]) -> Vec<Variable> {
-        pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
-    }
-
     #[test]
     fn the_last_file_wins_and_the_real_environment_over_all() {
-        let own = variables(&[("A", "own"), ("SECRET", "")]);
-        let files = variables(&[("A", "1"), ("B", "1"), ("SECRET", "1"), ("C", "1"), ("B", "2")]);
-        let environment = Environment::new(own, files, &["C".into()]);
+        let own = [c"A=own", c"SECRET=", c"HIDDEN=1", c"no assignment"];
+        let files = [("A", "1"), ("B", "1"), ("SECRET", "1"), ("C", "1"), ("B", "2=\0")];
+        let files = files.map(|(name, value)| (name.into(), value.into()));
+        let environment = Environment::new(own, files, &["C", "HIDDEN"]);
         assert_eq!(environment.get("A"), Some(OsStr::new("own")));
-        assert_eq!(environment.get("B"), Some(OsStr::new("2")));
+        assert_eq!(environment.get("B"), Some(OsStr::new("2=")), "what can't be passed on is cut");
         assert_eq!(environment.get("SECRET"), Some(OsStr::new("")), "an empty value is a value");
-        assert_eq!(environment.get("C"), None);
-        assert_eq!(environment.into_iter().count(), 3);
+        assert_eq!(environment.get("no assignment"), None, "what has no value has none");
+        let expected = [c"A=own", c"SECRET=", c"no assignment", c"B=2="];
+        assert!(environment.into_iter().eq(expected.map(Cow::Borrowed)), "and is passed on as it is");
     }
 }

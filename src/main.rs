@@ -8,7 +8,6 @@
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{Read, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use untrap::cli::{self, LaunchOptions, Request, Settings, Source};
@@ -18,6 +17,7 @@ use untrap::line::{Format, Line};
 use untrap::pid_dir::PidDir;
 use untrap::plan::{self, Plan};
 use untrap::status::{FAILURE, USAGE};
+use untrap::sys;
 use untrap::sys::descriptors::open_standard;
 use untrap::sys::signals::Signals;
 use untrap::{check, envfile, generate, runtime, verbs};
@@ -54,7 +54,7 @@ fn respond(arguments: &[OsString]) -> u8 {
         Ok(Request::Check(settings)) => {
             check(&settings).unwrap_or_else(|Failure(status, message)| fail(Format::Text, status, &message))
         }
-        Ok(Request::Generate(page)) => print(&generate::text(page)),
+        Ok(Request::Generate(page)) => print(generate::text(page).as_bytes()),
         Ok(Request::Print(text)) => print(text.as_bytes()),
         Err(error) => fail(Format::of_environment(), USAGE, &error.to_string()),
     }
@@ -101,14 +101,9 @@ fn launcher(options: &LaunchOptions) -> Result<Launcher, Failure> {
     for path in &options.env_files {
         variables.extend(envfile::read(path).map_err(|error| Failure::usage(&error))?);
     }
-    let environment = Environment::new(std::env::vars_os(), variables, &own_variables());
+    let hidden: Vec<&str> = cli::environment_variables().collect();
+    let environment = Environment::new(sys::environment(), variables, &hidden);
     Ok(Launcher { environment, shell: options.shell.clone(), port: options.port })
-}
-
-/// What entries don't inherit. The definition that says which variables these are is built only where one may be set.
-fn own_variables() -> Vec<OsString> {
-    let may_be_own = |(name, _): (OsString, _)| name.as_bytes().starts_with(b"UNTRAP_");
-    if std::env::vars_os().any(may_be_own) { cli::environment_variables().collect() } else { Vec::new() }
 }
 
 fn plan(settings: &Settings, text: &[u8]) -> Result<Plan, plan::Error> {

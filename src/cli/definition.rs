@@ -1,13 +1,14 @@
 //! The one place where an option is defined; help, man page and completions come from here.
-#![allow(clippy::doc_markdown, reason = "the comments of options are the help, as a terminal shows it")]
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, Command, CommandFactory, Parser, ValueEnum};
+use clap::{Arg, ArgAction, Command, value_parser};
 
-use crate::output;
+const ABOUT: &str =
+    "Starts several commands, forwards signals to all of them, waits with a timeout, and reaps what they leave behind";
 
 const USAGE: &str = "\
 untrap [OPTIONS] COMMAND...
@@ -35,205 +36,188 @@ All options, and the exit status: untrap --help.
 
 /// The options that `-h` shows.
 const MOST_USED: &[&str] =
-    &["procfile", "env_file", "before", "wait_for", "timeout", "stop_signal", "on_exit", "output", "quiet", "help"];
+    &["procfile", "env-file", "before", "wait-for", "timeout", "stop-signal", "on-exit", "output", "quiet", "help"];
 
-/// Starts several commands, forwards signals to all of them, waits with a timeout, and reaps what they leave behind.
-#[derive(Parser, Debug)]
-#[command(name = "untrap", version, override_usage = USAGE, after_help = NOTES, term_width = 0)]
-#[command(disable_help_flag = true, disable_version_flag = true)]
-pub(super) struct Cli {
-    /// Commands, each one quoted argument ('web: puma -p 3000'); with -f process types (web=2)
-    #[arg(value_name = "COMMAND | TYPE[=N]", hide = true, hide_env = true, env = "UNTRAP_FORMATION")]
-    pub(super) words: Vec<String>,
+/// What sets the words that are no options.
+const FORMATION: &str = "UNTRAP_FORMATION";
 
-    /// One program and its arguments, taken as they are
-    #[arg(last = true, value_name = "PROGRAM [ARG]...", hide = true)]
-    pub(super) program: Vec<OsString>,
+/// All options, under their headings.
+#[rustfmt::skip]
+const OPTIONS: &[(&str, &[Opt])] = &[
+    ("Entries", &[
+        path("procfile", "UNTRAP_PROCFILE", "FILE", "Run this file's process types; '-' is standard input [default: ./Procfile]").short('f'),
+        list("env-file", "UNTRAP_ENV_FILE", "FILE", "Set the variables of this file, unless they are set; later files win").short('e'),
+        once("port", "UNTRAP_PORT", "N", "Set PORT: N, and 100 more for each next process type, 1 for each next instance"),
+        list("user", "UNTRAP_USER", "[NAME=]USER[:GROUP]", "Run entries as this user"),
+        once("shell", "UNTRAP_SHELL", "PATH|none", "What runs a command that needs a shell; 'none' allows none [default: /bin/sh]"),
+    ]),
+    ("Start", &[
+        list("before", "UNTRAP_BEFORE", "COMMAND", "Run to its end before the first entry starts, or a process type of the Procfile"),
+        list("wait-for", "UNTRAP_WAIT_FOR", "TARGET", "First wait for tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND"),
+        once("wait-timeout", "UNTRAP_WAIT_TIMEOUT", "DURATION", "How long --wait-for and --ready wait [default: 60s]"),
+        list("ready", "UNTRAP_READY", "[NAME=]TARGET", "The next entry starts when TARGET is there"),
+    ]),
+    ("Signals and end", &[
+        list("timeout", "UNTRAP_TIMEOUT", "[NAME=]DURATION", "From the start of the stop to SIGKILL; 0s: at once, inf: never [default: 8s]").short('t'),
+        list("stop-signal", "UNTRAP_STOP_SIGNAL", "[NAME=]SIGNAL", "Sent to an entry when the stop begins [default: what arrived, or TERM]").short('s'),
+        list("on-exit", "UNTRAP_ON_EXIT", "[NAME=]ACTION", "At its end: stop (default), stop-on-failure, ignore, restart, restart-on-failure"),
+        once("stop-order", "UNTRAP_STOP_ORDER", "ORDER", "Stop at-once, or one by one: reverse or listed [default: at-once]"),
+        list("stop-command", "UNTRAP_STOP_COMMAND", "[NAME=]COMMAND", "Run instead of sending the stop signal; sees UNTRAP_PID and UNTRAP_NAME"),
+        once("stop-delay", "UNTRAP_STOP_DELAY", "DURATION", "Wait before telling anyone to stop [default: 0s]"),
+        list("after", "UNTRAP_AFTER", "COMMAND", "Run after the last entry has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL"),
+        list("rewrite", "UNTRAP_REWRITE", "FROM=TO", "Receive FROM as TO; TO 'none' drops it").short('r'),
+        list("signal-to", "UNTRAP_SIGNAL_TO", "[NAME=]WHOM", "Whom signals go to: auto (a shell: its group), leader or group [default: auto]"),
+        list("exit-map", "UNTRAP_EXIT_MAP", "FROM=TO", "End with status TO instead of FROM, for example 143=0"),
+    ]),
+    ("Output", &[
+        once("output", "UNTRAP_OUTPUT", "FORMAT", "raw, prefix (the name before each line) or json (an object a line) [default: raw]"),
+        flag("timestamps", "UNTRAP_TIMESTAMPS", "With --output prefix: the time before each line"),
+        once("log-format", "UNTRAP_LOG_FORMAT", "text|json", "How untrap's own messages are written: text, or JSON objects [default: text]"),
+        flag("quiet", "UNTRAP_QUIET", "Only messages about what went wrong").short('q'),
+        flag("verbose", "UNTRAP_VERBOSE", "Also messages about orphans and other details").short('v'),
+        path("pid-dir", "UNTRAP_PID_DIR", "DIR", "Keep NAME.pid of each entry there, for 'untrap ps' and 'untrap signal'"),
+    ]),
+    ("Other options", &[
+        Opt { variable: None, ..once("generate", "", "man|bash|zsh|fish", "Print the man page or a completion script") },
+        print("help", "Print the most used options (-h) or all of them (--help)", ArgAction::HelpShort).short('h'),
+        print("version", "Print the version", ArgAction::Version).short('V'),
+    ]),
+];
 
-    #[command(flatten)]
-    pub(super) entries: Entries,
-
-    #[command(flatten)]
-    pub(super) start: Start,
-
-    #[command(flatten)]
-    pub(super) ending: Ending,
-
-    #[command(flatten)]
-    pub(super) saying: Saying,
-
-    #[command(flatten)]
-    pub(super) other: Other,
+/// An option.
+struct Opt {
+    /// Its long name, which is also what its matches are found by.
+    long: &'static str,
+    short: Option<char>,
+    /// The environment variable that sets it too.
+    variable: Option<&'static str>,
+    /// What its value is called, where it takes one.
+    value_name: Option<&'static str>,
+    /// Whether the value is a path, which need not be text.
+    is_path: bool,
+    action: ArgAction,
+    help: &'static str,
 }
 
-/// What is run, and with what.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Entries")]
-pub(super) struct Entries {
-    /// Run this file's process types; '-' is standard input [default: ./Procfile]
-    #[arg(short = 'f', long, value_name = "FILE", hide_env = true, env = "UNTRAP_PROCFILE")]
-    pub(super) procfile: Option<PathBuf>,
-
-    /// Set the variables of this file, unless they are set; later files win
-    #[arg(short, long, value_name = "FILE", hide_env = true, env = "UNTRAP_ENV_FILE")]
-    pub(super) env_file: Vec<String>,
-
-    /// Set PORT: N, and 100 more for each next process type, 1 for each next instance
-    #[arg(long, value_name = "N", hide_env = true, env = "UNTRAP_PORT")]
-    pub(super) port: Option<String>,
-
-    /// Run entries as this user
-    #[arg(long, value_name = "[NAME=]USER[:GROUP]", hide_env = true, env = "UNTRAP_USER")]
-    pub(super) user: Vec<String>,
-
-    /// What runs a command that needs a shell; 'none' allows none [default: /bin/sh]
-    #[arg(long, value_name = "PATH|none", hide_env = true, env = "UNTRAP_SHELL")]
-    pub(super) shell: Option<String>,
+const fn print(long: &'static str, help: &'static str, action: ArgAction) -> Opt {
+    Opt { long, short: None, variable: None, value_name: None, is_path: false, action, help }
 }
 
-/// What comes before an entry starts.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Start")]
-pub(super) struct Start {
-    /// Run to its end before the first entry starts, or a process type of the Procfile
-    #[arg(long, value_name = "COMMAND", hide_env = true, env = "UNTRAP_BEFORE")]
-    pub(super) before: Vec<String>,
-
-    /// First wait for tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND
-    #[arg(long, value_name = "TARGET", hide_env = true, env = "UNTRAP_WAIT_FOR")]
-    pub(super) wait_for: Vec<String>,
-
-    /// How long --wait-for and --ready wait [default: 60s]
-    #[arg(long, value_name = "DURATION", hide_env = true, env = "UNTRAP_WAIT_TIMEOUT")]
-    pub(super) wait_timeout: Option<String>,
-
-    /// The next entry starts when TARGET is there
-    #[arg(long, value_name = "[NAME=]TARGET", hide_env = true, env = "UNTRAP_READY")]
-    pub(super) ready: Vec<String>,
+const fn flag(long: &'static str, variable: &'static str, help: &'static str) -> Opt {
+    Opt { variable: Some(variable), ..print(long, help, ArgAction::SetTrue) }
 }
 
-/// Signals, and how the end goes.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Signals and end")]
-pub(super) struct Ending {
-    /// From the start of the stop to SIGKILL; 0s: at once, inf: never [default: 8s]
-    #[arg(short, long, value_name = "[NAME=]DURATION", hide_env = true, env = "UNTRAP_TIMEOUT")]
-    pub(super) timeout: Vec<String>,
-
-    /// Sent to an entry when the stop begins [default: what arrived, or TERM]
-    #[arg(short, long, value_name = "[NAME=]SIGNAL", hide_env = true, env = "UNTRAP_STOP_SIGNAL")]
-    pub(super) stop_signal: Vec<String>,
-
-    /// At its end: stop (default), stop-on-failure, ignore, restart, restart-on-failure
-    #[arg(long, value_name = "[NAME=]ACTION", hide_env = true, env = "UNTRAP_ON_EXIT")]
-    pub(super) on_exit: Vec<String>,
-
-    /// Stop at-once, or one by one: reverse or listed [default: at-once]
-    #[arg(long, value_name = "ORDER", hide_env = true, env = "UNTRAP_STOP_ORDER")]
-    pub(super) stop_order: Option<String>,
-
-    /// Run instead of sending the stop signal; sees UNTRAP_PID and UNTRAP_NAME
-    #[arg(long, value_name = "[NAME=]COMMAND", hide_env = true, env = "UNTRAP_STOP_COMMAND")]
-    pub(super) stop_command: Vec<String>,
-
-    /// Wait before telling anyone to stop [default: 0s]
-    #[arg(long, value_name = "DURATION", hide_env = true, env = "UNTRAP_STOP_DELAY")]
-    pub(super) stop_delay: Option<String>,
-
-    /// Run after the last entry has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL
-    #[arg(long, value_name = "COMMAND", hide_env = true, env = "UNTRAP_AFTER")]
-    pub(super) after: Vec<String>,
-
-    /// Receive FROM as TO; TO 'none' drops it
-    #[arg(short, long, value_name = "FROM=TO", hide_env = true, env = "UNTRAP_REWRITE")]
-    pub(super) rewrite: Vec<String>,
-
-    /// Whom signals go to: auto (a shell: its group), leader or group [default: auto]
-    #[arg(long, value_name = "[NAME=]WHOM", hide_env = true, env = "UNTRAP_SIGNAL_TO")]
-    pub(super) signal_to: Vec<String>,
-
-    /// End with status TO instead of FROM, for example 143=0
-    #[arg(long, value_name = "FROM=TO", hide_env = true, env = "UNTRAP_EXIT_MAP")]
-    pub(super) exit_map: Vec<String>,
+const fn list(long: &'static str, variable: &'static str, value_name: &'static str, help: &'static str) -> Opt {
+    Opt { variable: Some(variable), value_name: Some(value_name), ..print(long, help, ArgAction::Append) }
 }
 
-/// What is said, and where it can be read.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Output")]
-pub(super) struct Saying {
-    /// raw, prefix (the name before each line) or json (an object a line) [default: raw]
-    #[arg(long, value_name = "FORMAT", hide_env = true, env = "UNTRAP_OUTPUT")]
-    pub(super) output: Option<output::Format>,
-
-    /// With --output prefix: the time before each line
-    #[arg(long, hide_env = true, env = "UNTRAP_TIMESTAMPS", value_parser = FalseyValueParser::new())]
-    pub(super) timestamps: bool,
-
-    /// How untrap's own messages are written: text, or JSON objects [default: text]
-    #[arg(long, value_name = "text|json", hide_env = true, env = "UNTRAP_LOG_FORMAT")]
-    pub(super) log_format: Vec<String>,
-
-    /// Only messages about what went wrong
-    #[arg(short, long, hide_env = true, env = "UNTRAP_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose")]
-    pub(super) quiet: bool,
-
-    /// Also messages about orphans and other details
-    #[arg(short, long, hide_env = true, env = "UNTRAP_VERBOSE", value_parser = FalseyValueParser::new())]
-    pub(super) verbose: bool,
-
-    /// Keep NAME.pid of each entry there, for 'untrap ps' and 'untrap signal'
-    #[arg(long, value_name = "DIR", hide_env = true, env = "UNTRAP_PID_DIR")]
-    pub(super) pid_dir: Option<PathBuf>,
+const fn once(long: &'static str, variable: &'static str, value_name: &'static str, help: &'static str) -> Opt {
+    Opt { action: ArgAction::Set, ..list(long, variable, value_name, help) }
 }
 
-/// What runs nothing.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Other options")]
-pub(super) struct Other {
-    /// Print the man page or a completion script
-    #[arg(long, value_name = "man|bash|zsh|fish", hide_possible_values = true, exclusive = true)]
-    pub(super) generate: Option<Page>,
-
-    /// Print the most used options (-h) or all of them (--help)
-    #[arg(short, long, action = ArgAction::HelpShort)]
-    help: Option<bool>,
-
-    /// Print the version
-    #[arg(short = 'V', long, action = ArgAction::Version)]
-    version: Option<bool>,
+const fn path(long: &'static str, variable: &'static str, value_name: &'static str, help: &'static str) -> Opt {
+    Opt { is_path: true, ..once(long, variable, value_name, help) }
 }
 
-/// What `--generate` can print.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Page {
-    /// The man page, as roff.
-    Man,
-    /// Completions for bash.
-    Bash,
-    /// Completions for zsh.
-    Zsh,
-    /// Completions for fish.
-    Fish,
+impl Opt {
+    const fn short(self, short: char) -> Self {
+        Self { short: Some(short), ..self }
+    }
+
+    fn argument(&self, heading: &'static str) -> Arg {
+        let argument = Arg::new(self.long).long(self.long).short(self.short).action(self.action.clone());
+        let argument = argument.help(self.help).help_heading(heading).value_name(self.value_name);
+        let argument = argument.env(self.variable).hide_env(true);
+        match self.action {
+            ArgAction::SetTrue => argument.value_parser(FalseyValueParser::new()),
+            _ if self.is_path => argument.value_parser(value_parser!(PathBuf)),
+            _ => argument,
+        }
+    }
+
+    /// Whether this argument may name it, alone or among other letters.
+    fn may_be(&self, argument: &OsStr) -> bool {
+        match argument.as_bytes() {
+            [b'-', b'-', long @ ..] => long.split(|byte| *byte == b'=').next() == Some(self.long.as_bytes()),
+            [b'-', letters @ ..] => self.short.is_some_and(|short| letters.contains(&(short as u8))),
+            _ => false,
+        }
+    }
+
+    fn is_set(&self) -> bool {
+        self.variable.is_some_and(|variable| std::env::var_os(variable).is_some())
+    }
 }
 
 /// The definition of the command line, for help, man page and completions.
 #[must_use]
 pub fn definition() -> Command {
-    Cli::command()
+    with_options(|_| true)
+}
+
+/// The definition without the options that neither the arguments nor the environment name. It reads these arguments as
+/// the whole does, unless they are wrong or ask for help; to define all options takes longer than all else before the
+/// start.
+pub(super) fn definition_for(arguments: &[OsString]) -> Command {
+    with_options(|option| option.is_set() || arguments.iter().any(|argument| option.may_be(argument)))
+}
+
+fn with_options(is_wanted: impl Fn(&Opt) -> bool) -> Command {
+    let command = Command::new("untrap").version(env!("CARGO_PKG_VERSION")).about(ABOUT).override_usage(USAGE);
+    let command = command.after_help(NOTES).term_width(0).disable_help_flag(true).disable_version_flag(true);
+    let words = Arg::new("words").num_args(0..).env(FORMATION).value_name("COMMAND | TYPE[=N]");
+    let words = words.help("Commands, each one quoted argument ('web: puma -p 3000'); with -f process types (web=2)");
+    let program = Arg::new("program").num_args(0..).last(true).value_parser(value_parser!(OsString));
+    let program = program.value_name("PROGRAM [ARG]...").help("One program and its arguments, taken as they are");
+    let positional = [words, program].map(|argument| argument.hide(true).hide_env(true).action(ArgAction::Append));
+    let wanted = OPTIONS.iter().flat_map(|(heading, options)| options.iter().map(move |option| (heading, option)));
+    let wanted = wanted.filter(|(_, option)| is_wanted(option)).map(|(heading, option)| option.argument(heading));
+    command.args(positional).args(wanted)
 }
 
 /// The environment variables that set options. Entries don't inherit them.
-pub fn environment_variables() -> impl Iterator<Item = OsString> {
-    let variable = |argument: &clap::Arg| argument.get_env().map(OsString::from);
-    definition().get_arguments().filter_map(variable).collect::<Vec<_>>().into_iter()
+pub fn environment_variables() -> impl Iterator<Item = &'static str> {
+    let options = OPTIONS.iter().flat_map(|(_, options)| options.iter());
+    options.filter_map(|option| option.variable).chain([FORMATION])
 }
 
 /// What `-h` prints: the options that most need, and how they are used.
 pub(super) fn short_help() -> String {
-    let rarely_used = |argument: &clap::Arg| !MOST_USED.contains(&argument.get_id().as_str());
+    let rarely_used = |argument: &Arg| !MOST_USED.contains(&argument.get_id().as_str());
     let definition = definition().mut_args(|argument| {
         let hidden = argument.is_hide_set() || rarely_used(&argument);
         argument.hide(hidden).help_heading(None)
     });
     definition.after_help(EXAMPLES).render_help().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clap_accepts_the_definition() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn a_variable_is_named_as_its_option_is() {
+        for option in OPTIONS.iter().flat_map(|(_, options)| options.iter()) {
+            let variable = format!("UNTRAP_{}", option.long.replace('-', "_").to_uppercase());
+            assert!(option.variable.is_none_or(|named| named == variable), "{variable}");
+        }
+    }
+
+    #[test]
+    fn a_command_line_needs_the_options_that_it_may_name() {
+        let needed = |arguments: &[&str]| {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            let definition = definition_for(&arguments);
+            let options = definition.get_arguments().filter(|argument| !argument.is_positional());
+            options.map(|option| option.get_id().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(needed(&["web", "--", "-"]), [""; 0]);
+        assert_eq!(needed(&["--timeout=8s", "--stop", "--exit-map"]), ["timeout", "exit-map"]);
+        assert_eq!(needed(&["-qt8s"]), ["timeout", "stop-signal", "quiet"], "the s may be an option, or a value");
+    }
 }

@@ -19,6 +19,7 @@ pub mod writer;
 use std::ffi::{CStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
+use std::ptr;
 
 /// Makes `$respond` the `main` that the C library calls: from the arguments to the exit status.
 #[macro_export]
@@ -44,6 +45,15 @@ pub unsafe fn arguments(count: libc::c_int, arguments: *const *const libc::c_cha
     (0..usize::try_from(count).unwrap_or(0))
         .map(|index| OsString::from_vec(argument(index).to_bytes().to_vec()))
         .collect()
+}
+
+/// Our environment, each variable as `NAME=value`, where the kernel has put it.
+pub fn environment() -> impl Iterator<Item = &'static CStr> {
+    // SAFETY: an array of C strings that ends with a null pointer, or none; nobody in this program changes it.
+    let variable = |index| unsafe { libc::environ.as_ref().map(|first| *ptr::from_ref(first).add(index)) };
+    let present = |variable: &*mut libc::c_char| !variable.is_null();
+    // SAFETY: as above.
+    (0..).map_while(move |index| variable(index).filter(present).map(|variable| unsafe { CStr::from_ptr(variable) }))
 }
 
 /// The result of a call that gives -1 for an error.

@@ -24,6 +24,7 @@ use super::child::Leader;
 use super::signals::Inherited;
 use super::terminal::Terminal;
 use super::user::become_user;
+use crate::environment::{Assignment, Environment, Variable, assignment, c_string, name};
 use crate::user::Identity;
 
 /// Where sh looks when there is no `PATH` (the default of dash).
@@ -52,8 +53,8 @@ pub struct Program {
 impl Program {
     /// A program with its arguments, and the variables that are set for it alone.
     #[must_use]
-    pub fn new(words: Vec<OsString>, variables: Vec<(OsString, OsString)>, identity: Option<Identity>) -> Self {
-        let variables = variables.into_iter().map(variable).collect();
+    pub fn new(words: Vec<OsString>, variables: Vec<Variable>, identity: Option<Identity>) -> Self {
+        let variables = variables.into_iter().map(assignment).collect();
         Self { words: words.into(), variables, identity: identity.map(Box::new), foreground: false }
     }
 
@@ -70,11 +71,11 @@ impl Program {
     }
 
     /// Sets variables for it, in the place of those that have the same names.
-    pub fn set(&mut self, variables: Vec<(OsString, OsString)>) {
+    pub fn set(&mut self, variables: Vec<Variable>) {
         if variables.is_empty() {
             return;
         }
-        let new: Vec<CString> = variables.into_iter().map(variable).collect();
+        let new: Vec<CString> = variables.into_iter().map(assignment).collect();
         let old = std::mem::take(&mut self.variables).into_iter();
         let kept = old.filter(|old| !new.iter().any(|new| name(new) == name(old))).collect::<Vec<_>>();
         self.variables = kept.into_iter().chain(new).collect();
@@ -84,7 +85,7 @@ impl Program {
 /// What children are started with.
 #[derive(Debug)]
 pub struct Spawner {
-    environment: Vec<CString>,
+    environment: Vec<Assignment>,
     inherited: Inherited,
     /// Standard input of every child that does not get ours.
     null: Option<OwnedFd>,
@@ -113,7 +114,7 @@ impl Spawner {
     /// # Errors
     /// `/dev/null` can't be opened.
     pub fn new(
-        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        environment: Environment,
         inherited: Inherited,
         background: bool,
         terminal: Option<Terminal>,
@@ -121,16 +122,16 @@ impl Spawner {
     ) -> io::Result<Self> {
         let open_null = || open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
         let null = if background { Some(open_null()?) } else { None };
-        let environment = environment.into_iter().map(variable).collect();
+        let environment = environment.into_iter().collect();
         let shell = shell.map(|shell| c_string(shell.into()));
         Ok(Self { environment, inherited, null, shell, terminal })
     }
 
     /// What the program is started with: the shared variables, but for those that it has for itself, and these.
     fn environment<'a>(&'a self, program: &'a Program) -> Vec<&'a CStr> {
-        let is_its_own = |variable: &CStr| program.variables.iter().any(|own| name(own) == name(variable));
-        let shared = self.environment.iter().filter(|variable| !is_its_own(variable));
-        shared.chain(&program.variables).map(CString::as_c_str).collect()
+        let own: Vec<&[u8]> = program.variables.iter().map(|own| name(own)).collect();
+        let shared = self.environment.iter().filter(|variable| !own.contains(&name(variable)));
+        shared.map(AsRef::as_ref).chain(program.variables.iter().map(CString::as_c_str)).collect()
     }
 
     /// Starts a program, the one that its first word names. It gets these as standard output and standard error, or ours.
@@ -289,28 +290,6 @@ fn candidates(program: &OsStr, path: &[u8]) -> Vec<CString> {
         c_string(OsString::from_vec([directory, b"/", program.as_bytes()].concat()))
     };
     path.split(|byte| *byte == b':').map(join).collect()
-}
-
-/// `NAME=value`, as execve(2) wants it.
-fn variable((mut name, value): (OsString, OsString)) -> CString {
-    name.push("=");
-    name.push(value);
-    c_string(name)
-}
-
-/// The name in `NAME=value`.
-fn name(variable: &CStr) -> &[u8] {
-    variable.to_bytes().split(|byte| *byte == b'=').next().unwrap_or_default()
-}
-
-/// A C string; what follows a NUL, which neither arguments nor environment can hold, is dropped.
-fn c_string(text: OsString) -> CString {
-    CString::new(text.into_vec()).unwrap_or_else(|error| {
-        let end = error.nul_position();
-        let mut bytes = error.into_vec();
-        bytes.truncate(end);
-        CString::new(bytes).unwrap_or_default()
-    })
 }
 
 /// As execve(2) wants them: pointers to C strings, the last one null.

@@ -74,7 +74,7 @@ fn bad_options_are_refused() {
     refused(&scene, &["--on-exit", "touch.2=stop", MARK], "there is no entry 'touch.2'");
     refused(&scene, &["--exit-map", "143", MARK], "--exit-map '143': not FROM=TO");
     refused(&scene, &["--no-such", MARK], "unexpected argument '--no-such'");
-    refused(&scene, &["-q", "-v", MARK], "cannot be used with");
+    refused(&scene, &["-q", "-v", MARK], "contradict each other");
     refused(&scene, &["--generate", "pdf"], "pdf");
 }
 

@@ -3,8 +3,7 @@
 use clap::{Arg, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
-
-use crate::cli::definition;
+use untrap::cli::definition;
 
 /// No line of the page's source is longer, as is the custom.
 const WIDTH: usize = 80;
@@ -202,7 +201,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 ];
 
 /// The man page, as roff.
-pub(super) fn page() -> Vec<u8> {
+pub(super) fn page() -> String {
     let definition = definition();
     let mut rest = Roff::new();
     synopsis(&mut rest);
@@ -232,7 +231,7 @@ pub(super) fn page() -> Vec<u8> {
     let mut page = Vec::new();
     man.render_title(&mut page).and_then(|()| man.render_name_section(&mut page)).expect("memory can be written");
     rest.to_writer(&mut page).expect("memory can be written");
-    wrap(&String::from_utf8(page).expect("it is made of strings")).into_bytes()
+    wrap(&String::from_utf8(page).expect("it is made of strings"))
 }
 
 fn synopsis(page: &mut Roff) {

@@ -3,20 +3,20 @@
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, Command, ValueHint};
 use clap_complete::Shell;
-
-use crate::cli::definition;
-use crate::verbs;
+use untrap::cli::definition;
+use untrap::verbs;
 
 /// Values that are worth completing although the definition takes any text, for a name may stand before them.
 const VALUES: &[(&str, &[&str])] = &[
-    ("stop_signal", SIGNALS),
+    ("stop-signal", SIGNALS),
     // Of `untrap signal`.
     ("sent", SIGNALS),
-    ("on_exit", &["stop", "stop-on-failure", "ignore", "restart", "restart-on-failure"]),
-    ("stop_order", &["at-once", "reverse", "listed"]),
-    ("signal_to", &["auto", "leader", "group"]),
+    ("on-exit", &["stop", "stop-on-failure", "ignore", "restart", "restart-on-failure"]),
+    ("stop-order", &["at-once", "reverse", "listed"]),
+    ("signal-to", &["auto", "leader", "group"]),
     ("output", &["raw", "prefix", "json"]),
-    ("log_format", &["text", "json"]),
+    ("log-format", &["text", "json"]),
+    ("generate", &["man", "bash", "zsh", "fish"]),
 ];
 
 /// The signals that people send to servers.
@@ -24,7 +24,7 @@ const SIGNALS: &[&str] =
     &["TERM", "HUP", "INT", "QUIT", "USR1", "USR2", "WINCH", "CONT", "STOP", "TSTP", "ALRM", "ABRT", "KILL"];
 
 /// The script that completes `untrap` and its verbs in this shell.
-pub(super) fn script(shell: Shell) -> Vec<u8> {
+pub(super) fn script(shell: Shell) -> String {
     let runs = definition();
     // What only looks prints no page.
     let check = runs.clone().name("check").about("Prints what would run, and runs nothing");
@@ -38,13 +38,13 @@ pub(super) fn script(shell: Shell) -> Vec<u8> {
     let mut text = Vec::new();
     // It panics where it can't write, so it writes to memory.
     clap_complete::generate(shell, &mut command, "untrap", &mut text);
-    if shell == Shell::Fish { with_unfinished_options(text) } else { text }
+    let text = String::from_utf8(text).expect("it is made of strings");
+    if shell == Shell::Fish { with_unfinished_options(&text) } else { text }
 }
 
 /// clap's script for fish takes an option whose value is still to come for a verb, and then offers files.
-fn with_unfinished_options(script: Vec<u8>) -> Vec<u8> {
-    let script = String::from_utf8(script).expect("it is made of strings");
-    script.replacen("2>/dev/null\n    or return\n", "2>/dev/null\n    or return 0\n", 1).into_bytes()
+fn with_unfinished_options(script: &str) -> String {
+    script.replacen("2>/dev/null\n    or return\n", "2>/dev/null\n    or return 0\n", 1)
 }
 
 /// The argument with what a shell can offer for it.
@@ -54,8 +54,9 @@ fn with_values(argument: Arg) -> Arg {
         return argument.value_parser(PossibleValuesParser::new(*values));
     }
     match id {
-        "env_file" => argument.value_hint(ValueHint::FilePath),
-        "pid_dir" => argument.value_hint(ValueHint::DirPath),
+        "env-file" => argument.value_hint(ValueHint::FilePath),
+        // As the runner and as the verbs call it.
+        "pid-dir" | "pid_dir" => argument.value_hint(ValueHint::DirPath),
         _ => argument,
     }
 }

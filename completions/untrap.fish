@@ -1,0 +1,140 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_untrap_global_optspecs
+    string join \n f/procfile= e/env-file= port= user= shell= before= wait-for= wait-timeout= ready= t/timeout= s/stop-signal= on-exit= stop-order= stop-command= stop-delay= after= r/rewrite= signal-to= exit-map= output= timestamps log-format= q/quiet v/verbose pid-dir= generate= h/help V/version
+end
+
+function __fish_untrap_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_untrap_global_optspecs) -- $cmd 2>/dev/null
+    or return 0
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_untrap_using_subcommand
+    set -l cmd (__fish_untrap_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c untrap -n "__fish_untrap_needs_command" -s f -l procfile -d 'Run this file\'s process types; \'-\' is standard input [default: ./Procfile]' -r -F
+complete -c untrap -n "__fish_untrap_needs_command" -s e -l env-file -d 'Set the variables of this file, unless they are set; later files win' -r -F
+complete -c untrap -n "__fish_untrap_needs_command" -l port -d 'Set PORT: N, and 100 more for each next process type, 1 for each next instance' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l user -d 'Run entries as this user' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l shell -d 'What runs a command that needs a shell; \'none\' allows none [default: /bin/sh]' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l before -d 'Run to its end before the first entry starts, or a process type of the Procfile' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l wait-for -d 'First wait for tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l wait-timeout -d 'How long --wait-for and --ready wait [default: 60s]' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l ready -d 'The next entry starts when TARGET is there' -r
+complete -c untrap -n "__fish_untrap_needs_command" -s t -l timeout -d 'From the start of the stop to SIGKILL; 0s: at once, inf: never [default: 8s]' -r
+complete -c untrap -n "__fish_untrap_needs_command" -s s -l stop-signal -d 'Sent to an entry when the stop begins [default: what arrived, or TERM]' -r -f -a "TERM\t''
+HUP\t''
+INT\t''
+QUIT\t''
+USR1\t''
+USR2\t''
+WINCH\t''
+CONT\t''
+STOP\t''
+TSTP\t''
+ALRM\t''
+ABRT\t''
+KILL\t''"
+complete -c untrap -n "__fish_untrap_needs_command" -l on-exit -d 'At its end: stop (default), stop-on-failure, ignore, restart, restart-on-failure' -r -f -a "stop\t''
+stop-on-failure\t''
+ignore\t''
+restart\t''
+restart-on-failure\t''"
+complete -c untrap -n "__fish_untrap_needs_command" -l stop-order -d 'Stop at-once, or one by one: reverse or listed [default: at-once]' -r -f -a "at-once\t''
+reverse\t''
+listed\t''"
+complete -c untrap -n "__fish_untrap_needs_command" -l stop-command -d 'Run instead of sending the stop signal; sees UNTRAP_PID and UNTRAP_NAME' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l stop-delay -d 'Wait before telling anyone to stop [default: 0s]' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l after -d 'Run after the last entry has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL' -r
+complete -c untrap -n "__fish_untrap_needs_command" -s r -l rewrite -d 'Receive FROM as TO; TO \'none\' drops it' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l signal-to -d 'Whom signals go to: auto (a shell: its group), leader or group [default: auto]' -r -f -a "auto\t''
+leader\t''
+group\t''"
+complete -c untrap -n "__fish_untrap_needs_command" -l exit-map -d 'End with status TO instead of FROM, for example 143=0' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l output -d 'raw, prefix (the name before each line) or json (an object a line) [default: raw]' -r -f -a "raw\t''
+prefix\t''
+json\t''"
+complete -c untrap -n "__fish_untrap_needs_command" -l log-format -d 'How untrap\'s own messages are written: text, or JSON objects [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c untrap -n "__fish_untrap_needs_command" -l pid-dir -d 'Keep NAME.pid of each entry there, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
+complete -c untrap -n "__fish_untrap_needs_command" -l generate -d 'Print the man page or a completion script' -r -f -a "man\t''
+bash\t''
+zsh\t''
+fish\t''"
+complete -c untrap -n "__fish_untrap_needs_command" -l timestamps -d 'With --output prefix: the time before each line'
+complete -c untrap -n "__fish_untrap_needs_command" -s q -l quiet -d 'Only messages about what went wrong'
+complete -c untrap -n "__fish_untrap_needs_command" -s v -l verbose -d 'Also messages about orphans and other details'
+complete -c untrap -n "__fish_untrap_needs_command" -s h -l help -d 'Print the most used options (-h) or all of them (--help)'
+complete -c untrap -n "__fish_untrap_needs_command" -s V -l version -d 'Print the version'
+complete -c untrap -n "__fish_untrap_needs_command" -f -a "check" -d 'Prints what would run, and runs nothing'
+complete -c untrap -n "__fish_untrap_needs_command" -f -a "ps" -d 'Shows what a running untrap runs, each entry with its whole process group'
+complete -c untrap -n "__fish_untrap_needs_command" -f -a "signal" -d 'Sends a signal to entries of a running untrap, each with its whole process group'
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s f -l procfile -d 'Run this file\'s process types; \'-\' is standard input [default: ./Procfile]' -r -F
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s e -l env-file -d 'Set the variables of this file, unless they are set; later files win' -r -F
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l port -d 'Set PORT: N, and 100 more for each next process type, 1 for each next instance' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l user -d 'Run entries as this user' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l shell -d 'What runs a command that needs a shell; \'none\' allows none [default: /bin/sh]' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l before -d 'Run to its end before the first entry starts, or a process type of the Procfile' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l wait-for -d 'First wait for tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l wait-timeout -d 'How long --wait-for and --ready wait [default: 60s]' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l ready -d 'The next entry starts when TARGET is there' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s t -l timeout -d 'From the start of the stop to SIGKILL; 0s: at once, inf: never [default: 8s]' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s s -l stop-signal -d 'Sent to an entry when the stop begins [default: what arrived, or TERM]' -r -f -a "TERM\t''
+HUP\t''
+INT\t''
+QUIT\t''
+USR1\t''
+USR2\t''
+WINCH\t''
+CONT\t''
+STOP\t''
+TSTP\t''
+ALRM\t''
+ABRT\t''
+KILL\t''"
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l on-exit -d 'At its end: stop (default), stop-on-failure, ignore, restart, restart-on-failure' -r -f -a "stop\t''
+stop-on-failure\t''
+ignore\t''
+restart\t''
+restart-on-failure\t''"
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l stop-order -d 'Stop at-once, or one by one: reverse or listed [default: at-once]' -r -f -a "at-once\t''
+reverse\t''
+listed\t''"
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l stop-command -d 'Run instead of sending the stop signal; sees UNTRAP_PID and UNTRAP_NAME' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l stop-delay -d 'Wait before telling anyone to stop [default: 0s]' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l after -d 'Run after the last entry has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s r -l rewrite -d 'Receive FROM as TO; TO \'none\' drops it' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l signal-to -d 'Whom signals go to: auto (a shell: its group), leader or group [default: auto]' -r -f -a "auto\t''
+leader\t''
+group\t''"
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l exit-map -d 'End with status TO instead of FROM, for example 143=0' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l output -d 'raw, prefix (the name before each line) or json (an object a line) [default: raw]' -r -f -a "raw\t''
+prefix\t''
+json\t''"
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l log-format -d 'How untrap\'s own messages are written: text, or JSON objects [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l pid-dir -d 'Keep NAME.pid of each entry there, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l generate -d 'Print the man page or a completion script' -r -f -a "man\t''
+bash\t''
+zsh\t''
+fish\t''"
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l timestamps -d 'With --output prefix: the time before each line'
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s q -l quiet -d 'Only messages about what went wrong'
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s v -l verbose -d 'Also messages about orphans and other details'
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s h -l help -d 'Print the most used options (-h) or all of them (--help)'
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s V -l version -d 'Print the version'
+complete -c untrap -n "__fish_untrap_using_subcommand ps" -l pid-dir -d 'The pid directory of the running untrap' -r -f -a "(__fish_complete_directories)"
+complete -c untrap -n "__fish_untrap_using_subcommand ps" -l json -d 'Print a JSON array, one object for each entry'
+complete -c untrap -n "__fish_untrap_using_subcommand signal" -l pid-dir -d 'The pid directory of the running untrap' -r -f -a "(__fish_complete_directories)"
