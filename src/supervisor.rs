@@ -9,13 +9,13 @@ mod entry;
 mod start;
 mod stop;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::event::{Action, Consequence, EntryId, Event, Message, Need, Receivers};
 use crate::policy::{Policy, Role, Rules, SignalTo};
 use crate::signal::{Rewrite, Sender, Signal};
 use crate::status::{Ending, ExitMapping};
-use entry::{Entry, Look, Stage, Stop};
+use entry::{Ended, Entry, Look, Stage, Stop};
 use start::Sequence;
 
 /// What leftovers have heard of the end.
@@ -232,16 +232,16 @@ impl Supervisor {
             return actions.push(Action::Reap(id));
         };
         let entry = &mut self.entries[id];
-        let ran = now.saturating_duration_since(since);
+        let ended = Ended { id, ending, ran: now.saturating_duration_since(since) };
         // Whoever the leader leaves behind in its group may not have heard of the stop yet.
         let leaves_unaware = entry.turn_came && told != Some(Receivers::Group);
         entry.stage = Stage::Draining { kill_at: None, restart_at: None, look: Look::from(now) };
         match entry.role {
-            Role::Service => self.on_service_ended(id, ending, ran, now, actions),
-            Role::Before => self.on_before_ended(id, ending, ran, now, actions),
-            Role::WaitFor | Role::Ready(_) => self.on_probe_ended(id, ending, now, actions),
-            Role::StopCommand(of) => self.on_stop_command_ended(id, of, ending, ran, now, actions),
-            Role::After => self.on_after_ended(id, ending, ran, now, actions),
+            Role::Service => self.on_service_ended(ended, now, actions),
+            Role::Before => self.on_before_ended(ended, now, actions),
+            Role::WaitFor | Role::Ready(_) => self.on_probe_ended(ended, now, actions),
+            Role::StopCommand(of) => self.on_stop_command_ended(of, ended, now, actions),
+            Role::After => self.on_after_ended(ended, now, actions),
         }
         if leaves_unaware {
             self.tell(id, now, actions);
@@ -249,19 +249,13 @@ impl Supervisor {
         actions.push(Action::Reap(id));
     }
 
-    fn on_service_ended(
-        &mut self,
-        id: EntryId,
-        ending: Ending,
-        ran: Duration,
-        now: Instant,
-        actions: &mut Vec<Action>,
-    ) {
+    fn on_service_ended(&mut self, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
+        let Ended { id, ending, ran } = ended;
         let entry = &self.entries[id];
         let serving = self.stop.is_none();
         let stops = serving && entry.ends_run(ending);
         let restarts = serving && entry.restarts_after(ending);
-        actions.push(Action::Say(Message::Ended { entry: id, ending, after: ran, stops }));
+        actions.push(Action::Say(ended.message(stops)));
         if restarts {
             return self.restart(id, ran, now, actions);
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
-use crate::event::Receivers;
+use crate::event::{EntryId, Message, Receivers};
 use crate::policy::{OnExit, Policy, Role, SignalTo};
 use crate::signal::Signal;
 use crate::status::Ending;
@@ -94,6 +94,22 @@ impl Patience {
     /// Somebody has gone.
     pub(super) fn see_progress(&mut self, now: Instant) {
         self.until = (now + Self::WITHOUT_PROGRESS).min(self.since + Self::LONGEST);
+    }
+}
+
+/// The end of an entry's leader.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    pub(super) id: EntryId,
+    pub(super) ending: Ending,
+    /// How long it ran.
+    pub(super) ran: Duration,
+}
+
+impl Ended {
+    /// What the user is told of it: also whether it begins the stop.
+    pub(super) fn message(self, stops: bool) -> Message {
+        Message::Ended { entry: self.id, ending: self.ending, after: self.ran, stops }
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::entry::{Entry, Look, Stage};
+use super::entry::{Ended, Entry, Look, Stage};
 use super::{Leftovers, Phase, Supervisor};
 use crate::event::{Action, EntryId, Message};
 use crate::policy::{Role, SignalTo, Timeout};
 use crate::signal::Signal;
-use crate::status::{Ending, WAITED_IN_VAIN};
+use crate::status::WAITED_IN_VAIN;
 
 /// From the end of one probe to the next.
 const PROBE_INTERVAL: Duration = Duration::from_millis(100);
@@ -141,16 +141,10 @@ impl Supervisor {
         self.settle(now, actions);
     }
 
-    pub(super) fn on_before_ended(
-        &mut self,
-        id: EntryId,
-        ending: Ending,
-        ran: Duration,
-        now: Instant,
-        actions: &mut Vec<Action>,
-    ) {
+    pub(super) fn on_before_ended(&mut self, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
+        let Ended { id, ending, .. } = ended;
         let stops = self.stop.is_none() && ending.is_bad();
-        actions.push(Action::Say(Message::Ended { entry: id, ending, after: ran, stops }));
+        actions.push(Action::Say(ended.message(stops)));
         if stops {
             self.decisive = Some(ending.code());
             self.begin_stop(Signal::TERM, now, actions);
@@ -161,7 +155,8 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn on_probe_ended(&mut self, id: EntryId, ending: Ending, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn on_probe_ended(&mut self, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
+        let Ended { id, ending, .. } = ended;
         if self.stop.is_some() || self.sequence.current() != Some(id) {
             return;
         }

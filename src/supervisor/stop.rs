@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::entry::{Entry, Patience, Stage, Stop};
+use super::entry::{Ended, Entry, Patience, Stage, Stop};
 use super::{Leftovers, Phase, Supervisor};
 use crate::event::{Action, EntryId, Message};
 use crate::policy::{Role, StopOrder};
@@ -79,17 +79,9 @@ impl Supervisor {
         self.entries.iter().position(|entry| entry.role == Role::StopCommand(id)).filter(|_| can_be_asked)
     }
 
-    pub(super) fn on_stop_command_ended(
-        &mut self,
-        id: EntryId,
-        of: EntryId,
-        ending: Ending,
-        ran: Duration,
-        now: Instant,
-        actions: &mut Vec<Action>,
-    ) {
-        actions.push(Action::Say(Message::Ended { entry: id, ending, after: ran, stops: false }));
-        if ending.is_bad() {
+    pub(super) fn on_stop_command_ended(&mut self, of: EntryId, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
+        actions.push(Action::Say(ended.message(false)));
+        if ended.ending.is_bad() {
             self.signal_instead(of, now, actions);
         }
     }
@@ -251,17 +243,10 @@ impl Supervisor {
         self.longest_timeout().map(|timeout| (since + timeout).max(over + Patience::WITHOUT_PROGRESS))
     }
 
-    pub(super) fn on_after_ended(
-        &mut self,
-        id: EntryId,
-        ending: Ending,
-        ran: Duration,
-        now: Instant,
-        actions: &mut Vec<Action>,
-    ) {
-        actions.push(Action::Say(Message::Ended { entry: id, ending, after: ran, stops: false }));
-        if ending.is_bad() {
-            self.after_bad.get_or_insert(ending.code());
+    pub(super) fn on_after_ended(&mut self, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
+        actions.push(Action::Say(ended.message(false)));
+        if ended.ending.is_bad() {
+            self.after_bad.get_or_insert(ended.ending.code());
         }
         // Whoever it leaves behind has as much time as others had before it.
         self.allow_time_again(now);
