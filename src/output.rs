@@ -7,8 +7,8 @@
 pub mod format;
 pub mod lines;
 pub mod sink;
+mod stream;
 
-use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
@@ -22,8 +22,9 @@ use crate::sys::pipes::Pipe;
 use crate::sys::poll::{Interest, PollSet};
 use crate::sys::writer::Writer;
 use format::{Form, Head, Label, OWN_NAME, Side};
-use lines::{Line, Lines};
-use sink::{INPUT, Sink};
+use lines::Line;
+use sink::Sink;
+use stream::Stream;
 
 /// While so much waits to be written, untrap's own messages are dropped. They are short: entries' lines don't fill it.
 const MESSAGES_LIMIT: usize = 512 * 1024;
@@ -68,48 +69,14 @@ pub struct Settings {
 /// All output of a run, on its way.
 #[derive(Debug)]
 pub struct Output {
-    form: Form,
-    sources: Vec<Option<Source>>,
-    width: usize,
+    /// Of each entry and hook that writes, the first of its two streams.
+    sources: Vec<Option<usize>>,
     /// Standard output and standard error, or one where they are the same.
     sinks: Vec<Sink>,
-    /// Two of each source, standard output first.
+    /// Standard output, then standard error of each that writes.
     streams: Vec<Stream>,
     /// Before untrap's own messages, which go to the last sink.
     own: Head,
-}
-
-/// An entry or a hook that writes.
-#[derive(Debug)]
-struct Source {
-    name: String,
-    /// Its first stream.
-    first: usize,
-}
-
-#[derive(Debug)]
-struct Stream {
-    id: EntryId,
-    side: Side,
-    pipe: Pipe,
-    sink: usize,
-    head: Head,
-    lines: Lines,
-    /// Nobody is left who would end its last line.
-    has_ended: bool,
-    /// How much it held when its leader ended, or the run, and is still to be read. What others write later doesn't count.
-    left: usize,
-    /// Processes that write into it after the one that its head names.
-    turns: VecDeque<Turn>,
-}
-
-/// Where in a stream what a process wrote begins. One that nothing was written before takes the place of the one before
-/// it, so that there are no more of them than bytes in the pipe.
-#[derive(Debug)]
-struct Turn {
-    /// How much of what others wrote is still to be read.
-    before: usize,
-    pid: i32,
 }
 
 impl Output {
@@ -128,67 +95,38 @@ impl Output {
         }
         let stderr_sink = writers.len() - 1;
         let width = entries.iter().flatten().map(|(name, _)| name.len()).chain([OWN_NAME.len()]).max().unwrap_or(0);
-        let own_style = if is_coloured(Side::Stderr) { Style::new().bold() } else { Style::new() };
-        let own = Label { name: OWN_NAME, width, style: own_style, pid: std::process::id() as i32, side: Side::Stderr };
-        let mut output = Self {
-            form,
-            width,
-            sinks: writers.into_iter().map(|writer| Sink::new(writer, form)).collect(),
-            streams: Vec::with_capacity(2 * entries.iter().flatten().count()),
-            own: form.head(&own),
-            sources: Vec::with_capacity(entries.len()),
-        };
+        let label = |name, style, pid, side| Label { name, width, style: shown(style, side), pid, side };
+        let own = label(OWN_NAME.to_owned(), Style::new().bold(), std::process::id() as i32, Side::Stderr);
+        let (mut sources, mut streams) = (Vec::with_capacity(entries.len()), Vec::new());
         for (id, entry) in entries.into_iter().enumerate() {
-            let Some((name, user)) = entry else {
-                output.sources.push(None);
-                continue;
-            };
-            output.sources.push(Some(Source { name, first: output.streams.len() }));
+            sources.push(entry.is_some().then_some(streams.len()));
+            let Some((name, user)) = entry else { continue };
             for (side, sink) in [(Side::Stdout, 0), (Side::Stderr, stderr_sink)] {
-                let (pipe, head, lines) = (Pipe::new(user)?, output.head(id, 0, side), Lines::default());
-                output.streams.push(Stream {
-                    id,
-                    side,
-                    pipe,
-                    sink,
-                    head,
-                    lines,
-                    has_ended: false,
-                    left: 0,
-                    turns: VecDeque::new(),
-                });
+                let label = label(name.clone(), format::colour(id), 0, side);
+                streams.push(Stream::new(Pipe::new(user)?, sink, form.head(&label), label));
             }
         }
-        Ok(Some(output))
-    }
-
-    fn head(&self, id: EntryId, pid: i32, side: Side) -> Head {
-        let style = if is_coloured(side) { format::colour(id) } else { Style::new() };
-        let name = self.sources[id].as_ref().map_or("", |source| &source.name);
-        self.form.head(&Label { name, width: self.width, style, pid, side })
+        let sinks = writers.into_iter().map(|writer| Sink::new(writer, form)).collect();
+        Ok(Some(Self { sources, sinks, streams, own: form.head(&own) }))
     }
 
     /// Where its streams are.
     fn streams(&self, id: EntryId) -> Range<usize> {
-        self.sources[id].as_ref().map_or(0..0, |source| source.first..source.first + 2)
+        self.sources[id].map_or(0..0, |first| first..first + 2)
     }
 
     /// What the entry gets as standard output and standard error, if it writes.
     #[must_use]
     pub fn ends(&self, id: EntryId) -> Option<[BorrowedFd<'_>; 2]> {
-        let source = self.sources[id].as_ref()?;
-        Some([0, 1].map(|offset| self.streams[source.first + offset].pipe.writer()))
+        let first = self.sources[id]?;
+        Some([first, first + 1].map(|index| self.streams[index].pipe.writer()))
     }
 
     /// What is written from now on is this process's.
     pub fn started(&mut self, id: EntryId, pid: i32) {
         for index in self.streams(id) {
             let stream = &mut self.streams[index];
-            let before = stream.left;
-            stream.turns.pop_back_if(|turn| turn.before == before);
-            stream.turns.push_back(Turn { before, pid });
-            stream.has_ended = false;
-            self.change_turns(index);
+            stream.started(pid, &mut self.sinks[stream.sink]);
         }
     }
 
@@ -196,8 +134,7 @@ impl Output {
     #[must_use]
     pub fn takes_messages(&self) -> bool {
         let last = self.sinks.len() - 1;
-        let has_last_words = |stream: &Stream| stream.left > 0 || stream.has_ended && !stream.lines.is_empty();
-        let is_behind = |stream: &Stream| stream.sink == last && has_last_words(stream);
+        let is_behind = |stream: &Stream| stream.sink == last && stream.has_last_words();
         self.sinks[last].is_used_up() && !self.streams.iter().any(is_behind)
     }
 
@@ -245,9 +182,8 @@ impl Output {
     /// Passes on what the entry has written until now, as far as there is room. Messages wait for the rest.
     pub fn drain(&mut self, id: EntryId) {
         for index in self.streams(id) {
-            let waiting = self.streams[index].pipe.waiting();
-            self.streams[index].left = waiting;
-            self.read(index, waiting);
+            self.streams[index].mark();
+            self.read(index, self.streams[index].left);
         }
         self.flush();
     }
@@ -255,7 +191,7 @@ impl Output {
     /// Nobody is left in the entry: what it wrote last is a line, even if no newline ends it.
     pub fn ended(&mut self, id: EntryId) {
         for index in self.streams(id) {
-            self.streams[index].has_ended = true;
+            self.streams[index].ended();
         }
         self.drain(id);
         self.end_lines();
@@ -264,7 +200,8 @@ impl Output {
     /// The run is over: what is in the pipes now is all that is still passed on.
     pub fn seal(&mut self) {
         for stream in &mut self.streams {
-            (stream.left, stream.has_ended) = (stream.pipe.waiting(), true);
+            stream.mark();
+            stream.ended();
         }
     }
 
@@ -290,19 +227,14 @@ impl Output {
     /// After [`Self::seal`]: whether all is written.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.sinks.iter().all(Sink::is_done)
-            && self.streams.iter().all(|stream| stream.left == 0 && stream.lines.is_empty())
+        self.sinks.iter().all(Sink::is_done) && self.streams.iter().all(Stream::is_done)
     }
 
     /// Gives up on what is not written.
     pub fn give_up(&mut self) {
         self.sinks.iter_mut().for_each(Sink::give_up);
         for stream in &mut self.streams {
-            let sink = &mut self.sinks[stream.sink];
-            sink.lose(&stream.pipe, std::mem::take(&mut stream.left));
-            if stream.lines.rest().is_some() {
-                sink.lose_line();
-            }
+            stream.give_up(&mut self.sinks[stream.sink]);
         }
     }
 
@@ -338,73 +270,31 @@ impl Output {
         let sink = &mut self.sinks[index];
         sink.retry();
         if let Some(source) = sink.resumes() {
-            let stream = &mut self.streams[source];
-            sink.take_lines(&mut stream.lines, &stream.head);
+            self.streams[source].take_lines(sink);
         }
     }
 
     /// Passes on up to this much of a stream.
-    fn read(&mut self, index: usize, mut limit: usize) {
-        self.change_turns(index);
-        loop {
-            let stream = &mut self.streams[index];
-            let sink = &mut self.sinks[stream.sink];
-            if limit == 0 || !sink.has_room() {
-                return;
-            }
-            let until_turn = stream.turns.front().map_or(usize::MAX, |turn| turn.before);
-            let wanted = limit.min(INPUT).min(until_turn);
-            let size = sink.read(index, &stream.pipe, wanted);
-            sink.take_lines(&mut stream.lines, &stream.head);
-            stream.left = stream.left.saturating_sub(size);
-            stream.turns.iter_mut().for_each(|turn| turn.before -= size);
-            if size < wanted {
-                return;
-            }
-            limit -= size;
-            self.change_turns(index);
-        }
-    }
-
-    /// Where all that a process wrote has been read, its last line is taken, and the next process's lines begin.
-    fn change_turns(&mut self, index: usize) {
-        while let Stream { id, side, ref turns, sink, .. } = self.streams[index]
-            && self.sinks[sink].has_room()
-            && let Some(&Turn { before: 0, pid }) = turns.front()
-        {
-            let head = self.head(id, pid, side);
-            let stream = &mut self.streams[index];
-            if let Some(line) = stream.lines.rest() {
-                self.sinks[sink].take_line(&stream.head, line);
-            }
-            stream.head = head;
-            stream.turns.pop_front();
-        }
+    fn read(&mut self, index: usize, limit: usize) {
+        let stream = &mut self.streams[index];
+        stream.read(index, limit, &mut self.sinks[stream.sink]);
     }
 
     /// Takes the last lines of streams that have ended.
     fn end_lines(&mut self) {
-        for index in 0..self.streams.len() {
-            self.change_turns(index);
-            let stream = &mut self.streams[index];
-            let sink = &mut self.sinks[stream.sink];
-            if stream.has_ended && stream.left == 0 && sink.has_room() {
-                if let Some(line) = stream.lines.rest() {
-                    sink.take_line(&stream.head, line);
-                }
-                stream.has_ended = false;
-            }
+        for stream in &mut self.streams {
+            stream.end_line(&mut self.sinks[stream.sink]);
         }
     }
 }
 
-/// Whether there is a terminal that shows colours, `NO_COLOR` and `CLICOLOR_FORCE` considered.
-fn is_coloured(side: Side) -> bool {
+/// This style, or none where no terminal shows it, `NO_COLOR` and `CLICOLOR_FORCE` considered.
+fn shown(style: Style, side: Side) -> Style {
     let choice = match side {
         Side::Stdout => AutoStream::choice(&io::stdout()),
         Side::Stderr => AutoStream::choice(&io::stderr()),
     };
-    choice != ColorChoice::Never
+    if choice == ColorChoice::Never { Style::new() } else { style }
 }
 
 #[cfg(test)]
@@ -415,7 +305,8 @@ mod tests {
     fn what_writes_nothing_costs_no_pipes_and_no_width() {
         let settings = Settings { format: Format::Prefix, timestamps: false };
         let output = Output::new(settings, vec![None, Some(("web.1".to_owned(), None))]).unwrap().unwrap();
-        assert_eq!((output.streams.len(), output.width), (2, OWN_NAME.len()));
+        let widths: Vec<_> = output.streams.iter().map(|stream| stream.label.width).collect();
+        assert_eq!(widths, [OWN_NAME.len(); 2]);
         assert!(output.ends(0).is_none() && output.ends(1).is_some());
     }
 }

@@ -49,9 +49,9 @@ pub struct Head {
 
 /// Whose lines they are.
 #[derive(Clone, Debug)]
-pub struct Label<'a> {
+pub struct Label {
     /// The entry's name.
-    pub name: &'a str,
+    pub name: String,
     /// All names are padded to this many characters.
     pub width: usize,
     /// How the name looks on a terminal.
@@ -101,7 +101,8 @@ impl Form {
                 format!("{style}{name:width$} {separator}{style:#} ").into_bytes()
             }
             Self::Json => {
-                let (name, stream) = (label.name, if label.side == Side::Stdout { "stdout" } else { "stderr" });
+                let (name, stream) =
+                    (label.name.as_str(), if label.side == Side::Stdout { "stdout" } else { "stderr" });
                 let name = serde_json::Value::from(name);
                 format!(r#"","name":{name},"pid":{},"stream":"{stream}","message":"#, label.pid).into_bytes()
             }
@@ -210,7 +211,7 @@ mod tests {
     fn written(form: Form, style: Style, text: &[u8], goes_on: bool) -> String {
         let mut stamp = Stamp::default();
         stamp.set(SystemTime::UNIX_EPOCH);
-        let head = form.head(&Label { name: "web.1", width: 8, style, pid: 7, side: Side::Stderr });
+        let head = form.head(&Label { name: "web.1".to_owned(), width: 8, style, pid: 7, side: Side::Stderr });
         let mut out = b"before\n".to_vec();
         form.write(&mut out, &stamp, &head, Line { text, goes_on });
         String::from_utf8(out).unwrap().strip_prefix("before\n").unwrap().to_owned()

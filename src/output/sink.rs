@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
 
-use super::format::{Form, Head, Stamp};
+use super::format::{Form, Head, Label, Stamp};
 use super::lines::{Line, Lines};
 use crate::sys::pipes::Pipe;
 use crate::sys::poll::Interest;
@@ -59,6 +59,12 @@ impl Sink {
             is_closed: false,
             lost: 0,
         }
+    }
+
+    /// What stands here before the lines of this label.
+    #[must_use]
+    pub fn head(&self, label: &Label) -> Head {
+        self.form.head(label)
     }
 
     /// What to wait for, if it holds something that it could not write.
