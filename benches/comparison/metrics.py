@@ -32,6 +32,12 @@ class Bench:
         command = self.command(runner, entries, words, timeout)
         return command and Run(self.probe, command, entries, cwd=self.folder, **options)
 
+    def interleave(self, table, measure, *arguments, most=None):
+        """Measures all runners in every round, of which there are no more than `most`."""
+        for _ in range(min(self.rounds, most or self.rounds)):
+            for runner in self.runners:
+                table.attempt(runner, lambda runner: measure(runner, *arguments))
+
 
 class Table:
     """Samples by runner and column."""
@@ -132,9 +138,7 @@ def memory(bench):
                     table.add(runner.name, f"anon {entries}", now["RssAnon"])
                     table.add(runner.name, f"threads {entries}", now["Threads"])
 
-    for _ in range(min(bench.rounds, 3)):
-        for runner in bench.runners:
-            table.attempt(runner, measure)
+    bench.interleave(table, measure, most=3)
     return table
 
 
@@ -189,9 +193,7 @@ def fan_out(bench):
         table.add(runner.name, f"first of {entries}", told[0])
 
     for entries in (1, 10) if bench.quick else (1, 10, 100, 500):
-        for _ in range(bench.rounds):
-            for runner in bench.runners:
-                table.attempt(runner, lambda runner, entries=entries: measure(runner, entries))
+        bench.interleave(table, measure, entries)
     return table
 
 
@@ -208,10 +210,8 @@ def end(bench):
                 ended = [slot[2] for slot in bench.probe.slots(entries)]
             table.add(runner.name, f"after {entries}", (over - max(ended)) / MILLION)
 
-    for _ in range(bench.rounds):
-        for entries in (1, 10):
-            for runner in bench.runners:
-                table.attempt(runner, lambda runner, entries=entries: measure(runner, entries))
+    for entries in (1, 10):
+        bench.interleave(table, measure, entries)
     return table
 
 
@@ -260,9 +260,7 @@ def reap(bench):
         table.add(runner.name, "ms", header["reaped"] / MILLION)
         table.add(runner.name, "zombies", header["zombies"])
 
-    for _ in range(min(bench.rounds, 5)):
-        for runner in bench.runners:
-            table.attempt(runner, measure)
+    bench.interleave(table, measure, most=5)
     return table
 
 
@@ -277,9 +275,7 @@ def many(bench):
                 slots, begin = bench.probe.slots(entries), bench.probe.header()["start"]
                 table.add(runner.name, "last", (max(slot[0] for slot in slots) - begin) / MILLION)
 
-    for _ in range(bench.rounds):
-        for runner in bench.runners:
-            table.attempt(runner, measure)
+    bench.interleave(table, measure)
     return table
 
 
