@@ -1,31 +1,11 @@
 //! What runs beside the entries: before and after them, instead of their stop signal, and to find out whether something
-//! is there; and entries that are started again.
+//! is there.
 
 use super::*;
-use untrap::policy::StopOrder;
 
-const SERVICE: Role = Role::Service;
-
+/// Entries and hooks in these roles.
 fn with(roles: &[Role]) -> Run {
     Run::with(roles.iter().map(|role| (*role, policy())), Rules::default())
-}
-
-impl Run {
-    /// What starts now, until nothing does.
-    fn start_all(&mut self) -> Vec<usize> {
-        let mut started = Vec::new();
-        while let Some(id) = self.supervisor.next_start(self.now) {
-            started.push(id);
-            self.on(Event::Started(id));
-        }
-        started
-    }
-
-    fn all_ends(&mut self, id: usize, ending: Ending) -> Vec<Action> {
-        let mut actions = self.ends(id, ending);
-        actions.extend(self.nothing_left());
-        actions
-    }
 }
 
 #[test]
@@ -207,124 +187,6 @@ fn a_stop_command_that_hangs_is_killed_with_its_entry_at_the_deadline() {
     run.receive(Signal::TERM);
     run.start_all();
     assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(0, None), Action::Kill(1, None)]));
-}
-
-fn in_order(stop_order: StopOrder) -> Run {
-    let mut run = Run::with([(SERVICE, policy()); 3], Rules { stop_order, ..Rules::default() });
-    run.start_all();
-    run
-}
-
-#[test]
-fn in_a_stop_one_by_one_each_is_waited_for_and_the_timeout_is_for_all() {
-    for (order, ids) in [(StopOrder::Listed, [0, 1, 2]), (StopOrder::Reverse, [2, 1, 0])] {
-        let mut run = in_order(order);
-        let tell = |id| Action::Tell(id, Signal::TERM, AUTO);
-        assert_eq!(run.receive(Signal::TERM), [tell(ids[0])]);
-        run.pass(Duration::from_secs(3));
-        assert_eq!(
-            run.receive(Signal::TERM),
-            [Action::Send(ids[0], Signal::TERM, AUTO)],
-            "the others' turn is to come"
-        );
-        assert_eq!(run.ends(ids[0], exited(0)).last(), Some(&tell(ids[1])));
-        let (waited, actions) = run.time_comes();
-        assert_eq!(waited, Duration::from_secs(5));
-        let mut killed = actions;
-        killed.sort_by_key(|action| matches!(action, Action::Kill(id, _) if *id == ids[2]));
-        assert_eq!(killed, [Action::Kill(ids[1], None), Action::Kill(ids[2], None)]);
-    }
-}
-
-#[test]
-fn the_stop_delay_comes_before_the_timeout_and_a_second_int_ends_it() {
-    let delayed = || {
-        let rules = Rules { stop_delay: Duration::from_secs(5), ..Rules::default() };
-        let mut run = Run::with([(SERVICE, policy())], rules);
-        run.start_all();
-        assert_eq!(run.receive(Signal::INT), []);
-        run
-    };
-    let mut run = delayed();
-    assert_eq!(run.receive(Signal::HUP), [Action::Send(0, Signal::HUP, AUTO)]);
-    assert_eq!(run.receive(Signal::TERM), [], "nobody is told before the time");
-    assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Tell(0, Signal::INT, AUTO)]));
-    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(0, None)]));
-    let mut run = delayed();
-    assert_eq!(run.receive(Signal::INT), [Action::Kill(0, None)]);
-    let mut run = delayed();
-    assert_eq!(run.ends(0, exited(0)), []);
-    assert_eq!(run.nothing_left(), [Action::Exit(0)], "nothing is left to wait for");
-}
-
-#[test]
-fn an_entry_is_started_again_later_and_later_and_once_its_group_is_empty() {
-    let mut run = Run::started(&[on_exit(OnExit::Restart)]);
-    let mut waits = Vec::new();
-    for restarts in 1..=4 {
-        let actions = run.on(Event::LeaderEnded(0, exited(0)));
-        assert_eq!(actions, [Action::Tell(0, Signal::TERM, GROUP), Action::Reap(0)], "its group is in the way");
-        let Some(Message::Restarting { wait, restarts: said, .. }) = run.messages.last().copied() else { panic!() };
-        assert_eq!(said, restarts);
-        waits.push(wait);
-        run.pass(wait);
-        assert_eq!(run.start_all(), [0; 0], "somebody of its group is left");
-        run.on(Event::GroupEmptied(0));
-        assert_eq!(run.start_all(), [0]);
-        assert_eq!(run.supervisor.restarts(0), restarts);
-    }
-    assert!(waits[0] >= Duration::from_millis(100) && waits[3] >= Duration::from_millis(800), "{waits:?}");
-}
-
-#[test]
-fn a_group_that_is_in_the_way_of_a_restart_is_killed_at_the_timeout() {
-    let mut run = Run::started(&[on_exit(OnExit::Restart)]);
-    run.on(Event::LeaderEnded(0, exited(1)));
-    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(0, None)]));
-    run.on(Event::GroupEmptied(0));
-    assert_eq!(run.start_all(), [0]);
-    assert_eq!(run.receive(Signal::TERM), [Action::Tell(0, Signal::TERM, AUTO)], "it can be told and killed anew");
-    assert_eq!(run.time_comes().1, [Action::Kill(0, None)]);
-}
-
-#[test]
-fn restart_on_failure_lets_a_good_end_be() {
-    let mut run = Run::started(&[on_exit(OnExit::RestartOnFailure), policy()]);
-    run.ends(0, exited(1));
-    run.pass(Duration::from_secs(1));
-    assert_eq!(run.start_all(), [0]);
-    run.ends(0, exited(0));
-    run.pass(Duration::from_mins(1));
-    assert_eq!(run.start_all(), [0; 0]);
-    run.receive(Signal::TERM);
-    run.ends(1, exited(0));
-    assert_eq!(run.nothing_left(), [Action::Exit(0)], "an end that was mended is no bad end");
-}
-
-#[test]
-fn a_stop_during_the_wait_for_a_restart_starts_nothing() {
-    let mut run = Run::started(&[on_exit(OnExit::Restart)]);
-    run.ends(0, exited(1));
-    assert_eq!(run.nothing_left(), [], "it comes back");
-    assert_eq!(run.receive(Signal::TERM), [Action::Exit(0)]);
-    let mut run = Run::started(&[on_exit(OnExit::Restart)]);
-    run.on(Event::LeaderEnded(0, exited(1)));
-    assert_eq!(run.receive(Signal::TERM), [], "who is left of its group has been told");
-    run.on(Event::GroupEmptied(0));
-    assert_eq!(run.start_all(), [0; 0]);
-    assert_eq!(run.nothing_left(), [Action::Exit(0)]);
-}
-
-#[test]
-fn a_restart_that_fails_is_tried_again() {
-    let mut run = Run::started(&[on_exit(OnExit::Restart)]);
-    run.ends(0, exited(1));
-    run.pass(Duration::from_secs(1));
-    assert_eq!(run.supervisor.next_start(run.now), Some(0));
-    run.on(Event::StartFailed(0, 125));
-    assert_eq!(run.start_all(), [0; 0]);
-    run.pass(Duration::from_secs(1));
-    assert_eq!(run.start_all(), [0]);
 }
 
 #[test]
