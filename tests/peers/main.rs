@@ -1,0 +1,15 @@
+//! The tables of `docs/switching.md`, row by row: one scenario under tini, dumb-init or catatonit, and under untrap.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod catatonit;
+mod dumb_init;
+mod flagless;
+mod inherited;
+mod page;
+mod scenarios;
+mod stage;
+mod tini;
+
+const PEERS: [&str; 3] = ["tini", "dumb-init", "catatonit"];
