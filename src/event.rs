@@ -31,6 +31,8 @@ pub enum Event {
         /// Whether any child, started or adopted, is still there.
         children_left: bool,
     },
+    /// For a while already children have ended faster than they could be reaped.
+    ReapingGoesOn,
     /// The time of [`Supervisor::wake_at`](crate::supervisor::Supervisor::wake_at) has come.
     TimeCame,
 }

@@ -6,7 +6,7 @@ mod prepare;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::cli::Verbosity;
 use crate::event::{Action, EntryId, Event, Message, Need, Receivers};
@@ -34,6 +34,9 @@ const OUTPUT_SLOTS: usize = 1;
 /// However many signals or dead children wait, the others get their turn after this many.
 const BATCH: usize = 64;
 
+/// Where children end faster than they are reaped, whoever lives and makes them gets its turn after this.
+const LONG_REAPING: Duration = Duration::from_millis(100);
+
 /// What there is of an entry.
 #[derive(Debug)]
 enum Process {
@@ -60,8 +63,8 @@ struct Runtime {
     actions: Vec<Action>,
     /// Where the one entry, the first of all, can be in the foreground.
     terminal: Option<Terminal>,
-    /// Children may have ended that nobody has looked at.
-    reaping_due: bool,
+    /// Since when children may have ended that nobody has looked at, or since when they are being reaped.
+    reaping_since: Option<Instant>,
     exit: Option<u8>,
 }
 
@@ -73,7 +76,7 @@ impl Runtime {
             if self.poll_set.is_ready(SIGNALS_SLOT) || self.supervisor.next_start(now).is_some() {
                 self.read_signals();
             }
-            if self.reaping_due {
+            if self.reaping_since.is_some() {
                 self.look_for_stopped();
                 self.reap();
             }
@@ -86,7 +89,7 @@ impl Runtime {
             }
             if let Some(id) = self.supervisor.next_start(Instant::now()) {
                 self.start(id);
-            } else if !self.reaping_due
+            } else if self.reaping_since.is_none()
                 && let Err(error) = self.wait()
             {
                 self.report.trouble("ending at once: can't wait for signals", &error);
@@ -107,7 +110,7 @@ impl Runtime {
         for _ in 0..BATCH {
             match self.signals.next() {
                 None => return,
-                Some(Received::Child) => self.reaping_due = true,
+                Some(Received::Child) => self.expect_ended(),
                 Some(Received::Signal(signal, sender)) => self.handle(Event::Received(signal, sender)),
             }
         }
@@ -285,7 +288,7 @@ impl Runtime {
     fn group_emptied(&mut self, id: EntryId) {
         self.processes[id] = Process::None;
         self.events.push_back(Event::GroupEmptied(id));
-        self.reaping_due = true;
+        self.expect_ended();
     }
 
     fn look_at_group(&mut self, id: EntryId) {
@@ -358,15 +361,23 @@ impl Runtime {
                     }
                 }
                 Ok(children) => {
-                    self.reaping_due = false;
+                    self.reaping_since = None;
                     return self.handle(Event::Reaped { children_left: children == Children::Running });
                 }
                 Err(error) => {
-                    self.reaping_due = false;
+                    self.reaping_since = None;
                     return self.report.trouble("can't look for ended children", &error);
                 }
             }
         }
+        if self.reaping_since.is_some_and(|since| since.elapsed() >= LONG_REAPING) {
+            self.reaping_since = Some(Instant::now());
+            self.handle(Event::ReapingGoesOn);
+        }
+    }
+
+    fn expect_ended(&mut self) {
+        self.reaping_since.get_or_insert_with(Instant::now);
     }
 
     /// An orphan may have been the last of an entry's group.

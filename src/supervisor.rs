@@ -149,6 +149,7 @@ impl Supervisor {
                 self.see_progress(now);
                 self.settle(now, actions);
             }
+            Event::ReapingGoesOn => self.on_reaping_goes_on(now, actions),
             Event::TimeCame => self.on_time(now, actions),
         }
     }

@@ -82,7 +82,7 @@ pub fn run(
         events: VecDeque::with_capacity(2 * size + 8),
         actions: Vec::with_capacity(3 * size + 8),
         terminal,
-        reaping_due: false,
+        reaping_since: None,
         exit: None,
     };
     sys::release_memory();

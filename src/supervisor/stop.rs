@@ -218,6 +218,14 @@ impl Supervisor {
         actions.push(Action::KillLeftovers);
     }
 
+    /// A bomb whose dead never end would otherwise keep us from those who still live.
+    pub(super) fn on_reaping_goes_on(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        self.see_progress(now);
+        if self.leftovers == Leftovers::Killed {
+            actions.push(Action::KillLeftovers);
+        }
+    }
+
     /// Nobody knows which entry a leftover came from, so it gets the time of the most patient one.
     pub(super) fn leftovers_deadline(&self) -> Option<Instant> {
         let stop = self.stop?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::kill;
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpgid};
 
 use super::{check, processes};
@@ -142,6 +142,12 @@ pub fn look() -> io::Result<Children> {
         _ => Ending::Exited(status as u8),
     };
     Ok(Children::Ended(pid, ending))
+}
+
+/// Whether this child has ended, and waits to be reaped.
+pub(super) fn has_ended(pid: i32) -> bool {
+    let options = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    waitid(Id::Pid(Pid::from_raw(pid)), options).is_ok_and(|status| status != WaitStatus::StillAlive)
 }
 
 /// The signal that has stopped this child, if one has since the last look.

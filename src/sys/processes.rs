@@ -1,14 +1,13 @@
 //! What `/proc` says of processes, see proc(5).
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::check;
+use super::{check, child};
 use crate::signal::Signal;
 
 /// Programs that pass no signal on to what they run.
@@ -133,10 +132,11 @@ pub fn send_to_descendants(signals: &[Signal]) -> io::Result<Vec<Process>> {
 /// # Errors
 /// `/proc` can't be read.
 pub fn kill_descendants() -> io::Result<Vec<Process>> {
-    // What a bomb starts faster than this is killed after the next reaping.
-    const ROUNDS: usize = 64;
+    // What a bomb starts faster than this is killed after the next reaping, without which its dead get in the way.
+    const LONGEST: Duration = Duration::from_millis(20);
+    let begin = Instant::now();
     let mut killed: Vec<Process> = Vec::new();
-    for _ in 0..ROUNDS {
+    while begin.elapsed() < LONGEST {
         let mut found = family();
         if !found.iter().any(|process| process.is_new_among(&killed)) {
             found = living_descendants()?;
@@ -153,10 +153,12 @@ pub fn kill_descendants() -> io::Result<Vec<Process>> {
 /// The living descendants as their parents' lists give them. It takes no longer for what else runs on the machine, so
 /// that whoever forks and ends at once is caught; but a list that changes while it is read may lack someone.
 fn family() -> Vec<Process> {
-    let mut family: Vec<Process> = children(std::process::id() as i32).collect();
+    // Of our own, thousands may wait to be reaped: to ask the kernel is faster than to read what /proc says.
+    let own = children(std::process::id() as i32).filter(|pid| !child::has_ended(*pid));
+    let mut family: Vec<Process> = own.filter_map(Process::read).collect();
     let mut next = 0;
     while next < family.len() {
-        let of_next: Vec<Process> = children(family[next].pid).collect();
+        let of_next: Vec<Process> = children(family[next].pid).filter_map(Process::read).collect();
         family.extend(of_next);
         next += 1;
     }
@@ -165,11 +167,10 @@ fn family() -> Vec<Process> {
 }
 
 /// The children of all threads of a process, see proc(5).
-fn children(pid: i32) -> impl Iterator<Item = Process> {
+fn children(pid: i32) -> impl Iterator<Item = i32> {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
-    let pids = lists.flat_map(|list| list.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>());
-    pids.filter_map(|pid| Process::read(pid.parse().ok()?))
+    lists.flat_map(|list| list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
 }
 
 /// The processes that have this one among their ancestors, without zombies.
@@ -300,10 +301,10 @@ fn send_through(descriptor: &OwnedFd, signal: Signal, flags: libc::c_uint) -> io
     check(sent as i32).map(drop)
 }
 
+/// What `/proc/PID/stat` says: fifty numbers, and a name.
 pub(super) fn read_stat(pid: i32) -> Option<String> {
-    let mut path = String::new();
-    write!(path, "/proc/{pid}/stat").ok()?;
-    Some(String::from_utf8_lossy(&std::fs::read(path).ok()?).into_owned())
+    let mut buffer = [0; 2048];
+    Some(String::from_utf8_lossy(start_of_file(pid, "stat", &mut buffer)?).into_owned())
 }
 
 /// The name in `7 (name) S 1 …`, and the fields after it, of which the first is the third of

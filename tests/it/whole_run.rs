@@ -13,10 +13,11 @@ fn messages(options: &[&str]) -> String {
     let daemon = format!("starter: setsid {} & exit 0", scene.witness("daemon", "TERM=ignore"));
     let fixed = ["-t", "300ms", "-r", "USR1=USR2", "-r", "WINCH=none", "--on-exit", "starter=ignore"];
     let untrap = scene.start(Place::Subreaper, &[options, &fixed, &[&deaf, &web, &daemon]].concat());
-    for witness in ["deaf", "web", "daemon"] {
-        scene.ready(witness);
-    }
-    wait_for("the starter is reaped", || (children(untrap.pid()).len() == 3).then_some(()));
+    let [_, _, [daemon, ..]] = ["deaf", "web", "daemon"].map(|witness| scene.ready(witness));
+    wait_for("the starter is reaped, and its daemon adopted", || {
+        let children = children(untrap.pid());
+        (children.len() == 3 && children.contains(&daemon)).then_some(())
+    });
     untrap.signal("HUP");
     scene.wait_for_line("web", "SIGHUP");
     untrap.signal("USR1");

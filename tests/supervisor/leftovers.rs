@@ -78,6 +78,20 @@ fn leftovers_get_the_time_of_the_most_patient_entry() {
 }
 
 #[test]
+fn where_reaping_never_comes_to_its_end_leftovers_are_killed_all_the_same() {
+    let mut run = Run::started(&[timeout(1)]);
+    assert_eq!(run.on(Event::ReapingGoesOn), []);
+    run.receive(Signal::TERM);
+    run.ends(0, exited(0));
+    assert_eq!(run.on(Event::Reaped { children_left: true }), [Action::TellLeftovers(Signal::TERM)]);
+    assert_eq!(run.on(Event::ReapingGoesOn), [], "they have their time");
+    assert_eq!(run.time_comes(), (Duration::from_secs(1), vec![Action::KillLeftovers]));
+    run.pass(Duration::from_millis(900));
+    assert_eq!(run.on(Event::ReapingGoesOn), [Action::KillLeftovers]);
+    assert_eq!(run.time_comes().0, Duration::from_secs(1), "who goes away is progress");
+}
+
+#[test]
 fn a_daemon_keeps_the_run_going_when_its_starter_is_ignored() {
     let mut run = Run::started(&[on_exit(OnExit::Ignore)]);
     run.ends(0, exited(0));
