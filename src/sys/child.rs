@@ -10,7 +10,8 @@ use nix::sys::signal::kill;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Pid, getpgid};
 
-use super::{check, processes};
+use super::check;
+use super::processes::{self, GroupDescriptor};
 use crate::signal::Signal;
 use crate::status::Ending;
 
@@ -22,7 +23,9 @@ pub struct Leader(Pid);
 #[derive(Debug)]
 pub struct Group {
     id: Pid,
-    /// When the youngest of those members started; `None` where `/proc` can't say.
+    /// Names it for good, whoever gets its id.
+    descriptor: Option<GroupDescriptor>,
+    /// Where there is no descriptor: when the youngest of those members started; `None` where `/proc` can't say.
     youngest: Option<u64>,
 }
 
@@ -69,10 +72,14 @@ impl Leader {
     /// Reaps it, ended as it is, and gives its group if anyone is left in it.
     #[must_use]
     pub fn reap(self) -> Option<Group> {
+        let descriptor = GroupDescriptor::open(self.pid());
         reap(self.pid());
-        let group = Group { id: self.0, youngest: None };
+        let group = Group { id: self.0, descriptor, youngest: None };
         if group.is_empty() {
             return None;
+        }
+        if group.descriptor.is_some() {
+            return Some(group);
         }
         let youngest = processes::start_times_in_group(self.pid()).and_then(|times| times.into_iter().max());
         Some(Group { youngest, ..group })
@@ -85,6 +92,9 @@ impl Group {
     /// # Errors
     /// `ESRCH` when nobody is left, `EPERM` where all of them have become another user's.
     pub fn send(&self, signal: Signal) -> io::Result<()> {
+        if let Some(descriptor) = &self.descriptor {
+            return descriptor.send(signal.number());
+        }
         if self.is_gone() {
             return Err(io::Error::from_raw_os_error(libc::ESRCH));
         }
@@ -94,14 +104,22 @@ impl Group {
     /// Whether nobody is left in it, not even a zombie.
     #[must_use]
     pub fn is_empty(&self) -> bool {
+        if let Some(descriptor) = &self.descriptor {
+            return descriptor.is_empty();
+        }
         kill(group(self.id), None) == Err(nix::errno::Errno::ESRCH)
     }
 
-    /// Whether it is empty, or its id is another group's by now: one whose members are all younger. (Where all of its own
-    /// are, too, they are no longer told as a group, but as leftovers.) It can become so without an event, when its last
-    /// member is reaped by a parent other than us, or leaves it.
+    /// Whether it is empty, or its id is another group's by now. It can become so without an event, when its last member is
+    /// reaped by a parent other than us, or leaves it.
+    ///
+    /// Without a descriptor, one whose members are all younger is another one. (Where all of its own are, too, they are no
+    /// longer told as a group, but as leftovers.)
     #[must_use]
     pub fn is_gone(&self) -> bool {
+        if let Some(descriptor) = &self.descriptor {
+            return descriptor.is_empty();
+        }
         let recycled = || {
             let times = self.youngest.and_then(|_| processes::start_times_in_group(self.id.as_raw()));
             times.is_some_and(|times| times.into_iter().all(|time| Some(time) > self.youngest))
