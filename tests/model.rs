@@ -5,21 +5,36 @@
 
 #[path = "model/check.rs"]
 mod check;
+#[path = "model/journal.rs"]
+mod journal;
+#[path = "model/order.rs"]
+mod order;
 #[path = "model/program.rs"]
 mod program;
+#[path = "model/random.rs"]
+mod random;
+#[path = "model/receipts.rs"]
+mod receipts;
+#[path = "model/run.rs"]
+mod run;
+#[path = "model/said.rs"]
+mod said;
 #[path = "support/mod.rs"]
 mod support;
 
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use check::Observed;
-use program::{Move, Program, Random};
+use program::{Actor, Move, Program, Purpose};
+use random::Random;
+use run::{Observed, Sent};
 use support::{Place, Running, Scene, places, processes_with, try_kill, wait_for};
 use untrap::signal::Signal;
 
 /// Some five seconds' worth.
 const RUNS: u64 = 40;
+/// Where all actors write.
+const JOURNAL: &str = "journal";
 /// Most of a run is waiting.
 const AT_ONCE: usize = 4;
 
@@ -54,9 +69,10 @@ fn panicked(payload: Box<dyn std::any::Any + Send>) -> Result<(), String> {
 }
 
 fn run(seed: u64, places: &[Place]) -> Result<(), String> {
-    let program = Program::random(&mut Random::new(seed), places);
+    let program = random::program(&mut Random::new(seed), places);
     let scene = Scene::new();
     let mut command = scene.untrap_in(program.place);
+    command.env("ACTOR_JOURNAL", scene.path(JOURNAL));
     let untrap = Running::new(program.place, command.args(program.arguments(&scene)));
     wait_for("untrap is there for signals", || blocks_signals(untrap.pid()).then_some(()));
     let mut sent = Vec::new();
@@ -64,38 +80,33 @@ fn run(seed: u64, places: &[Place]) -> Result<(), String> {
         match step {
             Move::Wait(millis) => std::thread::sleep(Duration::from_millis(*millis)),
             Move::WaitUntilReady => wait_until_ready(&program, &scene, &untrap),
-            Move::Send(signal) => sent.push(send(&program, &scene, &untrap, *signal)),
+            Move::WaitUntilRestarted(service, times) => wait_until_restarted(*service, *times, &untrap),
+            Move::Send(signal) => sent.push(send(&scene, &untrap, *signal)),
             Move::Suspend => {
-                sent.push(send(&program, &scene, &untrap, Signal::TSTP));
+                sent.push(send(&scene, &untrap, Signal::TSTP));
                 // PID 1 can't be stopped, and one that ends won't be.
                 let stopped = || program.place == Place::Pid1 || matches!(untrap.state().as_str(), "T" | "Z" | "");
                 wait_for("untrap stops", || stopped().then_some(()));
-                sent.push(send(&program, &scene, &untrap, Signal::CONT));
+                sent.push(send(&scene, &untrap, Signal::CONT));
             }
         }
     }
     // Whoever still runs is told to end.
     let dropped = program.rewrites.iter().any(|rewrite| rewrite.from == Signal::TERM && rewrite.to.is_none());
-    sent.push(send(&program, &scene, &untrap, if dropped { Signal::QUIT } else { Signal::TERM }));
+    sent.push(send(&scene, &untrap, if dropped { Signal::QUIT } else { Signal::TERM }));
     let end = untrap.end();
-    let logs = program.actors.iter().map(|actor| scene.lines(&actor.name)).collect();
     let left = processes_with(scene.path("").to_str().unwrap());
-    let observed = Observed { program: &program, sent, logs, left, status: end.status, messages: &end.messages };
+    let journal = scene.lines(JOURNAL);
+    let observed = Observed { program: &program, sent, journal, left, status: end.status, messages: &end.messages };
     check::check(&observed)
-        .map_err(|rule| format!("{rule}\n{program:#?}\n{:#?}\n{:#?}", observed.messages, observed.logs))
+        .map_err(|rule| format!("{rule}\n{program:#?}\n{:#?}\n{:#?}", observed.messages, observed.journal))
 }
 
-/// A signal to untrap, and who was ready before it.
-pub(crate) struct Sent {
-    pub(crate) signal: Signal,
-    /// By actor.
-    pub(crate) ready: Vec<bool>,
-}
-
-fn send(program: &Program, scene: &Scene, untrap: &Running, signal: Signal) -> Sent {
-    let ready = program.actors.iter().map(|actor| !scene.lines(&actor.name).is_empty()).collect();
+fn send(scene: &Scene, untrap: &Running, signal: Signal) -> Sent {
+    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).expect("there is a clock");
+    let sent = Sent { signal, millis: Duration::from(time).as_millis() as u64, lines: scene.lines(JOURNAL).len() };
     try_kill(untrap.pid(), signal);
-    Sent { signal, ready }
+    sent
 }
 
 /// Before untrap has run its first line, it can be ended as any program.
@@ -105,11 +116,31 @@ fn blocks_signals(pid: i32) -> bool {
     support::state(pid) == "Z" || mask.is_none_or(|mask| mask.trim() != "0000000000000000")
 }
 
+/// Where the first one ended before it had started the others, the last message says so.
+fn is_over(line: &str) -> bool {
+    ["stopping", "can't start", "exit status"].iter().any(|over| line.contains(over))
+}
+
 fn wait_until_ready(program: &Program, scene: &Scene, untrap: &Running) {
+    let before = program.with(|purpose| purpose == Purpose::Before).find(|before| !program.actors[*before].ends());
+    // It keeps the others from starting.
+    let is_awaited = |actor: &Actor| match before {
+        Some(before) => actor.name == program.actors[before].name,
+        None => program.entries[actor.entry].is_service(),
+    };
+    let awaited: Vec<&str> =
+        program.actors.iter().filter(|actor| is_awaited(actor)).map(|actor| actor.name.as_str()).collect();
     wait_for("the actors are ready, or untrap ends", || {
-        let ready = program.actors.iter().all(|actor| !scene.lines(&actor.name).is_empty());
-        // Where the first one ended before it had started the others, the last message says so.
-        let over = |line: &String| line.contains("stopping") || line.contains("exit status");
-        (ready || untrap.messages().iter().any(over)).then_some(())
+        let ready = awaited.iter().all(|name| !scene.lines(name).is_empty());
+        (ready || untrap.messages().iter().any(|line| is_over(line))).then_some(())
+    });
+}
+
+fn wait_until_restarted(service: usize, times: usize, untrap: &Running) {
+    let started = format!("untrap: e{service} started ");
+    wait_for("it is started again, or untrap ends", || {
+        let messages = untrap.messages();
+        let starts = messages.iter().filter(|line| line.starts_with(&started)).count();
+        (starts > times || messages.iter().any(|line| is_over(line))).then_some(())
     });
 }

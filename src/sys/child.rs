@@ -11,7 +11,8 @@ use nix::sys::signal::kill;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpgid};
 
-use super::{check, processes};
+use super::check;
+use super::processes::{self, GroupDescriptor};
 use crate::signal::Signal;
 use crate::status::Ending;
 
@@ -23,6 +24,8 @@ pub struct Leader(Pid);
 #[derive(Debug)]
 pub struct Group {
     id: Pid,
+    /// Names it for good, whoever gets its id.
+    descriptor: Option<GroupDescriptor>,
     /// When the leader was reaped, as a time after boot: no other group had its id before.
     since: Duration,
 }
@@ -70,9 +73,12 @@ impl Leader {
     /// Reaps it, ended as it is, and gives its group if anyone is left in it.
     #[must_use]
     pub fn reap(self) -> Option<Group> {
-        let group = Group { id: self.0, since: processes::time_after_boot() };
+        let descriptor = GroupDescriptor::open(self.pid());
+        let since = processes::time_after_boot();
         reap(self.pid());
-        (!group.is_empty()).then_some(group)
+        let is_left = descriptor.as_ref().and_then(GroupDescriptor::has_members);
+        let group = Group { id: self.0, descriptor: descriptor.filter(|_| is_left.is_some()), since };
+        is_left.unwrap_or_else(|| !group.is_empty()).then_some(group)
     }
 }
 
@@ -82,6 +88,9 @@ impl Group {
     /// # Errors
     /// `ESRCH` when nobody is left, `EPERM` where all of them have become another user's.
     pub fn send(&self, signal: Signal) -> io::Result<()> {
+        if let Some(descriptor) = &self.descriptor {
+            return descriptor.send(signal.number());
+        }
         if self.is_gone() {
             return Err(io::Error::from_raw_os_error(libc::ESRCH));
         }
@@ -91,14 +100,22 @@ impl Group {
     /// Whether nobody is left in it, not even a zombie.
     #[must_use]
     pub fn is_empty(&self) -> bool {
+        if let Some(descriptor) = &self.descriptor {
+            return descriptor.has_members() == Some(false);
+        }
         kill(group(self.id), None) == Err(nix::errno::Errno::ESRCH)
     }
 
-    /// Whether it is empty, or its id is another group's by now: one whose members have all started since. (Where all of
-    /// its own have, too, they are no longer told as a group, but as leftovers.) It can become so without an event, when
-    /// its last member is reaped by a parent other than us, or leaves it.
+    /// Whether it is empty, or its id is another group's by now. It can become so without an event, when its last member is
+    /// reaped by a parent other than us, or leaves it.
+    ///
+    /// Without a descriptor, one whose members have all started since is another one. (Where all of its own have, too, they
+    /// are no longer told as a group, but as leftovers.)
     #[must_use]
     pub fn is_gone(&self) -> bool {
+        if self.descriptor.is_some() {
+            return self.is_empty();
+        }
         let recycled = || {
             // Where `/proc` shows nobody it can't say: it is not ours, or they have just left.
             let times = processes::start_times_in_group(self.id.as_raw()).unwrap_or_default();

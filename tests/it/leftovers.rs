@@ -98,6 +98,29 @@ fn a_leader_that_ends_while_its_group_lives_is_no_end_when_ignored() {
 }
 
 #[test]
+fn a_group_that_has_renewed_itself_is_the_same_group() {
+    for place in places() {
+        let scene = Scene::new();
+        // Whoever is left when the leader ends starts the next one, and ends.
+        let child = scene.witness("child", "");
+        let renews = format!("(until [ -e go ]; do :; done; {child} &) & exit 0");
+        let untrap = scene.start(place, &["-s", "QUIT", "--on-exit", "ignore", &renews]);
+        untrap.wait_for_message("ended with status 0");
+        let ended = std::time::Instant::now();
+        // Start times are told in hundredths of a second.
+        wait_for("it is another one", || (ended.elapsed().as_millis() > 20).then_some(()));
+        scene.write("go", "");
+        scene.ready("child");
+        wait_for("the first one is gone", || (children(untrap.pid()).len() == 1).then_some(()));
+        untrap.signal("HUP");
+        scene.wait_for_line("child", "SIGHUP");
+        untrap.signal("TERM");
+        let end = untrap.end();
+        assert_eq!(scene.seen("child")[..2], ["SIGHUP", "SIGQUIT"], "{:?}", end.messages);
+    }
+}
+
+#[test]
 fn what_never_holds_still_is_killed_all_the_same() {
     for place in places() {
         let scene = Scene::new();

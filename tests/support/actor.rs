@@ -1,7 +1,8 @@
 //! Does what its arguments say, step by step, and writes down each signal that it gets: `actor FILE [STEP]...`
 //!
 //! Its first line is `ready PID PPID PGID`, its last one says how it ends, where it is asked: `exit 3`, `crash SIGABRT`.
-//! With `-` for FILE it writes to standard output.
+//! With `-` for FILE it writes to standard output. With a file named by `ACTOR_JOURNAL` it writes each line there first,
+//! after FILE's name, its PID, and the time in milliseconds: `web 7 123456 SIGHUP`. Whoever shares one has one order.
 //! After the last step it waits for signals; TERM, INT, QUIT and RTMIN+3 end it with 0.
 //!
 //! | step | |
@@ -14,12 +15,15 @@
 //! | `stop` | stop itself with SIGSTOP |
 //! | `hang` | look at no signal any more, for ever |
 //! | `exit=STATUS`, `crash=SIGNAL` | end |
+//! | `attempt=N` | end: well at the Nth start with the same FILE, badly before |
+//! | `show=VARIABLE` | write down `VARIABLE VALUE`, or only its name |
+//! | `tell=SIGNAL` | write down `tell SIGNAL`, and send it to the group that `UNTRAP_PID` leads |
 //! | `fork=FILE:STEP:…` | start another one, in the same group |
 //! | `daemon=FILE:STEP:…` | start another one, in a session of its own, whose parent ends at once |
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -29,6 +33,8 @@ use untrap::sys::signals::{Received, Signals};
 
 struct Actor {
     signals: Signals,
+    path: String,
+    journal: Option<File>,
     log: Box<dyn Write>,
     deaf: bool,
     memory: Vec<u8>,
@@ -47,12 +53,9 @@ fn main() {
             told |= matches!(received, Received::Signal(signal, _) if signal.begins_stop());
         }
     }
-    let log: Box<dyn Write> = if path == "-" {
-        Box::new(std::io::stdout())
-    } else {
-        Box::new(OpenOptions::new().create(true).append(true).open(path).expect("the file can be written"))
-    };
-    let mut actor = Actor { signals, log, deaf: false, memory: Vec::new() };
+    let journal = std::env::var_os("ACTOR_JOURNAL").map(|path| append(path.as_ref()));
+    let log: Box<dyn Write> = if path == "-" { Box::new(std::io::stdout()) } else { Box::new(append(path.as_ref())) };
+    let mut actor = Actor { signals, path, journal, log, deaf: false, memory: Vec::new() };
     let (pid, parent) = (nix::unistd::getpid(), nix::unistd::getppid());
     actor.note(&format!("ready {pid} {parent} {}", nix::unistd::getpgrp()));
     if told {
@@ -66,6 +69,12 @@ fn main() {
 
 impl Actor {
     fn note(&mut self, line: &str) {
+        if let Some(journal) = &mut self.journal {
+            let name = Path::new(&self.path).file_name().expect("a file").display();
+            let line = format!("{name} {} {} {line}\n", std::process::id(), now());
+            // As a whole: others write there too.
+            journal.write_all(line.as_bytes()).expect("it can be written");
+        }
         self.log.write_all(format!("{line}\n").as_bytes()).expect("it can be written");
     }
 
@@ -86,6 +95,19 @@ impl Actor {
                 self.note(&format!("crash {value}"));
                 let signal: Signal = value.parse().expect("a signal");
                 signal_hook::low_level::emulate_default_handler(signal.number()).expect("it ends a process");
+            }
+            "attempt" => {
+                let text = std::fs::read_to_string(&self.path).expect("its file can be read");
+                let starts = text.lines().filter(|line| line.starts_with("ready")).count();
+                self.exit(i32::from(starts < value.parse().expect("a number")));
+            }
+            "show" => {
+                let shown = std::env::var(value).map_or(value.to_owned(), |found| format!("{value} {found}"));
+                self.note(&shown);
+            }
+            "tell" => {
+                self.note(&format!("tell {value}"));
+                tell(value.parse().expect("a signal"));
             }
             "fork" => drop(itself().args(value.split(':')).spawn().expect("a process can be made")),
             "daemon" => {
@@ -121,6 +143,23 @@ impl Actor {
         self.note(&format!("exit {status}"));
         std::process::exit(status);
     }
+}
+
+fn append(path: &Path) -> File {
+    OpenOptions::new().create(true).append(true).open(path).expect("the file can be written")
+}
+
+/// Milliseconds of the clock that all processes share.
+fn now() -> u128 {
+    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).expect("there is a clock");
+    std::time::Duration::from(time).as_millis()
+}
+
+fn tell(signal: Signal) {
+    let leader: i32 = std::env::var("UNTRAP_PID").expect("it is a stop command").parse().expect("a PID");
+    #[allow(unsafe_code, reason = "nix knows no real-time signals")]
+    // SAFETY: kill touches no memory. A group that has gone is told nothing.
+    let _ = unsafe { libc::kill(-leader, signal.number()) };
 }
 
 fn program() -> PathBuf {

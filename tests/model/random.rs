@@ -1,0 +1,322 @@
+//! Random programs: a seed gives the same one each time.
+
+use untrap::signal::{Rewrite, Signal};
+use untrap::status::ExitMapping;
+
+use crate::program::{Actor, Entry, Move, PATIENT, Policy, Program, Purpose, Role, Shape};
+use crate::support::Place;
+
+/// Splitmix64: small, and every seed is as good as another.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+
+    fn one_in(&mut self, count: usize) -> bool {
+        self.below(count) == 0
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+}
+
+fn signal(name: &str) -> Signal {
+    name.parse().unwrap()
+}
+
+const FORWARDED: [&str; 8] = ["HUP", "USR1", "USR2", "WINCH", "CONT", "RTMIN+1", "RTMIN+9", "RTMAX"];
+const STOPPING: [&str; 4] = ["TERM", "INT", "QUIT", "RTMIN+3"];
+const SHAPES: [Shape; 5] = [Shape::Direct, Shape::Direct, Shape::Exec, Shape::Shell, Shape::Trap];
+/// Milliseconds.
+const TIMEOUTS: [u64; 6] = [0, 100, 300, 300, 1000, 1000];
+
+/// The entries of a program in the making, and their actors.
+struct Parts {
+    common: Policy,
+    entries: Vec<Entry>,
+    /// By entry.
+    leaders: Vec<Actor>,
+    children: Vec<Actor>,
+}
+
+pub(crate) fn program(random: &mut Random, places: &[Place]) -> Program {
+    let common = Policy { stop_signal: random.one_in(6).then(|| signal(random.pick(&STOPPING))), ..policy(random) };
+    let mut parts = Parts { common, entries: Vec::new(), leaders: Vec::new(), children: Vec::new() };
+    for number in 0..=random.below(5) {
+        parts.service(random, number);
+    }
+    if random.one_in(2) {
+        parts.hooks(random);
+    }
+    let Parts { entries, leaders, children, .. } = parts;
+    let mut program = Program {
+        place: random.pick(places),
+        common,
+        entries,
+        actors: leaders.into_iter().chain(children).collect(),
+        rewrites: rewrites(random),
+        exit_map: exit_map(random),
+        stop_order: random.pick(&["at-once", "at-once", "reverse", "listed"]),
+        stop_delay: if random.one_in(5) { 1 + random.below(200) as u64 } else { 0 },
+        wait_timeout: PATIENT,
+        moves: moves(random),
+    };
+    // What is never there is not waited for long.
+    if program.actors.iter().any(|actor| actor.steps.iter().any(|step| step == "attempt=1000")) {
+        program.wait_timeout = 100 + random.below(400) as u64;
+    }
+    wait_for_restarts(random, &mut program);
+    be_patient(random, &mut program);
+    program
+}
+
+fn policy(random: &mut Random) -> Policy {
+    Policy {
+        on_exit: random.pick(&["stop", "stop-on-failure", "ignore", "ignore", "restart", "restart-on-failure"]),
+        signal_to: random.pick(&["auto", "auto", "leader", "group"]),
+        stop_signal: None,
+        timeout: random.pick(&TIMEOUTS),
+    }
+}
+
+impl Parts {
+    fn service(&mut self, random: &mut Random, number: usize) {
+        let own = policy(random);
+        let common = self.common;
+        let policy = Policy {
+            on_exit: if random.one_in(4) { common.on_exit } else { own.on_exit },
+            signal_to: if random.one_in(4) { common.signal_to } else { own.signal_to },
+            stop_signal: if random.one_in(3) { Some(signal(random.pick(&STOPPING))) } else { common.stop_signal },
+            timeout: if random.one_in(4) { common.timeout } else { own.timeout },
+        };
+        let shape = if random.one_in(50) { Shape::Missing } else { random.pick(&SHAPES) };
+        let children = random.pick(&[0, 0, 0, 1, 2]);
+        let steps = behaviour(random);
+        let entry = Entry { name: format!("e{number}"), purpose: Purpose::Service, shape, policy };
+        self.add(random, entry, children, steps);
+    }
+
+    /// Adds an entry with a leader that does this, and children of any kind.
+    fn add(&mut self, random: &mut Random, entry: Entry, children: usize, steps: Vec<String>) {
+        let number = self.entries.len();
+        let mut all = Vec::new();
+        for child in 0..children {
+            let (role, step) = random.pick(&[(Role::Member, "fork"), (Role::Daemon, "daemon")]);
+            let name = format!("{}-{child}", entry.name);
+            let steps = behaviour(random);
+            all.push(format!("{step}={name}:{}", steps.join(":")));
+            self.children.push(Actor { name, entry: number, role, steps });
+        }
+        all.extend(steps);
+        let role = if matches!(entry.shape, Shape::Shell | Shape::Trap) { Role::InShell } else { Role::Leader };
+        self.leaders.push(Actor { name: entry.name.clone(), entry: number, role, steps: all });
+        self.entries.push(entry);
+    }
+
+    fn hook(&mut self, random: &mut Random, name: String, purpose: Purpose, children: usize, steps: &[&str]) {
+        let (timeout, shape) = match purpose {
+            Purpose::WaitFor | Purpose::Ready(_) => (self.common.timeout, Shape::Direct),
+            Purpose::StopCommand(of) => (self.entries[of].policy.timeout, Shape::Direct),
+            _ => (self.common.timeout, random.pick(&[Shape::Direct, Shape::Direct, Shape::Exec, Shape::Shell])),
+        };
+        let shape = if random.one_in(25) { Shape::Missing } else { shape };
+        let policy = Policy { on_exit: "ignore", signal_to: "auto", stop_signal: None, timeout };
+        let steps = steps.iter().map(ToString::to_string).collect();
+        self.add(random, Entry { name, purpose, shape, policy }, children, steps);
+    }
+
+    fn hooks(&mut self, random: &mut Random) {
+        let services = self.entries.len();
+        for number in 1..=random.pick(&[0, 0, 0, 1, 2]) {
+            let attempts = random.pick(&["attempt=1", "attempt=1", "attempt=2", "attempt=3", "attempt=1000"]);
+            self.hook(random, format!("wait.{number}"), Purpose::WaitFor, 0, &[attempts]);
+        }
+        for number in 1..=random.pick(&[0, 0, 1, 2]) {
+            let end =
+                random.pick(&["exit=0", "exit=0", "exit=0", "exit=0", "exit=3", "crash=SIGABRT", "hang", "write=1"]);
+            let children = usize::from(random.one_in(6));
+            let sleep = format!("sleep={}", random.below(60));
+            self.hook(random, format!("before.{number}"), Purpose::Before, children, &[&sleep, end]);
+        }
+        for service in 0..services {
+            if random.one_in(6) {
+                let attempts = random.pick(&["attempt=1", "attempt=2", "attempt=2", "attempt=1000"]);
+                self.hook(random, format!("e{service}.ready"), Purpose::Ready(service), 0, &[attempts]);
+            }
+            if random.one_in(4) {
+                let tell = format!("tell={}", signal(random.pick(&STOPPING)));
+                let tell = tell.as_str();
+                let acts = [[tell, "exit=0"], [tell, "exit=0"], [tell, "exit=4"], ["write=1", "exit=4"]];
+                let acts = random.pick(&[acts[0], acts[1], acts[2], acts[3], ["write=1", "exit=0"], [tell, "hang"]]);
+                let steps = [["show=UNTRAP_NAME", "show=UNTRAP_PID"], acts].concat();
+                self.hook(random, format!("e{service}.stop"), Purpose::StopCommand(service), 0, &steps);
+            }
+        }
+        for number in 1..=random.pick(&[0, 0, 1, 2]) {
+            let end =
+                random.pick(&["exit=0", "exit=0", "exit=0", "exit=6", "exit=143", "crash=SIGABRT", "hang", "write=1"]);
+            let children = usize::from(random.one_in(4));
+            let steps = ["show=UNTRAP_EXIT_CODE", "show=UNTRAP_SIGNAL", end];
+            self.hook(random, format!("after.{number}"), Purpose::After, children, &steps);
+        }
+    }
+}
+
+/// At least one step, and where it can't stay, an end.
+fn behaviour(random: &mut Random) -> Vec<String> {
+    let mut steps = vec![format!("write={}", random.below(2000))];
+    if random.one_in(6) {
+        steps.push("deaf".to_owned());
+    }
+    if random.one_in(2) {
+        steps.push(format!("sleep={}", random.below(300)));
+    }
+    match random.below(10) {
+        0 => steps.push(format!("exit={}", random.pick(&[0, 0, 1, 3, 143, 255]))),
+        1 => steps.push(format!("crash={}", random.pick(&["SIGTERM", "SIGKILL", "SIGABRT", "SIGUSR1", "SIGHUP"]))),
+        2 => steps.push("stop".to_owned()),
+        3 => steps.push("hang".to_owned()),
+        _ => {}
+    }
+    steps
+}
+
+fn rewrites(random: &mut Random) -> Vec<Rewrite> {
+    if !random.one_in(3) {
+        return Vec::new();
+    }
+    let pairs = [("HUP", "QUIT"), ("USR1", "USR2"), ("RTMIN+9", "RTMIN+1"), ("TERM", "INT"), ("WINCH", "RTMIN+2")];
+    let (from, to) = random.pick(&pairs);
+    vec![Rewrite { from: signal(from), to: (!random.one_in(4)).then(|| signal(to)) }]
+}
+
+fn exit_map(random: &mut Random) -> Vec<ExitMapping> {
+    if !random.one_in(3) {
+        return Vec::new();
+    }
+    let pairs = [(143, 0), (0, 5), (3, 0), (6, 0), (124, 0), (137, 1), (127, 3), (5, 6)];
+    (0..=random.below(3)).map(|_| random.pick(&pairs)).map(|(from, to)| ExitMapping { from, to }).collect()
+}
+
+fn moves(random: &mut Random) -> Vec<Move> {
+    let mut moves = Vec::new();
+    if !random.one_in(5) {
+        moves.push(Move::WaitUntilReady);
+    }
+    for _ in 0..random.below(12) {
+        if random.one_in(2) {
+            moves.push(Move::Wait(random.below(40) as u64));
+        }
+        for _ in 0..random.pick(&[1, 1, 1, 5]) {
+            moves.push(Move::Send(signal(random.pick(&FORWARDED))));
+        }
+        if random.one_in(12) {
+            moves.push(Move::Send(signal(random.pick(&STOPPING))));
+        }
+        if random.one_in(20) {
+            moves.push(Move::Suspend);
+        }
+    }
+    if random.one_in(6) {
+        // Ctrl-C, twice.
+        moves.extend([Move::Send(Signal::INT), Move::Wait(random.below(30) as u64), Move::Send(Signal::INT)]);
+    }
+    moves
+}
+
+/// Where a service is sure to be started again and again, some programs wait for that.
+fn wait_for_restarts(random: &mut Random, program: &mut Program) {
+    let fails = |actor: &Actor| actor.steps.iter().any(|step| step.starts_with("exit=") && step != "exit=0");
+    let crashes = |actor: &Actor| actor.steps.iter().any(|step| step.starts_with("crash="));
+    let comes_back = |number: &usize| {
+        let actor = &program.actors[*number];
+        let shape = program.entries[*number].shape;
+        match program.entries[*number].policy.on_exit {
+            _ if shape == Shape::Missing => false,
+            "restart" => actor.ends(),
+            "restart-on-failure" => actor.ends() && (fails(actor) || crashes(actor) || shape == Shape::Trap),
+            _ => false,
+        }
+    };
+    // Who is never started is never started again.
+    let blocked = program.with(|purpose| purpose == Purpose::Before).any(|before| !program.actors[before].ends());
+    let Some(service) = program.services().find(comes_back).filter(|_| !blocked && !random.one_in(4)) else { return };
+    let place = random.below(program.moves.len() + 1);
+    program.moves.insert(place, Move::WaitUntilRestarted(service, random.pick(&[1, 1, 2])));
+}
+
+/// Gives those who heed all the time they could need, so that whoever is killed all the same was killed wrongly.
+fn be_patient(random: &mut Random, program: &mut Program) {
+    if random.one_in(4) {
+        return;
+    }
+    let is_daemon = |actor: &Actor| actor.role == Role::Daemon;
+    if program.actors.iter().any(|actor| is_daemon(actor) && !actor.heeds()) {
+        return;
+    }
+    // A daemon that is born into a group after that was told, and leaves it, is told by nobody.
+    let services = program.services().count();
+    let of_service = |actor: &&Actor| actor.entry < services;
+    let all_stay = program.actors.iter().filter(of_service).all(Actor::stays);
+    let ready =
+        matches!(program.moves.first(), Some(Move::WaitUntilReady)) && all_stay && services == program.entries.len();
+    let comes_back = |actor: &Actor| program.entries[actor.entry].may_restart();
+    if program.actors.iter().any(|actor| is_daemon(actor) && (!ready || comes_back(actor))) {
+        return;
+    }
+    let patient: Vec<bool> = (0..services).map(|number| heeds(program, number)).collect();
+    for (number, patient) in patient.into_iter().enumerate() {
+        if patient && !random.one_in(5) {
+            program.entries[number].policy.timeout = PATIENT;
+        }
+    }
+    let hooks = |number: &usize| matches!(program.entries[*number].purpose, Purpose::Before | Purpose::After);
+    let mut hooks = (services..program.entries.len()).filter(hooks);
+    if hooks.all(|number| heeds(program, number)) && random.one_in(2) {
+        program.common.timeout = PATIENT;
+    }
+    for number in services..program.entries.len() {
+        program.entries[number].policy.timeout = match program.entries[number].purpose {
+            Purpose::StopCommand(of) => program.entries[of].policy.timeout,
+            _ => program.common.timeout,
+        };
+    }
+}
+
+/// Whether all of an entry end soon when they are to.
+fn heeds(program: &Program, number: usize) -> bool {
+    let entry = &program.entries[number];
+    let children = program.actors_of(number).count() > 1;
+    // A shell that is told alone heeds its trap, and SIGINT, only when its program has ended.
+    let hidden = match entry.shape {
+        Shape::Trap => entry.policy.signal_to == "leader" || entry.may_restart(),
+        Shape::Shell => entry.policy.signal_to == "leader",
+        _ => false,
+    };
+    let alone = match entry.purpose {
+        Purpose::Service => !(entry.may_restart() && children),
+        // Nobody tells it.
+        Purpose::After => !children && program.actors[number].ends(),
+        _ => !children,
+    };
+    let asked = program.stop_command_of(number).is_none_or(|command| {
+        let has = |wanted: &str| program.actors[command].steps.iter().any(|step| step.starts_with(wanted));
+        program.entries[command].shape == Shape::Missing || (has("exit") && (has("tell") || has("exit=4")))
+    });
+    program.actors_of(number).all(Actor::heeds) && !hidden && alone && asked
+}

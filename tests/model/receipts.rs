@@ -1,0 +1,195 @@
+//! Who got which signal how often: never more than was sent, and nothing of it was lost.
+
+use untrap::signal::Signal;
+
+use crate::journal::Process;
+use crate::program::{Purpose, Role, Shape};
+use crate::run::{Life, Run, rule};
+use crate::said::{Fate, Said};
+
+impl Run<'_> {
+    pub(crate) fn everyone_gets_what_was_sent(&self) -> Result<(), String> {
+        for process in &self.processes {
+            self.nobody_sees_more_than_was_sent(process)?;
+            self.nobody_misses_what_was_sent(process)?;
+            self.everyone_is_told(process)?;
+        }
+        Ok(())
+    }
+
+    /// What an entry is told to stop with.
+    fn stop_signal(&self, entry: usize) -> Signal {
+        let begun_with = self.stop.map_or(Signal::TERM, |stop| stop.signal);
+        self.entry(entry).policy.stop_signal.unwrap_or(begun_with)
+    }
+
+    /// The signal with which a process is told, once, to end; `None`: it is not told.
+    fn told(&self, process: &Process) -> Option<Signal> {
+        if process.role == Role::Daemon {
+            return Some(Signal::TERM);
+        }
+        let life = self.life_of(process)?;
+        let is_leader = process.pid == life.pid;
+        match self.entry(life.entry).purpose {
+            Purpose::Service if life.restarting.is_some() => {
+                // Its end was there before.
+                let own = self.entry(life.entry).policy.stop_signal.unwrap_or(Signal::TERM);
+                (!is_leader).then_some(own)
+            }
+            Purpose::Service if self.stop.is_none() || (is_leader && self.is_asked_instead(life.entry)) => None,
+            Purpose::Before if self.stop.is_none() => None,
+            Purpose::Service | Purpose::Before => Some(self.stop_signal(life.entry)),
+            // Whom they leave behind.
+            Purpose::After | Purpose::StopCommand(_) => (!is_leader).then(|| self.stop_signal(life.entry)),
+            Purpose::WaitFor | Purpose::Ready(_) => None,
+        }
+    }
+
+    /// Between which messages a process may get what is forwarded.
+    fn hears(&self, process: &Process) -> Option<(usize, usize)> {
+        let life = self.life_of(process)?;
+        let from = match (process.role, self.entry(life.entry).policy.signal_to) {
+            (Role::Daemon, _) => return None,
+            // `auto` means it while the leader is a shell, which what execs is at first, or has ended, which it has before
+            // untrap says so.
+            (Role::Leader, _) | (_, "group" | "auto") => life.started,
+            _ => life.ended?.0,
+        };
+        Some((from, life.next.unwrap_or(usize::MAX)))
+    }
+
+    /// How often this signal, or one that is taken for it, was forwarded to a process.
+    fn forwarded(&self, process: &Process, signal: Signal) -> usize {
+        let purpose = self.entry(process.entry).purpose;
+        let concerned = signal.begins_stop() || signal.controls_jobs();
+        let Some((from, to)) = self.hears(process) else { return 0 };
+        let is_it = |said: &Said| matches!(said, Said::Received(received, Fate::Forwarded) if self.taken_for(*received) == Some(signal));
+        match purpose {
+            Purpose::StopCommand(_) if !concerned => 0,
+            _ => self.places(is_it).filter(|at| (from..to).contains(at)).count(),
+        }
+    }
+
+    /// How often a stop command sent this to a process.
+    fn asked(&self, process: &Process, signal: Signal) -> usize {
+        let command = self.program.stop_command_of(process.entry).filter(|_| process.role != Role::Daemon);
+        let processes = command.into_iter().flat_map(|command| self.processes_of(command));
+        processes.map(|process| process.count(&format!("tell {signal}"))).sum()
+    }
+
+    fn nobody_sees_more_than_was_sent(&self, process: &Process) -> Result<(), String> {
+        let name = &self.actor(process).name;
+        for line in process.lines.iter().filter(|line| line.text.starts_with("SIG")) {
+            let signal: Signal = line.text.parse().map_err(|_| format!("{name} wrote {line:?}"))?;
+            if self.entry(process.entry).is_probe() {
+                continue;
+            }
+            let told = self.told(process);
+            let once = usize::from(told == Some(signal)) + usize::from(told.is_some() && signal == Signal::CONT);
+            let once = once + self.asked(process, signal);
+            // A leader that is no shell hears alone what is sent while it lives.
+            let entry = self.entry(process.entry);
+            let alone =
+                process.role == Role::Member && entry.policy.signal_to == "auto" && entry.shape == Shape::Direct;
+            let leader = self.life_of(process).and_then(|life| self.leader_of(life)).filter(|_| alone);
+            let by_leader = leader.map_or(0, |leader| leader.count(&line.text));
+            let at_most = (self.forwarded(process, signal) + once).saturating_sub(by_leader.saturating_sub(once));
+            let times = process.count(&line.text);
+            rule(times <= at_most, || {
+                format!("{name} (pid {}) saw {signal} {times} times, sent it was {at_most} times", process.pid)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether a process was killed before it could see everything.
+    fn is_killed(&self, process: &Process) -> bool {
+        let killed = self.life_of(process).is_some_and(|life| life.killed);
+        killed || self.impatient().is_some() || self.said.contains(&Said::LeftoverKilled(process.pid))
+    }
+
+    /// Until when a process is sure to write down what it gets.
+    fn listens_until(&self, life: &Life) -> usize {
+        let ends = |at: &usize| {
+            let said = &self.said[*at];
+            matches!(said, Said::Received(received, _) if *at > life.started && self.begins_stop(*received))
+        };
+        let restart = life.restarting.map(|(at, _)| at);
+        let stop = self.stop.map(|stop| stop.at).filter(|at| *at > life.started);
+        (0..self.said.len()).find(ends).into_iter().chain(restart).chain(stop).min().unwrap_or(usize::MAX)
+    }
+
+    fn nobody_misses_what_was_sent(&self, process: &Process) -> Result<(), String> {
+        let actor = self.actor(process);
+        let Some(life) = self.life_of(process) else { return Ok(()) };
+        let hears = match process.role {
+            Role::Leader => !matches!(self.entry(process.entry).purpose, Purpose::StopCommand(_)),
+            Role::InShell => self.entry(process.entry).policy.signal_to != "leader",
+            Role::Member | Role::Daemon => false,
+        };
+        if !actor.stays() || !hears || self.is_killed(process) {
+            return Ok(());
+        }
+        let until = self.listens_until(life);
+        let mut due: Vec<(Signal, usize)> = Vec::new();
+        for (number, sent) in self.observed.sent.iter().enumerate() {
+            // SIGCONT takes back what was to stop.
+            let Some(signal) = self.taken_for(sent.signal).filter(|signal| !signal.suspends()) else { continue };
+            let same = |number: usize| self.observed.sent[..number].iter().filter(|other| other.signal == sent.signal);
+            // Where one did not come, nobody knows which.
+            let all_came = self.received(sent.signal).count() == same(self.observed.sent.len()).count();
+            let came = self.received(sent.signal).nth(same(number).count());
+            let in_time = came.is_some_and(|at| life.started < at && at < until);
+            if all_came && in_time && process.first().at < sent.lines {
+                match due.iter_mut().find(|(of, _)| *of == signal) {
+                    Some((_, count)) => *count += 1,
+                    None => due.push((signal, 1)),
+                }
+            }
+        }
+        for (signal, count) in due {
+            // Of those that are no real-time signals the kernel keeps one, until it is looked at.
+            let least = if signal.to_string().contains("RT") { count } else { 1 };
+            let times = process.count(&signal.to_string());
+            rule(times >= least, || {
+                format!("{} (pid {}) saw {signal} {times} times, and should have {least}", actor.name, process.pid)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether a process was ready when the one thing came that makes untrap tell it.
+    fn was_ready(&self, process: &Process, life: &Life) -> bool {
+        let before_end = |life: &Life| self.leader_of(life).is_some_and(|leader| process.first().at < leader.last().at);
+        if life.restarting.is_some() || self.entry(life.entry).purpose == Purpose::After {
+            return before_end(life);
+        }
+        let Some(stop) = self.stop else { return false };
+        match (stop.received, self.said[stop.at]) {
+            (Some(_), _) => {
+                let begins = self.observed.sent.iter().find(|sent| self.begins_stop(sent.signal));
+                begins.is_some_and(|sent| process.first().at < sent.lines)
+            }
+            (None, Said::Ended { entry, .. }) => {
+                let decisive = self.lives_of(entry).find(|life| life.ended.is_some_and(|(at, _)| at == stop.at));
+                decisive.is_some_and(before_end)
+            }
+            _ => false,
+        }
+    }
+
+    /// Who is in the group when the stop begins is told, now or after its leader; so is who is left before a restart.
+    fn everyone_is_told(&self, process: &Process) -> Result<(), String> {
+        let Some(life) = self.life_of(process).filter(|_| self.actor(process).stays()) else { return Ok(()) };
+        if self.is_killed(process) || !self.was_ready(process, life) {
+            return Ok(());
+        }
+        let Some(signal) = self.told(process) else { return Ok(()) };
+        // Another one that ends it may come first.
+        let ends = |text: &str| text.parse::<Signal>().is_ok_and(Signal::begins_stop);
+        let told = process.lines.iter().any(|line| line.text == signal.to_string() || ends(&line.text));
+        rule(told, || {
+            format!("{} (pid {}) was never told to stop with {signal}", self.actor(process).name, process.pid)
+        })
+    }
+}

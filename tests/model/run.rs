@@ -1,0 +1,227 @@
+//! A run, seen from outside: what was sent, what untrap said, and what each actor wrote down.
+
+use untrap::signal::{Rewrite, Signal};
+use untrap::status::{Ending, NOT_FOUND, WAITED_IN_VAIN};
+
+use crate::journal::{Process, processes};
+use crate::program::{Actor, Entry, Program, Purpose, Role};
+use crate::said::{Fate, Said};
+
+/// A signal to untrap.
+pub(crate) struct Sent {
+    pub(crate) signal: Signal,
+    /// Milliseconds on the monotonic clock.
+    pub(crate) millis: u64,
+    /// How many lines the journal had.
+    pub(crate) lines: usize,
+}
+
+pub(crate) struct Observed<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) sent: Vec<Sent>,
+    pub(crate) journal: Vec<String>,
+    /// Processes that live after the end.
+    pub(crate) left: Vec<i32>,
+    pub(crate) status: i32,
+    pub(crate) messages: &'a [String],
+}
+
+/// Where in the messages the stop begins, and with which signal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stop {
+    pub(crate) at: usize,
+    /// What entries are told.
+    pub(crate) signal: Signal,
+    /// What untrap received, if that was it.
+    pub(crate) received: Option<Signal>,
+    /// The status of the entry whose end began it.
+    pub(crate) decisive: Option<u8>,
+}
+
+/// An entry from one start to the next. Moments are places in the messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Life {
+    pub(crate) entry: usize,
+    pub(crate) pid: i32,
+    pub(crate) started: usize,
+    pub(crate) ended: Option<(usize, Ending)>,
+    /// That it starts again, and after which time.
+    pub(crate) restarting: Option<(usize, u64)>,
+    pub(crate) killed: bool,
+    /// The start of the next one.
+    pub(crate) next: Option<usize>,
+}
+
+pub(crate) struct Run<'a> {
+    pub(crate) observed: &'a Observed<'a>,
+    pub(crate) program: &'a Program,
+    pub(crate) said: Vec<Said>,
+    pub(crate) processes: Vec<Process>,
+    pub(crate) lives: Vec<Life>,
+    pub(crate) stop: Option<Stop>,
+}
+
+pub(crate) fn rule(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(broken()) }
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(observed: &'a Observed) -> Result<Self, String> {
+        let program = observed.program;
+        // Shells write there too.
+        let own = observed.messages.iter().filter_map(|line| line.strip_prefix("untrap: "));
+        let said = own.map(|text| Said::read(text, program)).collect::<Result<Vec<_>, _>>()?;
+        let processes = processes(program, &observed.journal)?;
+        let lives = lives(&said, program)?;
+        let stop = stop(&said, program);
+        Ok(Self { observed, program, said, processes, lives, stop })
+    }
+
+    pub(crate) fn entry(&self, number: usize) -> &'a Entry {
+        &self.program.entries[number]
+    }
+
+    pub(crate) fn name(&self, number: usize) -> &'a str {
+        &self.entry(number).name
+    }
+
+    pub(crate) fn actor(&self, process: &Process) -> &'a Actor {
+        &self.program.actors[process.actor]
+    }
+
+    /// Messages of which this is true, by their places.
+    pub(crate) fn places(&self, wanted: impl Fn(&Said) -> bool) -> impl Iterator<Item = usize> {
+        self.said.iter().enumerate().filter(move |(_, said)| wanted(said)).map(|(at, _)| at)
+    }
+
+    pub(crate) fn has(&self, wanted: impl Fn(&Said) -> bool) -> bool {
+        self.said.iter().any(wanted)
+    }
+
+    /// What a signal is taken for.
+    pub(crate) fn taken_for(&self, signal: Signal) -> Option<Signal> {
+        Rewrite::apply(&self.program.rewrites, signal)
+    }
+
+    pub(crate) fn begins_stop(&self, received: Signal) -> bool {
+        self.taken_for(received).is_some_and(|signal| received.begins_stop() || signal.begins_stop())
+    }
+
+    pub(crate) fn stopped_before(&self, at: usize) -> bool {
+        self.stop.is_some_and(|stop| stop.at < at)
+    }
+
+    /// Where the user first lost patience.
+    pub(crate) fn impatient(&self) -> Option<usize> {
+        self.places(|said| matches!(said, Said::Received(_, Fate::KillsAll))).next()
+    }
+
+    pub(crate) fn lives_of(&self, entry: usize) -> impl DoubleEndedIterator<Item = &Life> {
+        self.lives.iter().filter(move |life| life.entry == entry)
+    }
+
+    /// Processes of an entry, those that have left it aside.
+    pub(crate) fn processes_of(&self, entry: usize) -> impl Iterator<Item = &Process> {
+        self.processes.iter().filter(move |process| process.entry == entry && process.role != Role::Daemon)
+    }
+
+    /// The same for one life of it.
+    pub(crate) fn processes_in(&self, life: &Life) -> impl Iterator<Item = &Process> {
+        let group = life.pid;
+        self.processes_of(life.entry).filter(move |process| process.group == group)
+    }
+
+    pub(crate) fn leader_of(&self, life: &Life) -> Option<&Process> {
+        self.processes_in(life).find(|process| process.pid == life.pid)
+    }
+
+    /// Which life of its entry a process belongs to; none where it has left it, or is a probe's.
+    pub(crate) fn life_of(&self, process: &Process) -> Option<&Life> {
+        self.lives_of(process.entry).find(|life| process.role != Role::Daemon && life.pid == process.group)
+    }
+
+    /// Whether an entry's stop signal is left to its stop command.
+    pub(crate) fn is_asked_instead(&self, entry: usize) -> bool {
+        let asked = self.program.stop_command_of(entry).is_some_and(|command| self.lives_of(command).next().is_some());
+        asked && !self.said.contains(&Said::CommandFailed(entry))
+    }
+
+    /// The status as it is once these messages have been written.
+    pub(crate) fn status_at(&self, place: usize) -> u8 {
+        let mut first_bad = None;
+        let mut after_bad = None;
+        for (at, said) in self.said[..place].iter().enumerate() {
+            let (entry, code) = match *said {
+                Said::Ended { entry, ending, .. } => (entry, ending.code()),
+                Said::StartFailed(entry) => (entry, NOT_FOUND),
+                _ => continue,
+            };
+            let mended = matches!(self.said.get(at + 1), Some(Said::Restarting(again, ..)) if *again == entry);
+            let bad = match self.entry(entry).purpose {
+                Purpose::After => &mut after_bad,
+                Purpose::Service | Purpose::Before if !mended => &mut first_bad,
+                _ => continue,
+            };
+            if code != 0 {
+                bad.get_or_insert(code);
+            }
+        }
+        let decisive = self.stop.filter(|stop| stop.at < place).and_then(|stop| stop.decisive);
+        let map = |status| untrap::status::ExitMapping::apply(&self.program.exit_map, status);
+        match (map(decisive.or(first_bad).unwrap_or(0)), after_bad) {
+            (0, Some(bad)) => map(bad),
+            (status, _) => status,
+        }
+    }
+}
+
+fn stop(said: &[Said], program: &Program) -> Option<Stop> {
+    said.iter().enumerate().find_map(|(at, said)| {
+        let by_end = |code| Some(Stop { at, signal: Signal::TERM, received: None, decisive: Some(code) });
+        match *said {
+            Said::Received(received, Fate::Stops) => {
+                let signal = Rewrite::apply(&program.rewrites, received)?;
+                Some(Stop { at, signal, received: Some(received), decisive: None })
+            }
+            Said::Ended { ending, stops: true, .. } => by_end(ending.code()),
+            Said::WaitedInVain(_) => by_end(WAITED_IN_VAIN),
+            Said::StartFailed(entry) => match program.entries[entry].purpose {
+                Purpose::StopCommand(_) | Purpose::After => None,
+                _ => by_end(NOT_FOUND),
+            },
+            _ => None,
+        }
+    })
+}
+
+fn lives(said: &[Said], program: &Program) -> Result<Vec<Life>, String> {
+    let mut lives: Vec<Life> = Vec::new();
+    for (at, said) in said.iter().enumerate() {
+        let (Said::Started(entry, _)
+        | Said::Ended { entry, .. }
+        | Said::Restarting(entry, ..)
+        | Said::Killed(entry, _)
+        | Said::GroupKilled(entry)) = *said
+        else {
+            continue;
+        };
+        let broken = || format!("message {at} about {}, and it is not its time", program.entries[entry].name);
+        let last = lives.iter_mut().rev().find(|life| life.entry == entry);
+        match (*said, last) {
+            (Said::Started(_, pid), last) => {
+                if let Some(last) = last {
+                    last.ended.ok_or_else(broken)?;
+                    last.next = Some(at);
+                }
+                lives.push(Life { entry, pid, started: at, ended: None, restarting: None, killed: false, next: None });
+            }
+            (Said::Ended { ending, .. }, Some(last)) if last.ended.is_none() => last.ended = Some((at, ending)),
+            (Said::Restarting(_, wait, _), Some(last)) => last.restarting = Some((at, wait)),
+            (Said::Killed(..) | Said::GroupKilled(_), Some(last)) => last.killed = true,
+            _ => return Err(broken()),
+        }
+    }
+    let unended = lives.iter().find(|life| life.ended.is_none());
+    rule(unended.is_none(), || format!("its end was never said: {unended:?}"))?;
+    Ok(lives)
+}

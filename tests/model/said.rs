@@ -1,0 +1,133 @@
+//! What untrap's messages say.
+
+use untrap::signal::Signal;
+use untrap::status::Ending;
+
+use crate::program::{Program, Shape};
+
+/// Entries by number, times in milliseconds.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Said {
+    Started(usize, i32),
+    StartFailed(usize),
+    /// A signal, and what became of it.
+    Received(Signal, Fate),
+    Ended {
+        entry: usize,
+        ending: Ending,
+        stops: bool,
+    },
+    /// It starts again after this time, for this time.
+    Restarting(usize, u64, usize),
+    /// It was sent SIGKILL, this long after it was told.
+    Killed(usize, u64),
+    /// What it left in its group was.
+    GroupKilled(usize),
+    CommandFailed(usize),
+    WaitedInVain(u64),
+    /// Leftovers were told, or killed: these PIDs.
+    LeftoverTold,
+    KillingLeftovers(u64),
+    LeftoverKilled(i32),
+    Exit(i32),
+    Other,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Fate {
+    Stops,
+    Forwarded,
+    /// Forwarded to nobody.
+    Withheld,
+    Dropped,
+    KillsAll,
+}
+
+impl Said {
+    /// Reads `e1 (pid 7) ended with status 3 after 20ms, stopping`, and all others.
+    pub(crate) fn read(text: &str, program: &Program) -> Result<Self, String> {
+        Reader { text, words: text.split([' ', ',']).collect(), program }
+            .read()
+            .ok_or_else(|| format!("a message that nobody expects: {text}"))
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    words: Vec<&'a str>,
+    program: &'a Program,
+}
+
+impl Reader<'_> {
+    fn read(&self) -> Option<Said> {
+        let (text, words) = (self.text, &self.words);
+        let entry = || self.entry(words[0]);
+        Some(match text {
+            _ if text.contains(" lost") || text.contains("not waiting longer") => return None,
+            _ if text.contains(" can't start: there is no file ") => {
+                Said::StartFailed(entry().or_else(|| self.probe())?)
+            }
+            _ if text.contains(" can't ") => return None,
+            _ if text.starts_with("every entry has ended") => Said::Other,
+            _ if text.starts_with("exit status ") => Said::Exit(self.number(2)?),
+            _ if text.starts_with("leftover ") && text.ends_with("killed") => Said::LeftoverKilled(self.number(3)?),
+            _ if text.starts_with("leftover ") => Said::LeftoverTold,
+            _ if text.starts_with("killing leftovers") => Said::KillingLeftovers(self.duration("after ")?),
+            _ if text.starts_with("SIG") => Said::Received(words[0].parse().ok()?, self.fate()?),
+            _ if text.starts_with("the stop command of ") => Said::CommandFailed(self.entry(words[4])?),
+            _ if text.starts_with("what ") => Said::GroupKilled(self.entry(words[1])?),
+            _ if text.contains(" is not there after ") => Said::WaitedInVain(self.duration("after ")?),
+            _ if text.starts_with("exec:") => Said::Other,
+            _ if words.get(1) == Some(&"started") => Said::Started(entry()?, self.number(3)?),
+            _ if words.get(2) == Some(&"again") => Said::Restarting(
+                entry()?,
+                self.duration("again in ")?,
+                words.last()?.trim_end_matches(')').parse().ok()?,
+            ),
+            _ if words.get(3) == Some(&"killed") => Said::Killed(entry()?, self.duration("after ")?),
+            _ if words.get(3) == Some(&"ended") => {
+                Said::Ended { entry: entry()?, ending: self.ending()?, stops: text.ends_with(", stopping") }
+            }
+            _ => Said::Other,
+        })
+    }
+
+    fn entry(&self, name: &str) -> Option<usize> {
+        self.program.entries.iter().position(|entry| entry.name == name)
+    }
+
+    /// The probe that can't start: it has no name of its own.
+    fn probe(&self) -> Option<usize> {
+        self.program.entries.iter().position(|entry| entry.is_probe() && entry.shape == Shape::Missing)
+    }
+
+    fn number(&self, word: usize) -> Option<i32> {
+        self.words.get(word)?.trim_end_matches(')').parse().ok()
+    }
+
+    /// The milliseconds after these words.
+    fn duration(&self, before: &str) -> Option<u64> {
+        let (_, rest) = self.text.split_once(before)?;
+        let end = rest.find([',', ';', '(']).unwrap_or(rest.len());
+        let duration = humantime::parse_duration(rest[..end].trim()).ok()?;
+        Some(duration.as_millis() as u64)
+    }
+
+    fn fate(&self) -> Option<Fate> {
+        Some(match self.text.rsplit_once(": ")?.1 {
+            "stopping" => Fate::Stops,
+            "dropped" => Fate::Dropped,
+            "the second one, killing all that is left" => Fate::KillsAll,
+            "forwarded to nobody" => Fate::Withheld,
+            fate if fate.starts_with("forwarded") => Fate::Forwarded,
+            _ => return None,
+        })
+    }
+
+    fn ending(&self) -> Option<Ending> {
+        Some(match self.words[4] {
+            "with" => Ending::Exited(self.words.get(6)?.parse().ok()?),
+            _ => Ending::Signaled(self.words.get(5)?.parse().ok()?),
+        })
+    }
+}
