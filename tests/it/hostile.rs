@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::support::{Place, Running, Scene, can_unshare, kill, places, processes_with, skip, state, wait_for};
+use crate::support::{
+    Place, Running, Scene, can_unshare, example, kill, places, processes_with, skip, state, wait_for,
+};
 
 /// In the flood.
 const CHILDREN: usize = 200;
@@ -119,9 +121,15 @@ fn no_signal_goes_to_a_recycled_group() {
 /// to a stranger who leads a group of that number, and then everything that can be sent is sent.
 #[track_caller]
 fn recycled(short: &str, gone: &str) {
-    if !can_unshare() {
-        return;
+    if can_unshare() {
+        recycled_behind("", short, gone);
+        // As on Linux before 6.9, where no descriptor names a group.
+        recycled_behind(&format!("{} pidfd_open=ENOSYS --", example("deny").display()), short, gone);
     }
+}
+
+#[track_caller]
+fn recycled_behind(before: &str, short: &str, gone: &str) {
     let scene = Scene::new();
     scene.script("short", &format!("#!/bin/sh\n{short}\n"));
     scene.script(
@@ -131,7 +139,7 @@ fn recycled(short: &str, gone: &str) {
 echo 400 > /proc/sys/kernel/pid_max || {{ touch refused; exit 0; }}
 # The kernel keeps the first 300 for those that came first.
 until ( [ $BASHPID -gt 310 ] ); do :; done
-{untrap} --on-exit ignore ./short '{main}' 2> messages &
+{before} {untrap} --on-exit ignore ./short '{main}' 2> messages &
 untrap=$!
 until [ -s pid ] && [ -s main ]; do sleep 0.01; done
 pid=$(cat pid)
