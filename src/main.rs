@@ -34,19 +34,22 @@ impl Failure {
 untrap::c_main!(respond);
 
 /// Does what the arguments ask for, and gives the exit status.
-fn respond(arguments: &[OsString]) -> u8 {
+fn respond(arguments: Vec<OsString>) -> u8 {
     open_standard();
     // Before anything can take time: the kernel drops what PID 1 has not prepared for.
     let signals = match Signals::block() {
         Ok(signals) => signals,
         Err(error) => return fail(Format::of_environment(), FAILURE, &format!("can't receive signals: {error}")),
     };
-    match verbs::run(arguments) {
+    match verbs::run(&arguments) {
         None => {}
         Some(Ok(text)) => return print(text.as_bytes()),
         Some(Err(error)) => return fail(Format::Text, error.status, &error.to_string()),
     }
-    match cli::parse(arguments) {
+    let request = cli::parse(&arguments);
+    // A run may last for years, and needs them no more.
+    drop(arguments);
+    match request {
         Ok(Request::Run(settings)) => {
             let format = settings.style.format;
             run(*settings, signals).unwrap_or_else(|Failure(status, message)| fail(format, status, &message))
@@ -64,6 +67,7 @@ fn run(settings: Settings, signals: Signals) -> Result<u8, Failure> {
     let plan = plan(&settings, &procfile_text(&settings.source)?).map_err(|error| Failure::usage(&error))?;
     let launcher = launcher(&settings.launch)?;
     let works = launcher.works(&plan).map_err(|error| Failure(error.status(), error.to_string()))?;
+    drop(settings.source);
     let names = plan.entries.iter().map(|entry| entry.name.to_string());
     let pid_dir = settings.pid_dir.as_deref().map(|path| PidDir::open(path, names)).transpose();
     let pid_dir = pid_dir.map_err(|error| Failure::usage(&error))?;

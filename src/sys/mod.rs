@@ -29,7 +29,7 @@ macro_rules! c_main {
         #[unsafe(no_mangle)]
         extern "C" fn main(count: i32, arguments: *const *const std::ffi::c_char) -> i32 {
             // SAFETY: they are what the C library has called us with.
-            $respond(&unsafe { $crate::sys::arguments(count, arguments) }).into()
+            $respond(unsafe { $crate::sys::arguments(count, arguments) }).into()
         }
     };
 }
