@@ -237,7 +237,7 @@ fn is_plain(character: char) -> bool {
 }
 
 /// Splits a variable's name from the start of a text.
-fn split_variable_name(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_variable_name(text: &str) -> Option<(&str, &str)> {
     let end = text.find(|character: char| !character.is_ascii_alphanumeric() && character != '_').unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
     (!name.is_empty() && !name.starts_with(|character: char| character.is_ascii_digit())).then_some((name, rest))

@@ -1,26 +1,56 @@
-//! Whole command lines, one argument a line: from arguments to a plan, or to one message.
+//! Whole command lines, one argument a line: from arguments to a plan, or to one message. What `untrap check` would print of the
+//! plan means the same when it is read again.
 
 #![no_main]
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
+use untrap::check;
 use untrap::cli::{self, Request, Source};
-use untrap::plan::Plan;
+use untrap::command::Command;
+use untrap::environment::Environment;
+use untrap::launch::Launcher;
+use untrap::plan::{Entry, Plan};
+use untrap::policy::Policy;
 
-const PROCFILE: &[u8] = b"web: puma -p $PORT\nworker: sidekiq -C 'a b'\n";
+const PROCFILE: &[u8] = b"web: puma -p $PORT\nworker: sidekiq -C 'a b'\nrelease: rake db:migrate && echo done\n";
 
-/// So many of a type are no mistake of ours, only slow.
-const MANY: usize = 4;
+/// More digits than this are no mistake of ours, only slow.
+const DIGITS: usize = 2;
+
+/// `lines` are what is shown of an entry: its command, how it is executed, its options, its variables.
+fn shows(entry: &Entry, lines: &[&str]) {
+    let line = lines[0].strip_prefix(&format!("{}: ", entry.name)).expect("the name comes first");
+    if !matches!(*entry.command, Command::Program(_)) {
+        assert_eq!(Command::read(line).as_ref(), Ok(&*entry.command));
+    }
+    let parts = ["    timeout ", ", stop signal ", ", on exit ", ", signals to "];
+    let mut rest = lines[2];
+    let values = parts.map(|part| {
+        let (value, after) = rest.split_once(part).expect(part);
+        rest = after;
+        value
+    });
+    let [_, timeout, stop_signal, on_exit] = values;
+    let policy = Policy {
+        stop_signal: (stop_signal != "what arrives or SIGTERM").then(|| stop_signal.parse().expect(stop_signal)),
+        timeout: timeout.parse().expect(timeout),
+        on_exit: on_exit.parse().expect(on_exit),
+        signal_to: rest.parse().expect(rest),
+    };
+    assert_eq!(policy, entry.policy);
+}
 
 fuzz_target!(|bytes: &[u8]| {
     let given = bytes.split(|byte| *byte == b'\n').map(|argument| OsString::from_vec(argument.to_vec()));
     let arguments: Vec<OsString> = std::iter::once("untrap".into()).chain(given).collect();
     let settings = match cli::parse(&arguments) {
-        Ok(Request::Run(settings)) => settings,
-        Ok(_) => return,
+        Ok(Request::Run(settings) | Request::Check(settings)) => settings,
+        Ok(Request::Generate(_) | Request::Print(_)) => return,
         Err(error) => return assert!(!error.to_string().trim().is_empty()),
     };
     let options = &settings.options;
@@ -28,14 +58,25 @@ fuzz_target!(|bytes: &[u8]| {
         Source::Program(words) => Plan::from_program(words.clone(), options),
         Source::Arguments(arguments) => Plan::from_arguments(arguments, options),
         Source::Procfile { formation, .. } => {
-            if formation.iter().any(|word| word.split_once('=').is_some_and(|(_, count)| count.len() > MANY)) {
+            if formation.iter().any(|word| word.split_once('=').is_some_and(|(_, count)| count.len() > DIGITS)) {
                 return;
             }
             Plan::from_procfile(Path::new("Procfile"), PROCFILE, formation, options)
         }
     };
-    match plan {
-        Ok(plan) => assert!(!plan.entries.is_empty()),
-        Err(error) => assert!(!error.to_string().contains('\n'), "a message is one line"),
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(error) => return assert!(!error.to_string().contains('\n'), "a message is one line"),
+    };
+    assert!(!plan.entries.is_empty());
+    let names: HashSet<String> = plan.entries.iter().map(|entry| entry.name.to_string()).collect();
+    assert_eq!(names.len(), plan.entries.len(), "each entry has a name of its own");
+    let (shell, port) = (settings.launch.shell.clone(), settings.launch.port);
+    match check::plan(&plan, &Launcher { environment: Environment::default(), shell, port }) {
+        Ok(text) => {
+            let lines: Vec<&str> = text.split('\n').collect();
+            plan.entries.iter().zip(lines.chunks(4)).for_each(|(entry, lines)| shows(entry, lines));
+        }
+        Err(errors) => assert!(errors.iter().all(|error| !error.to_string().contains('\n')), "a message is one line"),
     }
 });

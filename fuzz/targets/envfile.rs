@@ -1,4 +1,4 @@
-//! An env file gives its variables, or the place of the first line that is none.
+//! An env file gives its variables, all of them, and the same ones again when they are written down; or the first line that is none.
 
 #![no_main]
 
@@ -6,12 +6,52 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use untrap::envfile::{self, Error};
+use untrap::environment::Variable;
+
+fn parse(bytes: &[u8]) -> Result<Vec<Variable>, Error> {
+    envfile::parse(Path::new(".env"), bytes)
+}
+
+fn written(variables: &[Variable]) -> String {
+    let mut text = String::new();
+    for (name, value) in variables {
+        let (name, value) = (name.to_str().expect("it was text"), value.to_str().expect("it was text"));
+        let value: String =
+            value.chars().flat_map(|c| ['\\', c].into_iter().skip(usize::from(!"\\\"$".contains(c)))).collect();
+        text += &format!("{name}=\"{value}\"\n");
+    }
+    text
+}
+
+/// What a line must mean that has nothing difficult in it, whatever its comment says.
+fn easy(line: &str) -> Option<(&str, &str)> {
+    let (definition, _) = line.split_once(" #").unwrap_or((line, ""));
+    let (name, value) = definition.trim_matches([' ', '\t']).split_once('=')?;
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_plain(name) && name.starts_with(|first: char| first.is_ascii_alphabetic()) && is_plain(value))
+        .then_some((name, value))
+}
 
 fuzz_target!(|bytes: &[u8]| {
-    let count = bytes.split(|byte| *byte == b'\n').count();
-    match envfile::parse(Path::new(".env"), bytes) {
-        Ok(variables) => assert!(variables.iter().all(|(name, _)| !name.is_empty())),
-        Err(Error::Line { line, .. }) => assert!((1..=count).contains(&line), "line {line} of {count}"),
-        Err(error) => assert!(!error.to_string().is_empty()),
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    for line in &lines {
+        if let Ok(text) = str::from_utf8(line)
+            && let Some((name, value)) = easy(text.strip_suffix('\n').unwrap_or(text))
+        {
+            assert_eq!(parse(line).ok(), Some(vec![(name.into(), value.into())]), "{text:?}");
+        }
+    }
+    match parse(bytes) {
+        Ok(variables) => {
+            assert!(variables.iter().all(|(name, value)| !name.is_empty() && !value.as_encoded_bytes().contains(&0)));
+            assert_eq!(parse(written(&variables).as_bytes()).ok(), Some(variables));
+        }
+        Err(Error::Line { line, .. }) => {
+            let (before, from_there) = lines.split_at(line - 1);
+            assert!(parse(&before.concat()).is_ok(), "line {line} is the first that is bad");
+            let from_there = [b"\n", &from_there.concat()[..]].concat();
+            assert!(matches!(parse(&from_there), Err(Error::Line { line: 2, .. })), "line {line} is bad");
+        }
+        Err(error) => assert!(str::from_utf8(bytes).is_err(), "{error}"),
     }
 });

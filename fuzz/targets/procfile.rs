@@ -1,8 +1,12 @@
-//! A Procfile is read, or what is wrong with it is said with its place; and what was read means the same again.
+//! A Procfile is read, no line of it missing, or what is wrong with it is said with its place; what was read means the same
+//! again.
 
 #![no_main]
 
+use std::borrow::Cow;
+
 use libfuzzer_sys::fuzz_target;
+use untrap::check::diagnostics;
 use untrap::procfile::{self, Line, Position};
 
 fn written(lines: &[Line]) -> String {
@@ -10,25 +14,34 @@ fn written(lines: &[Line]) -> String {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let count = bytes.split(|byte| *byte == b'\n').count();
-    let is_inside = |position: &Position| (1..=count).contains(&position.line) && position.column >= 1;
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let rows: Vec<_> = text.split(|byte| *byte == b'\n').map(String::from_utf8_lossy).collect();
+    // One past the end is the place of what is missing there.
+    let is_inside = |Position { line, column }| (1..=rows[line - 1].chars().count() + 1).contains(&column);
+    let says_something = |row: &&Cow<str>| !row.trim().is_empty() && !row.trim().starts_with('#');
     match procfile::parse(bytes) {
         Ok(lines) => {
             assert!(!lines.is_empty(), "an empty file is an error");
+            assert_eq!(lines.len(), rows.iter().filter(says_something).count(), "no line is skipped");
             for line in &lines {
                 assert!(procfile::is_name(line.name));
                 assert!(!line.command.is_empty() && line.command == line.command.trim());
                 assert!(!line.command.contains(['\n', '\0', '\r']));
-                assert!(is_inside(&line.position));
+                let Position { line: number, column } = line.position;
+                let from_there: String = rows[number - 1].chars().skip(column - 1).collect();
+                assert!(from_there.starts_with(line.command), "{} is where it begins", line.position);
             }
             let text = written(&lines);
             let again = procfile::parse(text.as_bytes()).expect("what was read can be written");
             assert_eq!(written(&again), text);
+            assert!(lines.iter().map(|line| &line.read).eq(again.iter().map(|line| &line.read)));
         }
         Err(errors) => {
             assert!(!errors.is_empty());
-            assert!(errors.iter().all(|error| is_inside(&error.position) && !error.to_string().is_empty()));
+            assert!(errors.iter().all(|error| is_inside(error.position)));
             assert!(errors.is_sorted_by_key(|error| error.position.line));
+            let shown = diagnostics("Procfile", bytes, &errors);
+            assert_eq!(shown.lines().count(), 3 * errors.len(), "message, line and caret: {shown}");
         }
     }
 });
