@@ -18,6 +18,7 @@ use crate::report::Report;
 use crate::signal::Signal;
 use crate::status::{FAILURE, NOT_EXECUTABLE, NOT_FOUND};
 use crate::supervisor::Supervisor;
+use crate::sys;
 use crate::sys::child::{self, Children, Group, Leader};
 use crate::sys::poll::PollSet;
 use crate::sys::processes;
@@ -70,6 +71,7 @@ struct Runtime {
 
 impl Runtime {
     fn run(&mut self) -> u8 {
+        let mut has_rested = false;
         loop {
             // What arrived before a deadline comes before it, also where an action has taken longer than that.
             let now = Instant::now();
@@ -89,12 +91,15 @@ impl Runtime {
             }
             if let Some(id) = self.supervisor.next_start(Instant::now()) {
                 self.start(id);
-            } else if self.reaping_since.is_none()
-                && let Err(error) = self.wait()
-            {
-                self.report.trouble("ending at once: can't wait for signals", &error);
-                self.finish_output();
-                return FAILURE;
+            } else if self.reaping_since.is_none() {
+                if !std::mem::replace(&mut has_rested, true) {
+                    sys::release_memory();
+                }
+                if let Err(error) = self.wait() {
+                    self.report.trouble("ending at once: can't wait for signals", &error);
+                    self.finish_output();
+                    return FAILURE;
+                }
             }
         }
     }

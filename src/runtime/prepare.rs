@@ -13,7 +13,6 @@ use crate::policy::{Policy, Role, Rules};
 use crate::report::Report;
 use crate::shell::Shell;
 use crate::supervisor::Supervisor;
-use crate::sys;
 use crate::sys::child;
 use crate::sys::poll::{Interest, PollSet};
 use crate::sys::signals::Signals;
@@ -85,7 +84,6 @@ pub fn run(
         reaping_since: None,
         exit: None,
     };
-    sys::release_memory();
     let status = runtime.run();
     runtime.close_pid_dir();
     Ok(status)
@@ -93,5 +91,5 @@ pub fn run(
 
 /// For what is left to chance: different in each run.
 fn seed() -> u64 {
-    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id())
+    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), ())
 }

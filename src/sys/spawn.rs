@@ -91,6 +91,7 @@ pub struct Spawner {
     null: Option<OwnedFd>,
     shell: Option<CString>,
     terminal: Option<Terminal>,
+    own: Pid,
 }
 
 /// Why a program could not be started.
@@ -124,7 +125,7 @@ impl Spawner {
         let null = if background { Some(open_null()?) } else { None };
         let environment = environment.into_iter().collect();
         let shell = shell.map(|shell| c_string(shell.into()));
-        Ok(Self { environment, inherited, null, shell, terminal })
+        Ok(Self { environment, inherited, null, shell, terminal, own: getpid() })
     }
 
     /// What the program is started with: the shared variables, but for those that it has for itself, and these.
@@ -157,7 +158,7 @@ impl Spawner {
             identity: program.identity.as_deref(),
             stdin: self.null.as_ref().filter(|_| !program.foreground).map(AsFd::as_fd),
             output,
-            parent: getpid(),
+            parent: self.own,
             terminal: self.terminal.filter(|_| program.foreground),
         };
         let mut failure = None;
