@@ -123,9 +123,11 @@ impl Run<'_> {
     fn due(&self, process: &Process, life: &Life) -> Vec<(Signal, usize)> {
         let until = self.listens_until(life);
         let mut due: Vec<(Signal, usize)> = Vec::new();
+        let suspended = self.observed.sent.iter().any(|sent| sent.signal.suspends());
         for (number, sent) in self.observed.sent.iter().enumerate() {
-            // SIGCONT takes back what was to stop.
-            let Some(signal) = self.taken_for(sent.signal).filter(|signal| !signal.suspends()) else { continue };
+            // SIGCONT takes back what is to stop, and is taken back by it.
+            let stays = |signal: &Signal| !signal.controls_jobs() || (*signal == Signal::CONT && !suspended);
+            let Some(signal) = self.taken_for(sent.signal).filter(stays) else { continue };
             let same = |number: usize| self.observed.sent[..number].iter().filter(|other| other.signal == sent.signal);
             // Where one did not come, nobody knows which.
             let all_came = self.received(sent.signal).count() == same(self.observed.sent.len()).count();
