@@ -7,8 +7,8 @@ use crate::program::{PATIENT, Purpose, Role};
 use crate::run::{Life, Observed, Run, rule};
 use crate::said::{Fate, Said};
 
-/// untrap may be late by so much, in milliseconds: where the machine is busy.
-const LATE: u64 = PATIENT / 2;
+/// untrap may be late by so much, in milliseconds, where the machine is busy. It is less than from any timeout to `PATIENT`.
+const LATE: u64 = 12_000;
 
 /// # Errors
 /// The rule that is broken, and how.

@@ -197,8 +197,7 @@ impl Run<'_> {
             rule(failed == signalled, || {
                 format!("the stop command of e{of} failed: {failed}; so it is said: {signalled}")
             })?;
-            let leader =
-                self.leader_of(life).filter(|leader| self.actor(leader).stays() && leader.role == Role::Leader);
+            let leader = self.leader_of(life).filter(|leader| self.stays(leader) && leader.role == Role::Leader);
             let again =
                 |said: &Said| matches!(said, Said::Received(signal, Fate::Forwarded) if self.begins_stop(*signal));
             let by_itself = life.killed || self.has(again) || self.impatient().is_some();

@@ -42,12 +42,17 @@ impl Actor {
 
     /// Whether it ends by itself.
     pub(crate) fn ends(&self) -> bool {
-        self.has(&["exit", "crash", "attempt"]) && !self.has(&["hang", "stop"])
+        self.has(&["exit", "crash", "attempt", "fails"]) && !self.has(&["hang", "stop"])
     }
 
-    /// Whether only a signal ends it, and it looks at all of them until then.
-    pub(crate) fn stays(&self) -> bool {
-        !self.has(&["exit", "crash", "attempt", "hang", "stop"])
+    /// Whether only a signal ends it, and it looks at all of them until then, when it is started for the Nth time.
+    pub(crate) fn stays(&self, start: usize) -> bool {
+        !self.has(&["exit", "crash", "attempt", "hang", "stop"]) && start > self.failures()
+    }
+
+    /// How many of its starts fail before it stays.
+    pub(crate) fn failures(&self) -> usize {
+        self.steps.iter().find_map(|step| step.strip_prefix("fails=")?.parse().ok()).unwrap_or(0)
     }
 }
 
@@ -120,7 +125,7 @@ pub(crate) enum Move {
     Wait(u64),
     /// Until every actor is ready, or the stop has begun.
     WaitUntilReady,
-    /// Until this service has been started again so often, or the stop has begun.
+    /// Until this service has been started again so often, and is ready, or the stop has begun.
     WaitUntilRestarted(usize, usize),
     Send(Signal),
     /// SIGTSTP, and SIGCONT once it has stopped.

@@ -106,7 +106,19 @@ impl Parts {
         };
         let shape = if random.one_in(50) { Shape::Missing } else { random.pick(&SHAPES) };
         let children = random.pick(&[0, 0, 0, 1, 2]);
-        let steps = behaviour(random);
+        let mut steps = behaviour(random);
+        if policy.on_exit.starts_with("restart") && random.one_in(2) {
+            let ends = ["exit", "crash", "stop", "hang"];
+            steps.retain(|step| !ends.iter().any(|end| step.starts_with(end)));
+            steps.push(format!("fails={}", random.pick(&[1, 1, 2])));
+            if random.one_in(3) {
+                // It is in the way of the restart, until it is told.
+                let name = format!("e{number}-left");
+                steps.insert(0, format!("fork={name}:write=1"));
+                let steps = vec!["write=1".to_owned()];
+                self.children.push(Actor { name, entry: number, role: Role::Member, steps });
+            }
+        }
         let entry = Entry { name: format!("e{number}"), purpose: Purpose::Service, shape, policy };
         self.add(random, entry, children, steps);
     }
@@ -210,7 +222,7 @@ fn exit_map(random: &mut Random) -> Vec<ExitMapping> {
         return Vec::new();
     }
     let pairs = [(143, 0), (0, 5), (3, 0), (6, 0), (124, 0), (137, 1), (127, 3), (5, 6)];
-    (0..=random.below(3)).map(|_| random.pick(&pairs)).map(|(from, to)| ExitMapping { from, to }).collect()
+    (0..=random.below(4)).map(|_| random.pick(&pairs)).map(|(from, to)| ExitMapping { from, to }).collect()
 }
 
 fn moves(random: &mut Random) -> Vec<Move> {
@@ -241,15 +253,17 @@ fn moves(random: &mut Random) -> Vec<Move> {
 
 /// Where a service is sure to be started again and again, some programs wait for that.
 fn wait_for_restarts(random: &mut Random, program: &mut Program) {
-    let fails = |actor: &Actor| actor.steps.iter().any(|step| step.starts_with("exit=") && step != "exit=0");
-    let crashes = |actor: &Actor| actor.steps.iter().any(|step| step.starts_with("crash="));
+    let is_failure = |step: &String| {
+        (step.starts_with("exit=") && step != "exit=0") || step.starts_with("crash=") || step.starts_with("fails=")
+    };
+    let fails = |actor: &Actor| actor.steps.iter().any(is_failure);
     let comes_back = |number: &usize| {
         let actor = &program.actors[*number];
         let shape = program.entries[*number].shape;
         match program.entries[*number].policy.on_exit {
             _ if shape == Shape::Missing => false,
             "restart" => actor.ends(),
-            "restart-on-failure" => actor.ends() && (fails(actor) || crashes(actor) || shape == Shape::Trap),
+            "restart-on-failure" => actor.ends() && (fails(actor) || shape == Shape::Trap),
             _ => false,
         }
     };
@@ -257,7 +271,11 @@ fn wait_for_restarts(random: &mut Random, program: &mut Program) {
     let blocked = program.with(|purpose| purpose == Purpose::Before).any(|before| !program.actors[before].ends());
     let Some(service) = program.services().find(comes_back).filter(|_| !blocked && !random.one_in(4)) else { return };
     let place = random.below(program.moves.len() + 1);
-    program.moves.insert(place, Move::WaitUntilRestarted(service, random.pick(&[1, 1, 2])));
+    let times = match program.actors[service].failures() {
+        0 => random.pick(&[1, 1, 2]),
+        failures => failures,
+    };
+    program.moves.insert(place, Move::WaitUntilRestarted(service, times));
 }
 
 /// Gives those who heed all the time they could need, so that whoever is killed all the same was killed wrongly.
@@ -265,20 +283,10 @@ fn be_patient(random: &mut Random, program: &mut Program) {
     if random.one_in(4) {
         return;
     }
-    let is_daemon = |actor: &Actor| actor.role == Role::Daemon;
-    if program.actors.iter().any(|actor| is_daemon(actor) && !actor.heeds()) {
+    if !daemons_heed(program) {
         return;
     }
-    // A daemon that is born into a group after that was told, and leaves it, is told by nobody.
     let services = program.services().count();
-    let of_service = |actor: &&Actor| actor.entry < services;
-    let all_stay = program.actors.iter().filter(of_service).all(Actor::stays);
-    let ready =
-        matches!(program.moves.first(), Some(Move::WaitUntilReady)) && all_stay && services == program.entries.len();
-    let comes_back = |actor: &Actor| program.entries[actor.entry].may_restart();
-    if program.actors.iter().any(|actor| is_daemon(actor) && (!ready || comes_back(actor))) {
-        return;
-    }
     let patient: Vec<bool> = (0..services).map(|number| heeds(program, number)).collect();
     for (number, patient) in patient.into_iter().enumerate() {
         if patient && !random.one_in(5) {
@@ -298,6 +306,22 @@ fn be_patient(random: &mut Random, program: &mut Program) {
     }
 }
 
+/// Whether all that have left their groups end soon when they are told, and are there to be told.
+fn daemons_heed(program: &Program) -> bool {
+    let is_daemon = |actor: &Actor| actor.role == Role::Daemon;
+    if program.actors.iter().any(|actor| is_daemon(actor) && !actor.heeds()) {
+        return false;
+    }
+    // A daemon that is born into a group after that was told, and leaves it, is told by nobody.
+    let services = program.services().count();
+    let of_service = |actor: &&Actor| actor.entry < services;
+    let all_stay = program.actors.iter().filter(of_service).all(|actor| actor.stays(1));
+    let ready =
+        matches!(program.moves.first(), Some(Move::WaitUntilReady)) && all_stay && services == program.entries.len();
+    let comes_back = |actor: &Actor| program.entries[actor.entry].may_restart();
+    !program.actors.iter().any(|actor| is_daemon(actor) && (!ready || comes_back(actor)))
+}
+
 /// Whether all of an entry end soon when they are to.
 fn heeds(program: &Program, number: usize) -> bool {
     let entry = &program.entries[number];
@@ -309,7 +333,8 @@ fn heeds(program: &Program, number: usize) -> bool {
         _ => false,
     };
     let alone = match entry.purpose {
-        Purpose::Service => !(entry.may_restart() && children),
+        // Who is born behind a shell that has ended, and its group told, is told by nobody.
+        Purpose::Service => !(entry.may_restart() && children && entry.shape == Shape::Shell),
         // Nobody tells it.
         Purpose::After => !children && program.actors[number].ends(),
         _ => !children,

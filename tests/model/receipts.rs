@@ -119,22 +119,15 @@ impl Run<'_> {
         (0..self.said.len()).find(ends).into_iter().chain(restart).chain(stop).min().unwrap_or(usize::MAX)
     }
 
-    fn nobody_misses_what_was_sent(&self, process: &Process) -> Result<(), String> {
-        let actor = self.actor(process);
-        let Some(life) = self.life_of(process) else { return Ok(()) };
-        let hears = match process.role {
-            Role::Leader => !matches!(self.entry(process.entry).purpose, Purpose::StopCommand(_)),
-            Role::InShell => self.entry(process.entry).policy.signal_to != "leader",
-            Role::Member | Role::Daemon => false,
-        };
-        if !actor.stays() || !hears || self.is_killed(process) {
-            return Ok(());
-        }
+    /// What was sent when a process was ready, and came before anything that ends it; how often.
+    fn due(&self, process: &Process, life: &Life) -> Vec<(Signal, usize)> {
         let until = self.listens_until(life);
         let mut due: Vec<(Signal, usize)> = Vec::new();
+        let suspended = self.observed.sent.iter().any(|sent| sent.signal.suspends());
         for (number, sent) in self.observed.sent.iter().enumerate() {
-            // SIGCONT takes back what was to stop.
-            let Some(signal) = self.taken_for(sent.signal).filter(|signal| !signal.suspends()) else { continue };
+            // SIGCONT takes back what is to stop, and is taken back by it.
+            let stays = |signal: &Signal| !signal.controls_jobs() || (*signal == Signal::CONT && !suspended);
+            let Some(signal) = self.taken_for(sent.signal).filter(stays) else { continue };
             let same = |number: usize| self.observed.sent[..number].iter().filter(|other| other.signal == sent.signal);
             // Where one did not come, nobody knows which.
             let all_came = self.received(sent.signal).count() == same(self.observed.sent.len()).count();
@@ -147,7 +140,21 @@ impl Run<'_> {
                 }
             }
         }
-        for (signal, count) in due {
+        due
+    }
+
+    fn nobody_misses_what_was_sent(&self, process: &Process) -> Result<(), String> {
+        let actor = self.actor(process);
+        let Some(life) = self.life_of(process) else { return Ok(()) };
+        let hears = match process.role {
+            Role::Leader => !matches!(self.entry(process.entry).purpose, Purpose::StopCommand(_)),
+            Role::InShell => self.entry(process.entry).policy.signal_to != "leader",
+            Role::Member | Role::Daemon => false,
+        };
+        if !self.stays(process) || !hears || self.is_killed(process) {
+            return Ok(());
+        }
+        for (signal, count) in self.due(process, life) {
             // Of those that are no real-time signals the kernel keeps one, until it is looked at.
             let least = if signal.to_string().contains("RT") { count } else { 1 };
             let times = process.count(&signal.to_string());
@@ -180,7 +187,7 @@ impl Run<'_> {
 
     /// Who is in the group when the stop begins is told, now or after its leader; so is who is left before a restart.
     fn everyone_is_told(&self, process: &Process) -> Result<(), String> {
-        let Some(life) = self.life_of(process).filter(|_| self.actor(process).stays()) else { return Ok(()) };
+        let Some(life) = self.life_of(process).filter(|_| self.stays(process)) else { return Ok(()) };
         if self.is_killed(process) || !self.was_ready(process, life) {
             return Ok(());
         }

@@ -89,6 +89,12 @@ impl<'a> Run<'a> {
         &self.program.actors[process.actor]
     }
 
+    /// Whether only a signal ends a process, and it looks at all of them until then.
+    pub(crate) fn stays(&self, process: &Process) -> bool {
+        let same = |other: &&Process| other.actor == process.actor && other.first().at <= process.first().at;
+        self.actor(process).stays(self.processes.iter().filter(same).count())
+    }
+
     /// Messages of which this is true, by their places.
     pub(crate) fn places(&self, wanted: impl Fn(&Said) -> bool) -> impl Iterator<Item = usize> {
         self.said.iter().enumerate().filter(move |(_, said)| wanted(said)).map(|(at, _)| at)

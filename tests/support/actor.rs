@@ -16,6 +16,7 @@
 //! | `hang` | look at no signal any more, for ever |
 //! | `exit=STATUS`, `crash=SIGNAL` | end |
 //! | `attempt=N` | end: well at the Nth start with the same FILE, badly before |
+//! | `fails=N` | end badly at the first N starts with the same FILE, go on later |
 //! | `show=VARIABLE` | write down `VARIABLE VALUE`, or only its name |
 //! | `tell=SIGNAL` | write down `tell SIGNAL`, and send it to the group that `UNTRAP_PID` leads |
 //! | `fork=FILE:STEP:…` | start another one, in the same group |
@@ -81,7 +82,6 @@ impl Actor {
     fn take(&mut self, step: &str) {
         let (name, value) = step.split_once('=').unwrap_or((step, ""));
         match name {
-            "session" => {}
             "deaf" => self.deaf = true,
             "sleep" => self.listen(Some(Duration::from_millis(value.parse().expect("milliseconds")))),
             "allocate" => self.memory.resize(value.parse::<usize>().expect("a size") << 20, 1),
@@ -96,11 +96,10 @@ impl Actor {
                 let signal: Signal = value.parse().expect("a signal");
                 signal_hook::low_level::emulate_default_handler(signal.number()).expect("it ends a process");
             }
-            "attempt" => {
-                let text = std::fs::read_to_string(&self.path).expect("its file can be read");
-                let starts = text.lines().filter(|line| line.starts_with("ready")).count();
-                self.exit(i32::from(starts < value.parse().expect("a number")));
-            }
+            "attempt" => self.exit(i32::from(self.starts() < value.parse().expect("a number"))),
+            "fails" if self.starts() <= value.parse().expect("a number") => self.exit(1),
+            // Those that are past, and what was done before the first one.
+            "fails" | "session" => {}
             "show" => {
                 let shown = std::env::var(value).map_or(value.to_owned(), |found| format!("{value} {found}"));
                 self.note(&shown);
@@ -137,6 +136,12 @@ impl Actor {
                 self.exit(0);
             }
         }
+    }
+
+    /// How often one has started with this file.
+    fn starts(&self) -> usize {
+        let text = std::fs::read_to_string(&self.path).expect("its file can be read");
+        text.lines().filter(|line| line.starts_with("ready")).count()
     }
 
     fn exit(&mut self, status: i32) -> ! {
