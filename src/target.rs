@@ -33,7 +33,8 @@ impl FromStr for Target {
             let (host, port) = address.trim_end_matches('/').rsplit_once(':').ok_or_else(bad)?;
             // An IPv6 address has colons of its own, so it stands in brackets.
             let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-            let host = bare.or_else(|| (!host.contains(':')).then_some(host)).filter(|host| !host.is_empty());
+            let host = bare.or_else(|| (!host.contains(':')).then_some(host));
+            let host = host.filter(|host| !host.is_empty() && !host.contains(['[', ']']));
             let port = port.parse().ok().filter(|port| *port != 0);
             return Ok(Self::Tcp { host: host.ok_or_else(bad)?.to_owned(), port: port.ok_or_else(bad)? });
         }
@@ -87,6 +88,8 @@ mod tests {
             "tcp://db:0",
             "tcp://db:x",
             "tcp://::1:80",
+            "tcp://[[::1]]:80",
+            "tcp://[db:80",
             "unix://",
             "file://",
             "exec:",
