@@ -32,8 +32,11 @@ pub use prepare::run;
 const SIGNALS_SLOT: usize = 0;
 const OUTPUT_SLOTS: usize = 1;
 
-/// However many signals or dead children wait, the others get their turn after this many.
+/// However many dead children wait, the others get their turn after this many.
 const BATCH: usize = 64;
+
+/// However many signals wait, the others get their turn after this.
+const TURN: Duration = Duration::from_millis(5);
 
 /// Where children end faster than they are reaped, whoever lives and makes them gets its turn after this.
 const LONG_REAPING: Duration = Duration::from_millis(100);
@@ -112,7 +115,9 @@ impl Runtime {
     }
 
     fn read_signals(&mut self) {
-        for _ in 0..BATCH {
+        let begin = Instant::now();
+        // To tell hundreds takes longer than a flood takes to send the next one.
+        while begin.elapsed() < TURN {
             match self.signals.next() {
                 None => return,
                 Some(Received::Child) => self.expect_ended(),
