@@ -1,8 +1,8 @@
 //! The command line: options to settings, nothing else.
 
 mod definition;
+mod given;
 
-use std::any::Any;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
@@ -10,16 +10,15 @@ use std::str::FromStr;
 
 use clap::ArgMatches;
 use clap::error::ErrorKind;
-use clap::parser::ValueSource;
 
 pub use self::definition::{definition, environment_variables};
+use self::given::Given;
 use crate::generate::Page;
 use crate::hook::HookOptions;
 use crate::line::Format;
 use crate::output;
 use crate::plan::Options;
 use crate::policy::{Delay, Rules};
-use crate::scoped::Scoped;
 use crate::shell::Shell;
 
 /// What the user asks for.
@@ -123,13 +122,20 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
     let arguments: Vec<OsString> = arguments.iter().take(1).chain(arguments.iter().skip(1 + verb)).cloned().collect();
     let matches = match matches(&arguments) {
         Ok(matches) => Given(matches),
-        Err(error) if error.use_stderr() => return Err(Error(describe(&error))),
+        Err(error) if error.use_stderr() => {
+            let variable = definition::variable_that_is_no_text().filter(|_| error.kind() == ErrorKind::InvalidUtf8);
+            let in_variable = |name| Error(format!("{name} is not UTF-8, as the values of its option must be"));
+            return Err(variable.map_or_else(|| Error(describe(&error)), in_variable));
+        }
         Err(text) if text.kind() == ErrorKind::DisplayHelp && arguments.iter().any(|argument| argument == "-h") => {
             return Ok(Request::Print(definition::short_help()));
         }
         Err(text) => return Ok(Request::Print(text.to_string())),
     };
     if let Some(page) = matches.value("generate")? {
+        if checks || matches.given("words") || matches.given("program") {
+            return Err(Error("--generate prints a page and runs nothing; take out what is to be run".to_owned()));
+        }
         return Ok(Request::Generate(page));
     }
     let options = Options {
@@ -154,14 +160,6 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
         stop_delay: matches.value("stop-delay")?.map_or(default.stop_delay, |Delay(time)| time),
         wait_timeout: matches.value("wait-timeout")?.unwrap_or(default.wait_timeout),
     };
-    let verbosity = match (matches.flag("quiet"), matches.flag("verbose")) {
-        (true, true) => {
-            return Err(Error("--quiet and --verbose contradict each other; take one of them out".to_owned()));
-        }
-        (true, false) => Verbosity::Quiet,
-        (false, true) => Verbosity::Verbose,
-        (false, false) => Verbosity::Normal,
-    };
     let output = output::Settings {
         format: matches.value("output")?.unwrap_or_default(),
         timestamps: matches.flag("timestamps"),
@@ -169,13 +167,14 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
     if output.timestamps && output.format == output::Format::Raw {
         return Err(Error("--timestamps needs lines of untrap's own; add --output prefix".to_owned()));
     }
+    let verbosity = matches.verbosity()?;
     let style = Style { verbosity, format: matches.value("log-format")?.unwrap_or_default(), output };
     let launch = LaunchOptions {
         env_files: matches.values("env-file")?,
         shell: matches.value("shell")?.unwrap_or_default(),
         port: matches.value("port")?.map(|Port(port)| port),
     };
-    let pid_dir = matches.path("pid-dir");
+    let pid_dir = matches.path("pid-dir")?;
     let source = matches.source(arguments.iter().any(|argument| argument == "--"))?;
     let settings = Box::new(Settings { source, options, rules, launch, pid_dir, style });
     Ok(if checks { Request::Check(settings) } else { Request::Run(settings) })
@@ -197,86 +196,6 @@ impl FromStr for Port {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let port = text.parse().ok().filter(|port| *port > 0);
         port.map(Self).ok_or("not a port; write a number from 1 to 65535")
-    }
-}
-
-/// What the command line and the environment give.
-struct Given(ArgMatches);
-
-impl Given {
-    fn all<T: Any + Clone + Send + Sync>(&self, id: &str) -> Vec<T> {
-        // An option that was not defined because nobody names it is not there, which is no error.
-        self.0.try_get_many(id).ok().flatten().into_iter().flatten().cloned().collect()
-    }
-
-    fn flag(&self, id: &str) -> bool {
-        self.all::<bool>(id) == [true]
-    }
-
-    fn path(&self, id: &str) -> Option<PathBuf> {
-        self.all(id).pop().filter(|path: &PathBuf| !path.as_os_str().is_empty())
-    }
-
-    fn scoped<T: FromStr<Err: fmt::Display>>(&self, id: &str) -> Result<Scoped<T>, Error> {
-        let mut values = Scoped::default();
-        self.each(id, |text| values.read(text))?;
-        Ok(values)
-    }
-
-    fn values<T: FromStr<Err: fmt::Display>>(&self, id: &str) -> Result<Vec<T>, Error> {
-        let mut values = Vec::new();
-        self.each(id, |text| text.parse().map(|value| values.push(value)))?;
-        Ok(values)
-    }
-
-    fn value<T: FromStr<Err: fmt::Display>>(&self, id: &str) -> Result<Option<T>, Error> {
-        Ok(self.values(id)?.pop())
-    }
-
-    /// Hands each value of an option to `read`, and says which option a bad one belongs to.
-    fn each<E: fmt::Display>(&self, id: &str, mut read: impl FnMut(&str) -> Result<(), E>) -> Result<(), Error> {
-        for text in self.all::<String>(id) {
-            let from_environment = self.0.value_source(id) == Some(ValueSource::EnvVariable);
-            // Only a variable holds a list: a value on the command line may have a comma of its own.
-            let values: Vec<&str> = if from_environment { text.split(',').collect() } else { vec![&text] };
-            let (is_target, is_list) = (matches!(id, "wait-for" | "ready"), values.len() > 1);
-            for value in values.into_iter().map(str::trim).filter(|value| !from_environment || !value.is_empty()) {
-                read(value).map_err(|error| {
-                    let variable = format!("UNTRAP_{}", id.replace('-', "_").to_uppercase());
-                    let origin = if from_environment { variable } else { format!("--{id}") };
-                    // A target may hold a command, or a password that does not belong there.
-                    let shown = if is_target { String::new() } else { format!(" '{value}'") };
-                    let hint = if is_list { "; commas separate the values of a variable" } else { "" };
-                    Error(format!("{origin}{shown}: {error}{hint}"))
-                })?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Decides what the words are that are no options.
-    fn source(&self, program_given: bool) -> Result<Source, Error> {
-        let given = |id| {
-            self.0.try_contains_id(id).is_ok_and(|is_there| is_there)
-                && self.0.value_source(id) == Some(ValueSource::CommandLine)
-        };
-        if program_given {
-            let program: Vec<OsString> = self.all("program");
-            if program.is_empty() {
-                return Err(Error("no program after '--'; write '-- PROGRAM [ARG]...'".to_owned()));
-            }
-            if given("words") || given("procfile") {
-                return Err(Error("'--' runs one program alone; take out -f and the words before '--'".to_owned()));
-            }
-            return Ok(Source::Program(program));
-        }
-        match self.path("procfile") {
-            None if given("words") => Ok(Source::Arguments(self.all("words"))),
-            procfile => {
-                let path = procfile.unwrap_or_else(|| PathBuf::from("Procfile"));
-                Ok(Source::Procfile { path, formation: self.values("words")? })
-            }
-        }
     }
 }
 

@@ -34,7 +34,7 @@ impl Environment {
         }
         variables.retain(|variable| {
             let name = name(variable);
-            !hidden.iter().any(|hidden| hidden.as_bytes() == name)
+            !hidden.iter().any(|hidden| Some(hidden.as_bytes()) == name)
         });
         Self(variables)
     }
@@ -42,7 +42,7 @@ impl Environment {
     /// The value of a variable; `None` where it is not set.
     #[must_use]
     pub fn get(&self, wanted: &str) -> Option<&OsStr> {
-        let variable = self.0.iter().find(|variable| name(variable) == wanted.as_bytes())?;
+        let variable = self.0.iter().find(|variable| name(variable) == Some(wanted.as_bytes()))?;
         variable.to_bytes().get(wanted.len() + 1..).map(OsStr::from_bytes)
     }
 }
@@ -61,10 +61,10 @@ pub(crate) fn get<'a>(variables: &'a [Variable], name: &OsStr) -> Option<&'a OsS
     variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_os_str())
 }
 
-/// The name in `NAME=value`.
-pub(crate) fn name(assignment: &CStr) -> &[u8] {
+/// The name in `NAME=value`. An environment can hold strings that are none.
+pub(crate) fn name(assignment: &CStr) -> Option<&[u8]> {
     let bytes = assignment.to_bytes();
-    &bytes[..memchr::memchr(b'=', bytes).unwrap_or(bytes.len())]
+    memchr::memchr(b'=', bytes).map(|end| &bytes[..end])
 }
 
 /// `NAME=value` of a name and a value.
@@ -90,15 +90,15 @@ mod tests {
 
     #[test]
     fn the_last_file_wins_and_the_real_environment_over_all() {
-        let own = [c"A=own", c"SECRET=", c"HIDDEN=1", c"no assignment"];
-        let files = [("A", "1"), ("B", "1"), ("SECRET", "1"), ("C", "1"), ("B", "2=\0")];
+        let own = [c"A=own", c"SECRET=", c"HIDDEN=1", c"D"];
+        let files = [("A", "1"), ("B", "1"), ("SECRET", "1"), ("C", "1"), ("B", "2=\0"), ("D", "1")];
         let files = files.map(|(name, value)| (name.into(), value.into()));
         let environment = Environment::new(own, files, &["C", "HIDDEN"]);
         assert_eq!(environment.get("A"), Some(OsStr::new("own")));
         assert_eq!(environment.get("B"), Some(OsStr::new("2=")), "what can't be passed on is cut");
         assert_eq!(environment.get("SECRET"), Some(OsStr::new("")), "an empty value is a value");
-        assert_eq!(environment.get("no assignment"), None, "what has no value has none");
-        let expected = [c"A=own", c"SECRET=", c"no assignment", c"B=2="];
+        assert_eq!(environment.get("D"), Some(OsStr::new("1")), "a string without a value sets nothing");
+        let expected = [c"A=own", c"SECRET=", c"D", c"B=2=", c"D=1"];
         assert!(environment.into_iter().eq(expected.map(Cow::Borrowed)), "and is passed on as it is");
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, Command, value_parser};
 
 const ABOUT: &str =
@@ -130,7 +130,7 @@ impl Opt {
         let argument = argument.env(self.variable).hide_env(true);
         match self.action {
             ArgAction::SetTrue => argument.value_parser(FalseyValueParser::new()),
-            _ if self.is_path => argument.value_parser(value_parser!(PathBuf)),
+            _ if self.is_path => argument.value_parser(OsStringValueParser::new().map(PathBuf::from)),
             _ => argument,
         }
     }
@@ -179,6 +179,13 @@ fn with_options(is_wanted: impl Fn(&Opt) -> bool) -> Command {
 pub fn environment_variables() -> impl Iterator<Item = &'static str> {
     let options = OPTIONS.iter().flat_map(|(_, options)| options.iter());
     options.filter_map(|option| option.variable).chain([FORMATION])
+}
+
+/// The variable of an option that must be text and is not.
+pub(super) fn variable_that_is_no_text() -> Option<&'static str> {
+    let options = OPTIONS.iter().flat_map(|(_, options)| options.iter()).filter(|option| !option.is_path);
+    let is_no_text = |name: &&str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
+    options.filter_map(|option| option.variable).chain([FORMATION]).find(is_no_text)
 }
 
 /// What `-h` prints: the options that most need, and how they are used.

@@ -218,11 +218,11 @@ impl Supervisor {
         actions.push(Action::KillLeftovers);
     }
 
-    /// A bomb whose dead never end would otherwise keep us from those who still live.
+    /// A bomb whose dead never end would otherwise keep the stop from those who still live.
     pub(super) fn on_reaping_goes_on(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        self.see_progress(now);
-        if self.leftovers == Leftovers::Killed {
-            actions.push(Action::KillLeftovers);
+        if self.stop.is_some() {
+            self.see_progress(now);
+            self.settle(now, actions);
         }
     }
 

@@ -49,11 +49,15 @@ pub unsafe fn arguments(count: libc::c_int, arguments: *const *const libc::c_cha
 
 /// Our environment, each variable as `NAME=value`, where the kernel has put it.
 pub fn environment() -> impl Iterator<Item = &'static CStr> {
-    // SAFETY: an array of C strings that ends with a null pointer, or none; nobody in this program changes it.
-    let variable = |index| unsafe { libc::environ.as_ref().map(|first| *ptr::from_ref(first).add(index)) };
-    let present = |variable: &*mut libc::c_char| !variable.is_null();
-    // SAFETY: as above.
-    (0..).map_while(move |index| variable(index).filter(present).map(|variable| unsafe { CStr::from_ptr(variable) }))
+    // SAFETY: it is the C library's, and nobody in this program sets a variable.
+    let first = unsafe { libc::environ };
+    let variable = move |index| {
+        // SAFETY: an array that ends with a null pointer, where this iterator ends too.
+        let variable = if first.is_null() { ptr::null_mut() } else { unsafe { *first.add(index) } };
+        // SAFETY: what is not null is a C string, and stays one.
+        (!variable.is_null()).then(|| unsafe { CStr::from_ptr(variable) })
+    };
+    (0..).map_while(variable).fuse()
 }
 
 /// The result of a call that gives -1 for an error.

@@ -127,37 +127,37 @@ pub fn send_to_descendants(signals: &[Signal]) -> io::Result<Vec<Process>> {
 }
 
 /// Kills every descendant, and gives those that were killed. A process can be born while we look, so we look until
-/// there is no new one.
+/// there is no new one, but not for long: without a reaping the dead of a bomb get in the way.
 ///
 /// # Errors
 /// `/proc` can't be read.
 pub fn kill_descendants() -> io::Result<Vec<Process>> {
-    // What a bomb starts faster than this is killed after the next reaping, without which its dead get in the way.
     const LONGEST: Duration = Duration::from_millis(20);
-    let begin = Instant::now();
+    let until = Instant::now() + LONGEST;
     let mut killed: Vec<Process> = Vec::new();
-    while begin.elapsed() < LONGEST {
-        let mut found = family();
+    loop {
+        let mut found = family(until);
         if !found.iter().any(|process| process.is_new_among(&killed)) {
             found = living_descendants()?;
         }
         found.retain(|process| process.is_new_among(&killed) && process.send_all(&[Signal::KILL]));
-        if found.is_empty() {
-            break;
-        }
+        let is_last = found.is_empty() || Instant::now() >= until;
         killed.append(&mut found);
+        if is_last {
+            return Ok(killed);
+        }
     }
-    Ok(killed)
 }
 
 /// The living descendants as their parents' lists give them. It takes no longer for what else runs on the machine, so
 /// that whoever forks and ends at once is caught; but a list that changes while it is read may lack someone.
-fn family() -> Vec<Process> {
+fn family(until: Instant) -> Vec<Process> {
     // Of our own, thousands may wait to be reaped: to ask the kernel is faster than to read what /proc says.
     let own = children(std::process::id() as i32).filter(|pid| !child::has_ended(*pid));
     let mut family: Vec<Process> = own.filter_map(Process::read).collect();
     let mut next = 0;
-    while next < family.len() {
+    // Whoever forks as fast as we read would lead us on for ever.
+    while next < family.len() && (next == 0 || Instant::now() < until) {
         let of_next: Vec<Process> = children(family[next].pid).filter_map(Process::read).collect();
         family.extend(of_next);
         next += 1;

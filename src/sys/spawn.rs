@@ -130,7 +130,7 @@ impl Spawner {
 
     /// What the program is started with: the shared variables, but for those that it has for itself, and these.
     fn environment<'a>(&'a self, program: &'a Program) -> Vec<&'a CStr> {
-        let own: Vec<&[u8]> = program.variables.iter().map(|own| name(own)).collect();
+        let own: Vec<_> = program.variables.iter().map(|own| name(own)).collect();
         let shared = self.environment.iter().filter(|variable| !own.contains(&name(variable)));
         shared.map(AsRef::as_ref).chain(program.variables.iter().map(CString::as_c_str)).collect()
     }

@@ -9,6 +9,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Command, CommandFactory, Parser};
 
 use crate::cli;
@@ -78,6 +79,7 @@ fn parse_and_run<T: Parser>(
 struct Where {
     /// The pid directory of the running untrap
     #[arg(long, value_name = "DIR", hide_env = true, env = "UNTRAP_PID_DIR")]
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pid_dir: Option<PathBuf>,
 }
 

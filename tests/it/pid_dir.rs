@@ -387,6 +387,7 @@ fn the_variable_sets_it_and_entries_dont_inherit_it() {
     let run = |value: &str| {
         let mut untrap = scene.untrap();
         let output = untrap.env("UNTRAP_PID_DIR", value).args(["ls -A; env"]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
     let stdout = run("pids");

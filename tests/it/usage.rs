@@ -1,5 +1,8 @@
 //! Bad input: status 2, one message that says what is wrong and what would be right, and nothing started.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use crate::support::Scene;
 
 /// Runs it beside a command that would leave a mark.
@@ -76,6 +79,9 @@ fn bad_options_are_refused() {
     refused(&scene, &["--no-such", MARK], "unexpected argument '--no-such'");
     refused(&scene, &["-q", "-v", MARK], "contradict each other");
     refused(&scene, &["--generate", "pdf"], "pdf");
+    refused(&scene, &["--generate", "man", MARK], "runs nothing");
+    refused(&scene, &["--generate", "man", "--", "touch", "started"], "runs nothing");
+    refused(&scene, &["-f", "", MARK], "--procfile: the path is empty");
 }
 
 #[test]
@@ -88,6 +94,38 @@ fn bad_variables_are_refused_by_their_name() {
         assert!(message.starts_with(&format!("untrap: {name} '")), "{message}");
     }
     assert!(!scene.path("started").exists());
+}
+
+#[test]
+fn a_variable_holds_a_list_only_where_its_option_repeats() {
+    let scene = Scene::new();
+    for (name, value) in [("UNTRAP_OUTPUT", "prefix,json"), ("UNTRAP_PORT", "3000,4000"), ("UNTRAP_SHELL", "/bin/sh,x")]
+    {
+        let output = scene.untrap().arg("cd .").env(name, value).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains(value), "{message}");
+        assert!(matches!(output.status.code(), Some(2 | 127)), "{message}");
+    }
+}
+
+#[test]
+fn what_is_no_text_is_refused_by_its_name() {
+    let scene = Scene::new();
+    let output = scene.untrap().arg(MARK).env("UNTRAP_TIMEOUT", OsStr::from_bytes(b"\xff")).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stderr.starts_with(b"untrap: UNTRAP_TIMEOUT is not UTF-8"), "{output:?}");
+}
+
+#[test]
+fn the_command_line_wins_over_a_variable_that_contradicts_it() {
+    let scene = Scene::new();
+    for (variable, option, said) in [("UNTRAP_QUIET", "-v", true), ("UNTRAP_VERBOSE", "-q", false)] {
+        let output = scene.untrap().args([option, "true"]).env(variable, "1").output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(output.stderr.is_empty(), !said, "{output:?}");
+    }
+    let both = scene.untrap().arg("true").envs([("UNTRAP_QUIET", "1"), ("UNTRAP_VERBOSE", "1")]).output().unwrap();
+    assert_eq!(both.status.code(), Some(2), "{both:?}");
 }
 
 #[test]

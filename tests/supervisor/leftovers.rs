@@ -83,7 +83,7 @@ fn where_reaping_never_comes_to_its_end_leftovers_are_killed_all_the_same() {
     assert_eq!(run.on(Event::ReapingGoesOn), []);
     run.receive(Signal::TERM);
     run.ends(0, exited(0));
-    assert_eq!(run.on(Event::Reaped { children_left: true }), [Action::TellLeftovers(Signal::TERM)]);
+    assert_eq!(run.on(Event::ReapingGoesOn), [Action::TellLeftovers(Signal::TERM)]);
     assert_eq!(run.on(Event::ReapingGoesOn), [], "they have their time");
     assert_eq!(run.time_comes(), (Duration::from_secs(1), vec![Action::KillLeftovers]));
     run.pass(Duration::from_millis(900));
