@@ -198,5 +198,8 @@ pub(super) fn reap_failed(pid: Pid) {
 /// # Errors
 /// Those of prctl(2), where it is denied.
 pub fn adopt_orphans() -> io::Result<()> {
-    if std::process::id() == 1 { Ok(()) } else { Ok(set_child_subreaper(true)?) }
+    match set_child_subreaper(true) {
+        Err(error) if std::process::id() != 1 => Err(error.into()),
+        _ => Ok(()),
+    }
 }

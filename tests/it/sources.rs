@@ -40,3 +40,17 @@ fn unsafe_stands_in_the_system_layer_only_and_each_time_with_its_reason() {
     }
     assert!(found > 0, "there is some, and it is found");
 }
+
+#[test]
+fn the_wall_clock_is_read_for_what_people_read_and_never_for_a_deadline() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let reads_it = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        ["SystemTime", "CLOCK_REALTIME", "gettimeofday"].iter().any(|clock| text.contains(clock))
+    };
+    let mut readers: Vec<PathBuf> = sources(&src).into_iter().filter(reads_it).collect();
+    readers.sort();
+    // Times before lines and in messages, and the age of a pid file that no start time was written to.
+    let expected = ["line.rs", "output/format.rs", "output/sink.rs", "pid_dir.rs"].map(|path| src.join(path));
+    assert_eq!(readers, expected);
+}
