@@ -56,7 +56,7 @@ PANELS = [
     ("idle", "wake-ups", "Wake-ups in a minute with nothing to do", ""),
     ("timeout", "late", "SIGKILL later than the timeout that was set", "ms"),
 ]
-WIDTH, LABEL, VALUE, ROW, GAP = 760, 150, 90, 20, 34
+WIDTH, LABEL, VALUE, ROW, GAP = 760, 170, 90, 20, 34
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #24292f; }
 .title { font-weight: 600; } .dim { fill: #57606a; }
