@@ -82,7 +82,7 @@ fn definitions(text: &str) -> Vec<(usize, String)> {
     let mut rest = text;
     while let Some(character) = rest.chars().next() {
         rest = &rest[character.len_utf8()..];
-        let is_blank = quote.is_none() && matches!(character, ' ' | '\t' | '\r' | '\n');
+        let is_blank = quote.is_none() && character.is_whitespace();
         match (quote, character) {
             (None, '\n') => {
                 definitions.push((begin, std::mem::take(&mut definition)));
