@@ -8,8 +8,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::ArgMatches;
 use clap::error::ErrorKind;
+use clap::{ArgMatches, Command};
 
 pub use self::definition::{definition, environment_variables};
 use self::given::Given;
@@ -119,8 +119,8 @@ impl std::error::Error for Error {}
 pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
     let checks = arguments.get(1).is_some_and(|word| word == "check");
     let verb = usize::from(checks);
-    let arguments: Vec<OsString> = arguments.iter().take(1).chain(arguments.iter().skip(1 + verb)).cloned().collect();
-    let matches = match matches(&arguments) {
+    let arguments = arguments.get(1 + verb..).unwrap_or_default();
+    let matches = match matches(arguments) {
         Ok(matches) => Given(matches),
         Err(error) if error.use_stderr() => {
             let variable = definition::variable_that_is_no_text().filter(|_| error.kind() == ErrorKind::InvalidUtf8);
@@ -182,9 +182,8 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Error> {
 
 /// What clap makes of the arguments; only for its words about wrong ones it needs the whole definition.
 fn matches(arguments: &[OsString]) -> Result<ArgMatches, clap::Error> {
-    definition::definition_for(arguments)
-        .try_get_matches_from(arguments)
-        .or_else(|_| definition().try_get_matches_from(arguments))
+    let read = |definition: Command| definition.no_binary_name(true).try_get_matches_from(arguments);
+    read(definition::definition_for(arguments)).or_else(|_| read(definition()))
 }
 
 /// `--port`: 0 is no port.

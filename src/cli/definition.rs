@@ -175,17 +175,20 @@ fn with_options(is_wanted: impl Fn(&Opt) -> bool) -> Command {
     command.args(positional).args(wanted)
 }
 
+fn options() -> impl Iterator<Item = &'static Opt> {
+    OPTIONS.iter().flat_map(|(_, options)| options.iter())
+}
+
 /// The environment variables that set options. Entries don't inherit them.
 pub fn environment_variables() -> impl Iterator<Item = &'static str> {
-    let options = OPTIONS.iter().flat_map(|(_, options)| options.iter());
-    options.filter_map(|option| option.variable).chain([FORMATION])
+    options().filter_map(|option| option.variable).chain([FORMATION])
 }
 
 /// The variable of an option that must be text and is not.
 pub(super) fn variable_that_is_no_text() -> Option<&'static str> {
-    let options = OPTIONS.iter().flat_map(|(_, options)| options.iter()).filter(|option| !option.is_path);
+    let of_text = options().filter(|option| !option.is_path);
     let is_no_text = |name: &&str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
-    options.filter_map(|option| option.variable).chain([FORMATION]).find(is_no_text)
+    of_text.filter_map(|option| option.variable).chain([FORMATION]).find(is_no_text)
 }
 
 /// What `-h` prints: the options that most need, and how they are used.
@@ -209,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_variable_is_named_as_its_option_is() {
-        for option in OPTIONS.iter().flat_map(|(_, options)| options.iter()) {
+        for option in options() {
             let variable = format!("UNTRAP_{}", option.long.replace('-', "_").to_uppercase());
             assert!(option.variable.is_none_or(|named| named == variable), "{variable}");
         }

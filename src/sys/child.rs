@@ -113,15 +113,12 @@ impl Group {
     /// are no longer told as a group, but as leftovers.)
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        if self.descriptor.is_some() {
-            return self.is_empty();
-        }
         let recycled = || {
             // Where `/proc` shows nobody it can't say: it is not ours, or they have just left.
             let times = processes::start_times_in_group(self.id.as_raw()).unwrap_or_default();
             !times.is_empty() && times.into_iter().all(|time| processes::ticks(time) > self.since)
         };
-        self.is_empty() || recycled()
+        self.is_empty() || self.descriptor.is_none() && recycled()
     }
 }
 
