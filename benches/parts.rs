@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use divan::{Bencher, black_box};
-use untrap::command::Command;
-use untrap::event::Event;
-use untrap::policy::{Policy, Role, Rules};
-use untrap::procfile;
+use untrap::config::policy::{Policy, Rules};
+use untrap::config::procfile;
+use untrap::config::unit::Role;
+use untrap::exit_status::ExitStatus;
+use untrap::shell::classify::Command;
 use untrap::signal::{Sender, Signal};
-use untrap::status::Ending;
 use untrap::supervisor::Supervisor;
+use untrap::supervisor::event::Event;
 
 fn main() {
     divan::main();
@@ -42,7 +43,7 @@ fn decide_on_an_end(bencher: Bencher, entries: usize) {
     let now = Instant::now();
     bencher
         .with_inputs(|| (running(entries, now), Vec::with_capacity(4 * entries + 8)))
-        .bench_refs(|(supervisor, actions)| supervisor.on(Event::LeaderEnded(0, Ending::Exited(1)), now, actions));
+        .bench_refs(|(supervisor, actions)| supervisor.on(Event::LeaderExited(0, ExitStatus::Exited(1)), now, actions));
 }
 
 fn running(entries: usize, now: Instant) -> Supervisor {

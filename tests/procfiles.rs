@@ -6,11 +6,11 @@ mod support;
 use std::path::Path;
 
 use serde_json::Value;
-use untrap::procfile::{Error, parse};
+use untrap::config::procfile::{ProcfileError, parse};
 
 type Pairs = Vec<(String, String)>;
 
-fn read(text: &[u8]) -> Result<Pairs, Vec<Error>> {
+fn read(text: &[u8]) -> Result<Pairs, Vec<ProcfileError>> {
     let lines = parse(text)?;
     Ok(lines.iter().map(|line| (line.name.to_owned(), line.command.to_owned())).collect())
 }
@@ -105,8 +105,9 @@ fn awkward_procfiles_are_accepted_or_refused_as_the_design_says() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/procfiles/cases");
     let read = |case: &str| read(&std::fs::read(directory.join(case)).unwrap());
     for (case, expected) in CASES {
-        let places =
-            |errors: Vec<Error>| -> Vec<String> { errors.iter().map(|error| error.position.to_string()).collect() };
+        let places = |errors: Vec<ProcfileError>| -> Vec<String> {
+            errors.iter().map(|error| error.position.to_string()).collect()
+        };
         let owned = |(name, command): &(&str, &str)| ((*name).to_owned(), (*command).to_owned());
         let expected: Result<Pairs, Vec<String>> = match expected {
             Ok(pairs) => Ok(pairs.iter().map(owned).collect()),

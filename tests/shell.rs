@@ -13,8 +13,8 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use support::{Scene, example};
-use untrap::command;
-use untrap::expand::{Expanded, expand};
+
+use untrap::shell::expand::{Expanded, expand};
 
 /// The shells that are asked.
 const SHELLS: &[&[&str]] = &[&["dash"], &["bash", "--posix"]];
@@ -112,7 +112,10 @@ fn case() -> impl Strategy<Value = Case> {
 
 /// What untrap makes of it; nothing where the line goes to a shell.
 fn by_untrap(case: &Case) -> Option<Expanded> {
-    let Ok(command::Command::Simple(simple)) = command::Command::read(&case.line) else { return None };
+    let Ok(untrap::shell::classify::Command::Simple(simple)) = untrap::shell::classify::Command::read(&case.line)
+    else {
+        return None;
+    };
     let lookup = |name: &str| case.variables.get(name).map(OsStr::new);
     expand(&simple, lookup).ok()
 }

@@ -4,11 +4,14 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use untrap::event::{Action, Consequence, EntryId, Event, Message, Receivers};
-use untrap::policy::{OnExit, Policy, Role, Rules, SignalTo, StopOrder, Timeout};
+use untrap::config::policy::{OnExit, Policy, Rules, SignalTo, StopOrder, Timeout};
+use untrap::config::unit::{Role, UnitId};
+use untrap::exit_status::ExitStatus;
 use untrap::signal::{Sender, Signal};
-use untrap::status::Ending;
 use untrap::supervisor::Supervisor;
+use untrap::supervisor::action::Action;
+use untrap::supervisor::event::{Event, Receivers};
+use untrap::supervisor::message::{Consequence, Message};
 
 /// After this time the user wants the end; where a timeout is `inf`, with Ctrl-C, again and again.
 const PATIENCE: u64 = 30_000;
@@ -121,7 +124,7 @@ impl World {
     fn carry_out(&mut self, action: Action) -> Option<Event> {
         let now = self.now;
         match action {
-            Action::Tell(id, signal, to) => {
+            Action::SendStopSignal(id, signal, to) => {
                 let receivers = self.receivers(id, to);
                 let slot = &mut self.slots[id];
                 assert_ne!(signal, Signal::KILL, "no entry here asks for that");
@@ -134,7 +137,7 @@ impl World {
                 for process in slot.leader.iter().chain(&slot.companion) {
                     assert!(process.told <= 1, "each receiver gets the stop signal once");
                 }
-                Some(Event::Told(id, receivers))
+                Some(Event::StopSignalSent(id, receivers))
             }
             Action::Send(id, _, to) => {
                 // SIGCONT may come behind the last breath of the one that was told.
@@ -156,8 +159,8 @@ impl World {
                 self.slots[id].zombie = false;
                 self.emptied(id)
             }
-            Action::Look(id) => self.emptied(id),
-            Action::TellLeftovers(_) => {
+            Action::CheckGroup(id) => self.emptied(id),
+            Action::SignalLeftovers(_) => {
                 let members = self.slots.iter().flat_map(|slot| slot.leader.iter().chain(&slot.companion));
                 let mut mortal = members.filter(|process| !process.behaviour.survives);
                 assert!(mortal.next().is_none(), "leftovers come after the groups");
@@ -172,20 +175,20 @@ impl World {
                 self.exit = Some(status);
                 None
             }
-            Action::Say(
-                Message::Ended { stops: true, .. }
-                | Message::WaitedInVain(..)
-                | Message::Received(_, _, Consequence::Stop | Consequence::KillAll),
+            Action::Log(
+                Message::Exited { stops: true, .. }
+                | Message::ReadinessTimedOut(..)
+                | Message::Received(_, _, Consequence::Shutdown | Consequence::KillAll),
             ) => {
                 self.stop_began.get_or_insert(now);
                 None
             }
-            Action::GiveTerminal(_) | Action::Suspend | Action::Say(_) => None,
+            Action::GiveTerminal(_) | Action::Suspend | Action::Log(_) => None,
         }
     }
 
     /// Who gets a signal; it may only go where somebody, or a zombie of his, is.
-    fn receivers(&self, id: EntryId, to: SignalTo) -> Receivers {
+    fn receivers(&self, id: UnitId, to: SignalTo) -> Receivers {
         let slot = &self.slots[id];
         assert!(slot.alive() || slot.zombie, "no signal to a group that is gone");
         match to {
@@ -195,7 +198,7 @@ impl World {
         }
     }
 
-    fn emptied(&mut self, id: EntryId) -> Option<Event> {
+    fn emptied(&mut self, id: UnitId) -> Option<Event> {
         let slot = &mut self.slots[id];
         let gone = !slot.gone && !slot.alive() && !slot.zombie;
         slot.gone |= gone;
@@ -246,7 +249,7 @@ impl World {
                 let status = self.slots[id].leader.take().unwrap().behaviour.status;
                 self.slots[id].zombie = true;
                 reaped = true;
-                self.tell(Event::LeaderEnded(id, Ending::Exited(status)));
+                self.tell(Event::LeaderExited(id, ExitStatus::Exited(status)));
             } else if self.slots[id].leader.is_none()
                 && self.slots[id].started
                 && let Some(event) = self.emptied(id)
@@ -276,7 +279,7 @@ impl World {
         members.chain(&self.leftover).any(|process| !process.behaviour.survives)
     }
 
-    fn deadline(&self, id: EntryId) -> Option<u64> {
+    fn deadline(&self, id: UnitId) -> Option<u64> {
         let delay = self.rules.stop_delay.as_millis() as u64;
         Some(self.stop_began? + delay + self.scripts[id].policy.timeout.0?.as_millis() as u64)
     }
@@ -322,7 +325,7 @@ fn run(scripts: Vec<Script>, rules: Rules, daemon: Option<Behaviour>, mut signal
         // What begins with one time may be due at once, but not again and again.
         for _ in 0..3 {
             if time_has_come(&world) {
-                world.tell(Event::TimeCame);
+                world.tell(Event::TimerExpired);
             }
         }
         let starts = world.supervisor.next_start(world.instant()).is_some();

@@ -9,13 +9,15 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use untrap::check;
+
 use untrap::cli::{self, Request, Source};
-use untrap::command::Command;
-use untrap::environment::Environment;
-use untrap::launch::Launcher;
-use untrap::plan::{Entry, Plan};
-use untrap::policy::Policy;
+use untrap::config::plan::Plan;
+use untrap::config::policy::Policy;
+use untrap::runtime::launch::ExecContext;
+use untrap::shell::classify::Command;
+use untrap::cli::check;
+use untrap::config::service::Service;
+use untrap::sys::environment::Environment;
 
 const PROCFILE: &[u8] = b"web: puma -p $PORT\nworker: sidekiq -C 'a b'\nrelease: rake db:migrate && echo done\n";
 
@@ -23,7 +25,7 @@ const PROCFILE: &[u8] = b"web: puma -p $PORT\nworker: sidekiq -C 'a b'\nrelease:
 const DIGITS: usize = 2;
 
 /// `lines` are what is shown of an entry: its command, how it is executed, its options, its variables.
-fn shows(entry: &Entry, lines: &[&str]) {
+fn shows(entry: &Service, lines: &[&str]) {
     let line = lines[0].strip_prefix(&format!("{}: ", entry.name)).expect("the name comes first");
     if !matches!(*entry.command, Command::Program(_)) {
         assert_eq!(Command::read(line).as_ref(), Ok(&*entry.command));
@@ -72,7 +74,7 @@ fuzz_target!(|bytes: &[u8]| {
     let names: HashSet<String> = plan.entries.iter().map(|entry| entry.name.to_string()).collect();
     assert_eq!(names.len(), plan.entries.len(), "each entry has a name of its own");
     let (shell, port) = (settings.launch.shell.clone(), settings.launch.port);
-    match check::plan(&plan, &Launcher { environment: Environment::default(), shell, port }) {
+    match check::plan(&plan, &ExecContext { environment: Environment::default(), shell, port }) {
         Ok(text) => {
             let lines: Vec<&str> = text.split('\n').collect();
             plan.entries.iter().zip(lines.chunks(4)).for_each(|(entry, lines)| shows(entry, lines));

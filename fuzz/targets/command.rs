@@ -6,8 +6,8 @@
 use std::ffi::OsStr;
 
 use libfuzzer_sys::fuzz_target;
-use untrap::command::{Command, Error};
-use untrap::expand::expand;
+use untrap::shell::expand::expand;
+use untrap::shell::{classify::Command, parse::CommandError};
 
 /// Some variables are set; one of them to what a shell would split, one to a pattern.
 fn lookup<'a>(name: &str) -> Option<&'a OsStr> {
@@ -42,7 +42,7 @@ fuzz_target!(|line: &str| {
         }
         Ok(Command::Shell(unchanged, _)) => assert_eq!(unchanged, line),
         Ok(Command::Program(_)) => panic!("a line is read, not taken as it is"),
-        Err(Error::Empty) => assert!(line.trim().is_empty()),
-        Err(Error::Unfinished { character, offset }) => assert_eq!(line.chars().nth(offset), Some(character)),
+        Err(CommandError::Empty) => assert!(line.trim().is_empty()),
+        Err(CommandError::Unfinished { character, offset }) => assert_eq!(line.chars().nth(offset), Some(character)),
     }
 });

@@ -6,7 +6,7 @@
 use std::io::BufRead;
 
 use libfuzzer_sys::fuzz_target;
-use untrap::output::lines::{LIMIT, Line, Lines};
+use untrap::output::lines::{LIMIT, OutputLine, Lines};
 
 /// Few bytes stand for many, so that lines as long as the limit are easy to come by: a unit of up to three bytes and how often it
 /// is repeated, which is some times, until just before the limit, or many times. Newlines are never many.
@@ -30,7 +30,7 @@ fn expanded(mut runs: &[u8]) -> Vec<u8> {
 }
 
 /// The lines and pieces of a stream, worked out from the whole of it.
-fn lines_of(mut stream: &[u8]) -> Vec<Line<'_>> {
+fn lines_of(mut stream: &[u8]) -> Vec<OutputLine<'_>> {
     let mut lines = Vec::new();
     while !stream.is_empty() {
         let whole = stream;
@@ -40,16 +40,16 @@ fn lines_of(mut stream: &[u8]) -> Vec<Line<'_>> {
             let begins_character = |at: &usize| text[*at] & 0b1100_0000 != 0b1000_0000;
             // A character has four bytes at most: where none begins among them, there are none.
             let end = (LIMIT - 3..=LIMIT).rev().find(begins_character).unwrap_or(LIMIT);
-            lines.push(Line { text: &text[..end], goes_on: true });
+            lines.push(OutputLine { text: &text[..end], goes_on: true });
             text = &text[end..];
         }
-        lines.push(Line { text, goes_on: false });
+        lines.push(OutputLine { text, goes_on: false });
     }
     lines
 }
 
 /// The stream arrives in chunks of these sizes, and what is left then at once. A size is a byte: 1 to 16, times a power of two.
-fn arrives(mut stream: &[u8], sizes: &[u8], wanted: &[Line]) {
+fn arrives(mut stream: &[u8], sizes: &[u8], wanted: &[OutputLine]) {
     let (mut lines, mut wanted, mut sizes) = (Lines::default(), wanted.iter().copied(), sizes.iter());
     while !stream.is_empty() {
         let size = sizes.next().map_or(usize::MAX, |size| (usize::from(size % 16) + 1) << (size / 16));

@@ -6,12 +6,13 @@ use std::fmt::Debug;
 use std::str::FromStr;
 
 use libfuzzer_sys::fuzz_target;
-use untrap::policy::{Delay, OnExit, SignalTo, Timeout};
-use untrap::scoped::{Name, Scoped};
+use untrap::config::name::Name;
+use untrap::config::policy::{Delay, OnExit, SignalTo, Timeout};
+use untrap::config::scoped::Scoped;
+use untrap::config::target::Target;
+use untrap::config::user::User;
+use untrap::exit_status::ExitMapping;
 use untrap::signal::{Rewrite, Signal};
-use untrap::status::ExitMapping;
-use untrap::target::Target;
-use untrap::user::User;
 
 /// A value with a name before it is that name's alone.
 fn has_scope<T: FromStr<Err: Debug> + PartialEq + Debug>(text: &str) {

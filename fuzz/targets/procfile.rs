@@ -6,10 +6,10 @@
 use std::borrow::Cow;
 
 use libfuzzer_sys::fuzz_target;
-use untrap::check::diagnostics;
-use untrap::procfile::{self, Line, Position};
+use untrap::cli::check::diagnostics;
+use untrap::config::procfile::{self, Position, ProcfileLine};
 
-fn written(lines: &[Line]) -> String {
+fn written(lines: &[ProcfileLine]) -> String {
     lines.iter().map(|line| format!("{}: {}\n", line.name, line.command)).collect()
 }
 
@@ -24,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(!lines.is_empty(), "an empty file is an error");
             assert_eq!(lines.len(), rows.iter().filter(says_something).count(), "no line is skipped");
             for line in &lines {
-                assert!(procfile::is_name(line.name));
+                assert!(untrap::config::name::is_name(line.name));
                 assert!(!line.command.is_empty() && line.command == line.command.trim());
                 assert!(!line.command.contains(['\n', '\0', '\r']));
                 let Position { line: number, column } = line.position;

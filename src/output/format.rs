@@ -8,8 +8,8 @@ use anstyle::{AnsiColor, Style};
 use base64::engine::general_purpose::STANDARD;
 use base64::write::EncoderWriter;
 
-use super::Settings;
-use super::lines::Line;
+use super::OutputSettings;
+use super::lines::OutputLine;
 
 /// What untrap's own messages are called.
 pub const OWN_NAME: &str = "untrap";
@@ -20,7 +20,7 @@ const COLOURS: [AnsiColor; 6] =
 
 /// How lines are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Form {
+pub enum LineFormat {
     /// `web.1    | line`.
     Prefix {
         /// With the time before it.
@@ -32,7 +32,7 @@ pub enum Form {
 
 /// Which of an entry's two streams.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Side {
+pub enum StreamKind {
     /// Standard output.
     Stdout,
     /// Standard error.
@@ -41,7 +41,7 @@ pub enum Side {
 
 /// What stands before a stream's lines, time aside.
 #[derive(Debug)]
-pub struct Head {
+pub struct LinePrefix {
     line: Vec<u8>,
     /// The same for a piece that is not the line's last.
     piece: Vec<u8>,
@@ -49,7 +49,7 @@ pub struct Head {
 
 /// Whose lines they are.
 #[derive(Clone, Debug)]
-pub struct Label {
+pub struct LineSource {
     /// The entry's name.
     pub name: String,
     /// All names are padded to this many characters.
@@ -59,14 +59,14 @@ pub struct Label {
     /// The leader's PID.
     pub pid: i32,
     /// Which stream it is.
-    pub side: Side,
+    pub side: StreamKind,
 }
 
 /// The time as it is written, RFC 3339 with milliseconds.
 #[derive(Debug, Default)]
-pub struct Stamp(Vec<u8>);
+pub struct Timestamp(Vec<u8>);
 
-impl Stamp {
+impl Timestamp {
     /// From now on this is the time.
     pub fn set(&mut self, time: SystemTime) {
         self.0.clear();
@@ -75,14 +75,14 @@ impl Stamp {
     }
 }
 
-impl Form {
+impl LineFormat {
     /// How these settings want lines; `None`: untrap is not in their way.
     #[must_use]
-    pub fn new(settings: Settings) -> Option<Self> {
+    pub fn new(settings: OutputSettings) -> Option<Self> {
         match settings.format {
-            super::Format::Raw => None,
-            super::Format::Prefix => Some(Self::Prefix { timestamps: settings.timestamps }),
-            super::Format::Json => Some(Self::Json),
+            super::OutputFormat::Raw => None,
+            super::OutputFormat::Prefix => Some(Self::Prefix { timestamps: settings.timestamps }),
+            super::OutputFormat::Json => Some(Self::Json),
         }
     }
 
@@ -94,24 +94,24 @@ impl Form {
 
     /// What stands before the lines of this label.
     #[must_use]
-    pub fn head(self, label: &Label) -> Head {
+    pub fn head(self, label: &LineSource) -> LinePrefix {
         let text = |separator| match self {
             Self::Prefix { .. } => {
-                let Label { name, width, style, .. } = label;
+                let LineSource { name, width, style, .. } = label;
                 format!("{style}{name:width$} {separator}{style:#} ").into_bytes()
             }
             Self::Json => {
                 let (name, stream) =
-                    (label.name.as_str(), if label.side == Side::Stdout { "stdout" } else { "stderr" });
+                    (label.name.as_str(), if label.side == StreamKind::Stdout { "stdout" } else { "stderr" });
                 let name = serde_json::Value::from(name);
                 format!(r#"","name":{name},"pid":{},"stream":"{stream}","message":"#, label.pid).into_bytes()
             }
         };
-        Head { line: text('|'), piece: text('+') }
+        LinePrefix { line: text('|'), piece: text('+') }
     }
 
     /// Appends a line.
-    pub fn write(self, out: &mut Vec<u8>, stamp: &Stamp, head: &Head, line: Line) {
+    pub fn write(self, out: &mut Vec<u8>, stamp: &Timestamp, head: &LinePrefix, line: OutputLine) {
         match self {
             Self::Prefix { timestamps } => {
                 if timestamps {
@@ -199,7 +199,7 @@ mod tests {
     proptest! {
         #[test]
         fn json_holds_every_byte(text in prop::collection::vec(prop_oneof![any::<u8>(), 0x1e..0x24_u8, Just(b'\\')], 0..40)) {
-            let line = written(Form::Json, Style::new(), &text, false);
+            let line = written(LineFormat::Json, Style::new(), &text, false);
             let object: serde_json::Value = serde_json::from_str(&line).unwrap();
             prop_assert_eq!(object["message"].as_str().unwrap(), String::from_utf8_lossy(&text));
             let bytes = object["base64"].as_str().map(|bytes| base64::Engine::decode(&STANDARD, bytes).unwrap());
@@ -208,18 +208,19 @@ mod tests {
         }
     }
 
-    fn written(form: Form, style: Style, text: &[u8], goes_on: bool) -> String {
-        let mut stamp = Stamp::default();
+    fn written(form: LineFormat, style: Style, text: &[u8], goes_on: bool) -> String {
+        let mut stamp = Timestamp::default();
         stamp.set(SystemTime::UNIX_EPOCH);
-        let head = form.head(&Label { name: "web.1".to_owned(), width: 8, style, pid: 7, side: Side::Stderr });
+        let head =
+            form.head(&LineSource { name: "web.1".to_owned(), width: 8, style, pid: 7, side: StreamKind::Stderr });
         let mut out = b"before\n".to_vec();
-        form.write(&mut out, &stamp, &head, Line { text, goes_on });
+        form.write(&mut out, &stamp, &head, OutputLine { text, goes_on });
         String::from_utf8(out).unwrap().strip_prefix("before\n").unwrap().to_owned()
     }
 
     #[test]
     fn prefixes_are_padded_and_pieces_marked() {
-        let form = Form::Prefix { timestamps: false };
+        let form = LineFormat::Prefix { timestamps: false };
         assert_eq!(written(form, Style::new(), b"text", false), "web.1    | text\n");
         assert_eq!(written(form, Style::new(), b"text", true), "web.1    + text\n");
         assert_eq!(written(form, colour(6), b"text", false), "\x1b[36mweb.1    |\x1b[0m text\n");
@@ -227,13 +228,13 @@ mod tests {
 
     #[test]
     fn timestamps_are_rfc_3339_with_milliseconds() {
-        let form = Form::Prefix { timestamps: true };
+        let form = LineFormat::Prefix { timestamps: true };
         assert_eq!(written(form, Style::new(), b"text", false), "1970-01-01T00:00:00.000Z web.1    | text\n");
     }
 
     #[test]
     fn json_is_one_object_a_line() {
-        let written = |text, goes_on| written(Form::Json, Style::new(), text, goes_on);
+        let written = |text, goes_on| written(LineFormat::Json, Style::new(), text, goes_on);
         let start = r#"{"time":"1970-01-01T00:00:00.000Z","name":"web.1","pid":7,"stream":"stderr","message":"#;
         assert_eq!(written(b"a\"\\\0\r\x1b", false), format!("{start}{}\n", r#""a\"\\\u0000\r\u001b"}"#));
         assert_eq!(written(b"a", true), format!("{start}{}\n", r#""a","partial":true}"#));

@@ -15,7 +15,7 @@ pub struct Lines {
 
 /// A line or a piece of one, without its newline.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Line<'a> {
+pub struct OutputLine<'a> {
     /// Its bytes as they were written.
     pub text: &'a [u8],
     /// Whether the line goes on in the next piece.
@@ -25,7 +25,7 @@ pub struct Line<'a> {
 impl Lines {
     /// The next line of this stream. `input` is what was read, and is shortened by what has been used. `None`: it is used
     /// up, and the beginning of a line, if any, is kept.
-    pub fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Line<'a>> {
+    pub fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<OutputLine<'a>> {
         self.forget_given();
         let room = LIMIT - self.partial.len();
         let window = &input[..input.len().min(room + 1)];
@@ -42,18 +42,18 @@ impl Lines {
         let (text, rest) = input.split_at(used);
         *input = &rest[usize::from(newline)..];
         if self.partial.is_empty() && newline {
-            return Some(Line { text, goes_on: false });
+            return Some(OutputLine { text, goes_on: false });
         }
         self.partial.extend_from_slice(text);
         self.given = if newline { self.partial.len() } else { piece(&self.partial, rest[0]) };
-        Some(Line { text: &self.partial[..self.given], goes_on: !newline })
+        Some(OutputLine { text: &self.partial[..self.given], goes_on: !newline })
     }
 
     /// The beginning of a line that will not go on, if there is one.
-    pub fn rest(&mut self) -> Option<Line<'_>> {
+    pub fn rest(&mut self) -> Option<OutputLine<'_>> {
         self.forget_given();
         self.given = self.partial.len();
-        (self.given > 0).then_some(Line { text: &self.partial, goes_on: false })
+        (self.given > 0).then_some(OutputLine { text: &self.partial, goes_on: false })
     }
 
     /// Whether no beginning of a line is kept.

@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
 
-use super::format::{Form, Head, Label, Stamp};
-use super::lines::{Line, Lines};
-use crate::sys::pipes::Pipe;
+use super::format::{LineFormat, LinePrefix, LineSource, Timestamp};
+use super::lines::{Lines, OutputLine};
+use crate::sys::pipe::Pipe;
 use crate::sys::poll::Interest;
 use crate::sys::writer::Writer;
 
@@ -21,8 +21,8 @@ const OUTPUT: usize = 2 * INPUT;
 #[derive(Debug)]
 pub struct Sink {
     writer: Writer,
-    form: Form,
-    stamp: Stamp,
+    form: LineFormat,
+    stamp: Timestamp,
     input: Box<[u8]>,
     /// What of `input` is not in `output` yet: that had no room.
     unread: Range<usize>,
@@ -44,11 +44,11 @@ pub struct Sink {
 impl Sink {
     /// A sink that lines of this form are written to.
     #[must_use]
-    pub fn new(writer: Writer, form: Form) -> Self {
+    pub fn new(writer: Writer, form: LineFormat) -> Self {
         Self {
             writer,
             form,
-            stamp: Stamp::default(),
+            stamp: Timestamp::default(),
             input: vec![0; INPUT].into(),
             unread: 0..0,
             source: 0,
@@ -63,7 +63,7 @@ impl Sink {
 
     /// What stands here before the lines of this label.
     #[must_use]
-    pub fn head(&self, label: &Label) -> Head {
+    pub fn head(&self, label: &LineSource) -> LinePrefix {
         self.form.head(label)
     }
 
@@ -115,7 +115,7 @@ impl Sink {
     }
 
     /// Takes the lines out of what was read, as far as there is room for them.
-    pub fn take_lines(&mut self, lines: &mut Lines, head: &Head) {
+    pub fn take_lines(&mut self, lines: &mut Lines, head: &LinePrefix) {
         while !self.is_full && !self.unread.is_empty() {
             let mut input = &self.input[self.unread.clone()];
             while self.output.len() < OUTPUT
@@ -131,7 +131,7 @@ impl Sink {
     }
 
     /// Takes one line of now, whatever waits already.
-    pub fn take_line(&mut self, head: &Head, line: Line) {
+    pub fn take_line(&mut self, head: &LinePrefix, line: OutputLine) {
         if self.form.has_time() {
             self.stamp.set(SystemTime::now());
         }

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::format::{Head, Label};
+use super::format::{LinePrefix, LineSource};
 use super::lines::Lines;
 use super::sink::{INPUT, Sink};
-use crate::sys::pipes::Pipe;
+use crate::sys::pipe::Pipe;
 
 /// A pipe that an entry writes into, and the lines that come out of it.
 #[derive(Debug)]
@@ -14,8 +14,8 @@ pub(super) struct Stream {
     /// Where its lines go, by the place among the sinks.
     pub(super) sink: usize,
     /// Of the process whose lines are read.
-    head: Head,
-    pub(super) label: Label,
+    head: LinePrefix,
+    pub(super) label: LineSource,
     lines: Lines,
     /// Nobody is left who would end its last line.
     has_ended: bool,
@@ -35,7 +35,7 @@ struct Turn {
 }
 
 impl Stream {
-    pub(super) fn new(pipe: Pipe, sink: usize, head: Head, label: Label) -> Self {
+    pub(super) fn new(pipe: Pipe, sink: usize, head: LinePrefix, label: LineSource) -> Self {
         Self { pipe, sink, head, label, lines: Lines::default(), has_ended: false, left: 0, turns: VecDeque::new() }
     }
 

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::{OUTPUT_SLOTS, Runtime};
-use crate::event::Event;
 use crate::signal::Signal;
-use crate::sys::signals::Received;
+use crate::supervisor::event::Event;
+use crate::sys::signalfd::Received;
 
 impl Runtime {
     /// Before a wait.
@@ -73,11 +73,11 @@ impl Runtime {
 
     /// What an entry wrote comes before the message that it has ended.
     pub(super) fn pass_on_last_words(&mut self, event: Event) {
-        if let Event::LeaderEnded(..) = event {
+        if let Event::LeaderExited(..) = event {
             self.hand_over_messages();
         }
         match (event, &mut self.output) {
-            (Event::LeaderEnded(id, _), Some(output)) => output.drain(id),
+            (Event::LeaderExited(id, _), Some(output)) => output.drain(id),
             (Event::GroupEmptied(id), Some(output)) => output.ended(id),
             _ => {}
         }

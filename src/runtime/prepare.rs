@@ -3,52 +3,66 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::{OUTPUT_SLOTS, Process, Runtime, SIGNALS_SLOT};
-use crate::cli::Style;
-use crate::launch::{Launcher, Work};
-use crate::output::Output;
+use super::{OUTPUT_SLOTS, ProcessGroup, Runtime, SIGNALS_SLOT};
+use crate::config::plan::Plan;
+use crate::config::policy::{Policy, Rules};
+use crate::config::unit::Role;
+use crate::log::Logger;
+use crate::log::line::LogSettings;
+use crate::output::{Output, OutputSettings};
 use crate::pid_dir::PidDir;
-use crate::plan::Plan;
-use crate::policy::{Policy, Role, Rules};
-use crate::report::Report;
+use crate::runtime::launch::{ExecContext, Runnable};
 use crate::shell::Shell;
 use crate::supervisor::Supervisor;
 use crate::sys::child;
 use crate::sys::poll::{Interest, PollSet};
-use crate::sys::signals::Signals;
+use crate::sys::signalfd::Signals;
 use crate::sys::spawn::Spawner;
 use crate::sys::terminal::Terminal;
 
-/// Runs the plan to its end, and gives the exit status. `works` are those of its entries and hooks; PIDs are written to
-/// `pid_dir`, if there is one.
+/// All that a run needs.
+#[derive(Debug)]
+pub struct RunInput {
+    /// The services and hooks.
+    pub plan: Plan,
+    /// What is executed for each of them.
+    pub runnables: Vec<Runnable>,
+    /// What they are started with.
+    pub exec_context: ExecContext,
+    /// What holds for the whole run.
+    pub rules: Rules,
+    /// untrap's own messages.
+    pub log: LogSettings,
+    /// The lines of services.
+    pub output: OutputSettings,
+    /// Where PIDs are written, if anywhere.
+    pub pid_dir: Option<PidDir>,
+    /// The signals that untrap receives.
+    pub signals: Signals,
+}
+
+/// Runs the plan to its end, and gives the exit status.
 ///
 /// # Errors
 /// untrap could not prepare itself; nothing was started.
-pub fn run(
-    plan: Plan,
-    works: Vec<Work>,
-    launcher: Launcher,
-    rules: Rules,
-    style: Style,
-    pid_dir: Option<PidDir>,
-    signals: Signals,
-) -> io::Result<u8> {
+pub fn run(input: RunInput) -> io::Result<u8> {
+    let RunInput { plan, runnables, exec_context, rules, log, output, pid_dir, signals } = input;
     let alone = plan.entries.len() == 1;
     let background = !alone || !plan.hooks.is_empty();
     let parts: Vec<(Role, Policy)> = plan.parts().collect();
     let Plan { entries, hooks } = plan;
     let names = entries.iter().map(|entry| entry.name.to_string()).chain(hooks.into_iter().map(|hook| hook.name));
-    let paths = works.iter().map(|work| match work {
-        Work::Program(program) => program.path().to_string_lossy().into_owned(),
-        Work::Probe(_) => String::new(),
+    let paths = runnables.iter().map(|work| match work {
+        Runnable::Program(program) => program.path().to_string_lossy().into_owned(),
+        Runnable::Probe(_) => String::new(),
     });
     let names: Vec<String> = names.collect();
-    let mut report = Report::new(style, names.iter().cloned().zip(paths));
-    let writes = names.into_iter().zip(&works).map(|(name, work)| match work {
-        Work::Program(program) => Some((name, program.user())),
-        Work::Probe(_) => None,
+    let mut report = Logger::new(log, names.iter().cloned().zip(paths));
+    let writes = names.into_iter().zip(&runnables).map(|(name, work)| match work {
+        Runnable::Program(program) => Some((name, program.user())),
+        Runnable::Probe(_) => None,
     });
-    let output = Output::new(style.output, writes.collect())?;
+    let output = Output::new(output, writes.collect())?;
     if output.is_some() {
         report.collect();
     }
@@ -58,13 +72,13 @@ pub fn run(
     if let Err(error) = child::adopt_orphans() {
         report.trouble("orphans will not be reaped, and daemons not stopped: can't become their reaper", &error);
     }
-    let shell = match &launcher.shell {
+    let shell = match &exec_context.shell {
         Shell::Path(path) => Some(path.as_path()),
         Shell::None => None,
     };
     let terminal = if alone { Terminal::of_stdin() } else { None };
-    let spawner = Spawner::new(launcher.environment, signals.inherited(), background, terminal, shell)?;
-    let size = works.len();
+    let spawner = Spawner::new(exec_context.environment, signals.inherited(), background, terminal, shell)?;
+    let size = runnables.len();
     let mut poll_set = PollSet::new(OUTPUT_SLOTS + output.as_ref().map_or(0, Output::slots));
     poll_set.set(SIGNALS_SLOT, Some((signals.descriptor(), Interest::Read)));
     let mut runtime = Runtime {
@@ -75,8 +89,8 @@ pub fn run(
         spawner,
         report,
         pid_dir,
-        processes: (0..size).map(|_| Process::None).collect(),
-        works,
+        groups: (0..size).map(|_| ProcessGroup::Empty).collect(),
+        runnables,
         // Room for all that one signal to everyone brings about: from now on the loop allocates nothing.
         events: VecDeque::with_capacity(2 * size + 8),
         actions: Vec::with_capacity(3 * size + 8),

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::entry::{Ended, Entry, Look, Stage};
+use super::service::{Ended, Entry, Look, Stage};
 use super::{Leftovers, Phase, Supervisor};
-use crate::event::{Action, EntryId, Message};
-use crate::policy::{Role, SignalTo, Timeout};
+use crate::config::policy::{SignalTo, Timeout};
+use crate::config::unit::{Role, UnitId};
+use crate::exit_status::TIMED_OUT;
 use crate::signal::Signal;
-use crate::status::WAITED_IN_VAIN;
+use crate::supervisor::action::Action;
+use crate::supervisor::message::Message;
 
 /// From the end of one probe to the next.
 const PROBE_INTERVAL: Duration = Duration::from_millis(100);
@@ -17,7 +19,7 @@ const NOTICE_INTERVAL: Duration = Duration::from_secs(10);
 /// The order of the start, and how far it is.
 #[derive(Debug)]
 pub(super) struct Sequence {
-    order: Vec<EntryId>,
+    order: Vec<UnitId>,
     /// How many of them have been dealt with.
     done: usize,
     /// Something has been started that is more than a probe.
@@ -42,7 +44,7 @@ impl Sequence {
         Self { order: before.chain(services).collect(), done: 0, begun: false, waiting: None }
     }
 
-    pub(super) fn current(&self) -> Option<EntryId> {
+    pub(super) fn current(&self) -> Option<UnitId> {
         self.order.get(self.done).copied()
     }
 
@@ -67,14 +69,14 @@ impl Sequence {
 }
 
 impl Supervisor {
-    /// What is to start now, if anything. It is answered with [`Event::Started`](crate::event::Event::Started) or
-    /// [`Event::StartFailed`](crate::event::Event::StartFailed); what arrives meanwhile comes first.
+    /// What is to start now, if anything. It is answered with [`Event::Started`](crate::supervisor::event::Event::Started) or
+    /// [`Event::StartFailed`](crate::supervisor::event::Event::StartFailed); what arrives meanwhile comes first.
     #[must_use]
-    pub fn next_start(&self, now: Instant) -> Option<EntryId> {
+    pub fn next_start(&self, now: Instant) -> Option<UnitId> {
         let called_for = |wanted: &dyn Fn(Role) -> bool| {
             self.entries.iter().position(|entry| wanted(entry.role) && entry.stage == Stage::Waiting && entry.turn_came)
         };
-        let runs = |id: EntryId| matches!(self.entries[id].stage, Stage::Running { .. }) && !self.entries[id].killed;
+        let runs = |id: UnitId| matches!(self.entries[id].stage, Stage::Running { .. }) && !self.entries[id].killed;
         match self.phase {
             Phase::Over => None,
             Phase::Finishing => {
@@ -92,7 +94,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn on_started(&mut self, id: EntryId, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn on_started(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
         self.children_left = true;
         self.set_patience(None);
         self.leftovers = Leftovers::Unaware;
@@ -109,18 +111,18 @@ impl Supervisor {
             Role::Service | Role::Before | Role::After | Role::StopCommand(_) => {}
         }
         self.sequence.begun = true;
-        actions.push(Action::Say(Message::Started(id)));
+        actions.push(Action::Log(Message::Started(id)));
     }
 
-    fn begin_waiting(&mut self, id: EntryId, now: Instant, actions: &mut Vec<Action>) {
+    fn begin_waiting(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
         if self.sequence.waiting.is_none() {
             self.sequence.waiting = Some(Waiting { since: now, notice_at: now + NOTICE_INTERVAL });
-            actions.push(Action::Say(Message::Waiting(id, Duration::ZERO)));
+            actions.push(Action::Log(Message::Waiting(id, Duration::ZERO)));
         }
     }
 
     /// A program that can't be executed ends the run, whatever its `--on-exit` says: it is a mistake, not an end.
-    pub(super) fn on_start_failed(&mut self, id: EntryId, status: u8, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn on_start_failed(&mut self, id: UnitId, status: u8, now: Instant, actions: &mut Vec<Action>) {
         let entry = &mut self.entries[id];
         let restarts = entry.restart_at().is_some() && entry.is_service();
         entry.stage = Stage::Ended;
@@ -136,20 +138,20 @@ impl Supervisor {
                 self.begin_stop(Signal::TERM, now, actions);
             }
             Role::StopCommand(of) => self.signal_instead(of, now, actions),
-            Role::After => drop(self.after_bad.get_or_insert(status)),
+            Role::After => drop(self.after_failure.get_or_insert(status)),
         }
         self.settle(now, actions);
     }
 
     pub(super) fn on_before_ended(&mut self, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
         let Ended { id, ending, .. } = ended;
-        let stops = self.stop.is_none() && ending.is_bad();
-        actions.push(Action::Say(ended.message(stops)));
+        let stops = self.stop.is_none() && ending.is_failure();
+        actions.push(Action::Log(ended.message(stops)));
         if stops {
             self.decisive = Some(ending.code());
             self.begin_stop(Signal::TERM, now, actions);
-        } else if ending.is_bad() {
-            self.first_bad.get_or_insert(ending.code());
+        } else if ending.is_failure() {
+            self.first_failure.get_or_insert(ending.code());
         } else if self.sequence.current() == Some(id) {
             self.sequence.advance();
         }
@@ -160,19 +162,19 @@ impl Supervisor {
         if self.stop.is_some() || self.sequence.current() != Some(id) {
             return;
         }
-        if ending.is_bad() {
+        if ending.is_failure() {
             let restart_at = Some(now + PROBE_INTERVAL);
             let again = Stage::Draining { kill_at: Some(now), restart_at, look: Look::from(now) };
             self.entries[id].stage = again;
             return;
         }
         let waited = self.sequence.waiting.map_or(Duration::ZERO, |waiting| now - waiting.since);
-        actions.push(Action::Say(Message::IsThere(id, waited)));
+        actions.push(Action::Log(Message::Ready(id, waited)));
         self.sequence.advance();
     }
 
     /// An entry that ended will not be ready: the start goes on without it.
-    pub(super) fn skip_readiness_of(&mut self, service: EntryId, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn skip_readiness_of(&mut self, service: UnitId, now: Instant, actions: &mut Vec<Action>) {
         while let Some(probe) = self.sequence.current()
             && self.entries[probe].role == Role::Ready(service)
         {
@@ -189,23 +191,23 @@ impl Supervisor {
         let (Some(waiting), Some(id)) = (self.sequence.waiting, self.sequence.current()) else { return };
         let waited = now.saturating_duration_since(waiting.since);
         if self.rules.wait_timeout.0.is_some_and(|timeout| timeout <= waited) {
-            actions.push(Action::Say(Message::WaitedInVain(id, waited)));
-            self.decisive = Some(WAITED_IN_VAIN);
+            actions.push(Action::Log(Message::ReadinessTimedOut(id, waited)));
+            self.decisive = Some(TIMED_OUT);
             self.begin_stop(Signal::TERM, now, actions);
         } else if waiting.notice_at <= now {
-            actions.push(Action::Say(Message::Waiting(id, waited)));
+            actions.push(Action::Log(Message::Waiting(id, waited)));
             self.sequence.waiting = Some(Waiting { notice_at: now + NOTICE_INTERVAL, ..waiting });
         }
     }
 
     /// Plans the next start of an entry that ended after this time, for when nobody of its group is left.
-    pub(super) fn restart(&mut self, id: EntryId, ran: Duration, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn restart(&mut self, id: UnitId, ran: Duration, now: Instant, actions: &mut Vec<Action>) {
         let entry = &mut self.entries[id];
         let wait = entry.backoff.next(ran);
         let kill_at = entry.policy.timeout.0.map(|timeout| now + timeout);
         entry.stage = Stage::Draining { kill_at, restart_at: Some(now + wait), look: Look::from(now) };
         entry.turn_came = true;
-        actions.push(Action::Say(Message::Restarting { entry: id, wait, restarts: entry.restarts + 1 }));
-        actions.push(Action::Tell(id, entry.policy.stop_signal.unwrap_or(Signal::TERM), SignalTo::Group));
+        actions.push(Action::Log(Message::Restarting { entry: id, wait, restarts: entry.restarts + 1 }));
+        actions.push(Action::SendStopSignal(id, entry.policy.stop_signal.unwrap_or(Signal::TERM), SignalTo::Group));
     }
 }

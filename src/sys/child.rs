@@ -11,10 +11,10 @@ use nix::sys::signal::kill;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpgid};
 
-use super::check;
-use super::processes::{self, GroupDescriptor};
+use super::pidfd::GroupPidfd;
+use super::{check, clock, procfs};
+use crate::exit_status::ExitStatus;
 use crate::signal::Signal;
-use crate::status::Ending;
 
 /// A child that untrap started in a process group of its own, running or ended, not yet reaped.
 #[derive(Debug)]
@@ -22,10 +22,10 @@ pub struct Leader(Pid);
 
 /// A group whose leader is reaped and that had members then.
 #[derive(Debug)]
-pub struct Group {
+pub struct LeaderlessGroup {
     id: Pid,
     /// Names it for good, whoever gets its id.
-    descriptor: Option<GroupDescriptor>,
+    descriptor: Option<GroupPidfd>,
     /// When the leader was reaped, as a time after boot: no other group had its id before.
     since: Duration,
 }
@@ -34,7 +34,7 @@ pub struct Group {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Children {
     /// This child has ended, and waits to be reaped.
-    Ended(i32, Ending),
+    Ended(i32, ExitStatus),
     /// There are children, none of which has ended.
     Running,
     /// There are none.
@@ -72,17 +72,17 @@ impl Leader {
 
     /// Reaps it, ended as it is, and gives its group if anyone is left in it.
     #[must_use]
-    pub fn reap(self) -> Option<Group> {
-        let descriptor = GroupDescriptor::open(self.pid());
-        let since = processes::time_after_boot();
+    pub fn reap(self) -> Option<LeaderlessGroup> {
+        let descriptor = GroupPidfd::open(self.pid());
+        let since = clock::time_after_boot();
         reap(self.pid());
-        let is_left = descriptor.as_ref().and_then(GroupDescriptor::has_members);
-        let group = Group { id: self.0, descriptor: descriptor.filter(|_| is_left.is_some()), since };
+        let is_left = descriptor.as_ref().and_then(GroupPidfd::has_members);
+        let group = LeaderlessGroup { id: self.0, descriptor: descriptor.filter(|_| is_left.is_some()), since };
         is_left.unwrap_or_else(|| !group.is_empty()).then_some(group)
     }
 }
 
-impl Group {
+impl LeaderlessGroup {
     /// Sends every member a signal.
     ///
     /// # Errors
@@ -115,8 +115,8 @@ impl Group {
     pub fn is_gone(&self) -> bool {
         let recycled = || {
             // Where `/proc` shows nobody it can't say: it is not ours, or they have just left.
-            let times = processes::start_times_in_group(self.id.as_raw()).unwrap_or_default();
-            !times.is_empty() && times.into_iter().all(|time| processes::ticks(time) > self.since)
+            let times = procfs::start_times_in_group(self.id.as_raw()).unwrap_or_default();
+            !times.is_empty() && times.into_iter().all(|time| clock::ticks(time) > self.since)
         };
         self.is_empty() || self.descriptor.is_none() && recycled()
     }
@@ -152,8 +152,8 @@ pub fn look() -> io::Result<Children> {
         return Ok(Children::Running);
     }
     let ending = match info.si_code {
-        libc::CLD_KILLED | libc::CLD_DUMPED => Ending::Signaled(Signal::from_kernel(status)),
-        _ => Ending::Exited(status as u8),
+        libc::CLD_KILLED | libc::CLD_DUMPED => ExitStatus::Signaled(Signal::from_kernel(status)),
+        _ => ExitStatus::Exited(status as u8),
     };
     Ok(Children::Ended(pid, ending))
 }
@@ -166,7 +166,7 @@ pub(super) fn has_ended(pid: i32) -> bool {
 
 /// The signal that has stopped this child, if one has since the last look.
 #[must_use]
-pub fn stopped_by(leader: &Leader) -> Option<Signal> {
+pub fn stop_cause(leader: &Leader) -> Option<Signal> {
     // SAFETY: all zeroes is a valid siginfo_t, and what waitid leaves when the child has not stopped.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     // SAFETY: the buffer outlives the call.

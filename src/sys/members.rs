@@ -3,7 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use super::processes::{self, Process};
+use super::procfs::{self, Process};
+use super::{clock, descendants};
 use crate::signal::Signal;
 
 /// A process of a group, and what it uses.
@@ -26,8 +27,8 @@ pub struct Member {
 /// # Errors
 /// `/proc` can't be read.
 pub fn descendants(ancestor: i32) -> io::Result<Vec<Member>> {
-    let mut all: Vec<Member> = processes::pids()?.filter_map(Member::read).collect();
-    processes::retain_descendants(&mut all, ancestor, |member| &member.process);
+    let mut all: Vec<Member> = procfs::pids()?.filter_map(Member::read).collect();
+    descendants::retain_descendants(&mut all, ancestor, |member| &member.process);
     Ok(all)
 }
 
@@ -72,11 +73,11 @@ pub fn command_line(pid: i32) -> Vec<String> {
 
 impl Member {
     fn read(pid: i32) -> Option<Self> {
-        Self::parse(pid, &processes::read_stat(pid)?)
+        Self::parse(pid, &procfs::read_stat(pid)?)
     }
 
     fn parse(pid: i32, stat: &str) -> Option<Self> {
-        let (_, fields) = processes::split_stat(stat)?;
+        let (_, fields) = procfs::split_stat(stat)?;
         let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
         let ticks: u64 = (11..15).filter_map(number).sum();
         // SAFETY: sysconf touches no memory of ours.
@@ -85,7 +86,7 @@ impl Member {
             process: Process::parse(pid, stat)?,
             group: fields.get(2)?.parse().ok()?,
             stopped: matches!(*fields.first()?, "T" | "t"),
-            cpu: processes::ticks(ticks),
+            cpu: clock::ticks(ticks),
             memory: number(21)? * page,
         })
     }
@@ -99,7 +100,7 @@ mod tests {
     fn a_stat_line_tells_group_state_time_and_memory() {
         let stat = "7 (a) b) T 12 5 7 0 -1 4194560 1 0 0 0 100 50 20 30 20 0 1 0 98765 1 3 18446744073709551615";
         let member = Member::parse(7, stat).unwrap();
-        assert_eq!((member.group, member.stopped, member.cpu), (5, true, processes::ticks(200)));
+        assert_eq!((member.group, member.stopped, member.cpu), (5, true, clock::ticks(200)));
         assert!(member.memory > 0 && member.memory.is_multiple_of(3));
     }
 

@@ -4,16 +4,21 @@
 //! in place, an exec that must not allocate).
 
 pub mod child;
+pub mod clock;
+pub mod credentials;
+pub mod descendants;
 pub mod descriptors;
+pub mod environment;
 pub mod members;
-pub mod pipes;
+pub mod pidfd;
+pub mod pipe;
 pub mod poll;
-pub mod probe;
-pub mod processes;
-pub mod signals;
+pub mod procfs;
+pub mod readiness;
+pub mod shells;
+pub mod signalfd;
 pub mod spawn;
 pub mod terminal;
-mod user;
 pub mod writer;
 
 use std::ffi::{CStr, OsString};

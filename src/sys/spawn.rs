@@ -21,11 +21,11 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Pid, getpid, getppid, setpgid};
 
 use super::child::Leader;
-use super::signals::Inherited;
+use super::credentials::become_user;
+use super::signalfd::Inherited;
 use super::terminal::Terminal;
-use super::user::become_user;
-use crate::environment::{Assignment, Environment, Variable, assignment, c_string, name};
-use crate::user::Identity;
+use crate::sys::credentials::Identity;
+use crate::sys::environment::{Assignment, Environment, Variable, assignment, c_string, name};
 
 /// Where sh looks when there is no `PATH` (the default of dash).
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -96,7 +96,7 @@ pub struct Spawner {
 
 /// Why a program could not be started.
 #[derive(Debug)]
-pub enum Error {
+pub enum SpawnError {
     /// There is no such program.
     NotFound,
     /// There is, but it can't be executed.
@@ -138,8 +138,8 @@ impl Spawner {
     /// Starts a program, the one that its first word names. It gets these as standard output and standard error, or ours.
     ///
     /// # Errors
-    /// See [`Error`]; no process is left in that case.
-    pub fn spawn(&self, program: &Program, output: Option<[BorrowedFd; 2]>) -> Result<Leader, Error> {
+    /// See [`SpawnError`]; no process is left in that case.
+    pub fn spawn(&self, program: &Program, output: Option<[BorrowedFd; 2]>) -> Result<Leader, SpawnError> {
         let environment = self.environment(program);
         let path = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"PATH="));
         let programs = candidates(&program.words[0], path.unwrap_or(DEFAULT_PATH.as_bytes()));
@@ -171,14 +171,14 @@ impl Spawner {
         // SAFETY: the child runs on a stack of its own while we stand still, all signals are blocked in both, and
         // until its exec it makes only system calls and writes nothing but `failure`, `script` and errno.
         let pid = unsafe { clone(run, &mut *stack, flags, Some(libc::SIGCHLD)) };
-        let pid = pid.map_err(|errno| Error::NoProcess(errno.into()))?;
+        let pid = pid.map_err(|errno| SpawnError::NoProcess(errno.into()))?;
         let Some(failure) = failure else { return Ok(Leader::new(pid)) };
         super::child::reap_failed(pid);
         Err(match failure {
-            Failure::Identity(errno) => Error::NotPermitted(errno.into()),
-            Failure::Preparation(errno) => Error::NoProcess(errno.into()),
-            Failure::Execution(Errno::ENOENT | Errno::ENOTDIR) => Error::NotFound,
-            Failure::Execution(errno) => Error::NotExecutable(errno.into()),
+            Failure::Identity(errno) => SpawnError::NotPermitted(errno.into()),
+            Failure::Preparation(errno) => SpawnError::NoProcess(errno.into()),
+            Failure::Execution(Errno::ENOENT | Errno::ENOTDIR) => SpawnError::NotFound,
+            Failure::Execution(errno) => SpawnError::NotExecutable(errno.into()),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Help, man page and completions.
 
-use untrap::cli::definition;
+use untrap::cli::options::definition;
 
 use crate::support::{Scene, skip};
 
@@ -58,7 +58,7 @@ fn the_man_page_has_its_sections_in_their_order() {
 
 #[test]
 fn the_man_page_has_the_name_of_every_event() {
-    let sources = [include_str!("../../src/report.rs"), include_str!("../../src/line.rs")];
+    let sources = [include_str!("../../src/log/mod.rs"), include_str!("../../src/log/line.rs")];
     let sources = sources.map(|source| source.split("#[cfg(test)]").next().unwrap()).concat();
     let is_name =
         |word: &&str| word.len() > 3 && word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use untrap::pidfile::Record;
+use untrap::pid_dir::record::Record;
 
 use crate::support::{End, Place, Running, Scene, can_unshare, kill, places, wait_for};
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 
 use serde_json::Value;
-use untrap::pidfile::Record;
+use untrap::pid_dir::record::Record;
 
 use crate::support::{Place, Running, Scene, can_unshare, kill, skip, state, wait_for};
 

@@ -1,7 +1,7 @@
 //! What must hold of every run: its signals, its ends, its status.
 
+use untrap::exit_status::ExitStatus;
 use untrap::signal::Signal;
-use untrap::status::Ending;
 
 use crate::program::{PATIENT, Purpose, Role};
 use crate::run::{Life, Observed, Run, rule};
@@ -85,12 +85,12 @@ impl Run<'_> {
             let last = leader.and_then(|leader| leader.last().text.split_once(' '));
             let plausible = match (last, ending) {
                 // The shell of an exec, or the start of an actor, knows nothing of signals yet.
-                (None, Ending::Signaled(_)) if leader.is_none() => true,
-                (Some(("exit", status)), Ending::Exited(code)) => *status == code.to_string(),
-                (Some(("crash", name)), Ending::Signaled(signal)) => *name == signal.to_string(),
+                (None, ExitStatus::Signaled(_)) if leader.is_none() => true,
+                (Some(("exit", status)), ExitStatus::Exited(code)) => *status == code.to_string(),
+                (Some(("crash", name)), ExitStatus::Signaled(signal)) => *name == signal.to_string(),
                 _ => false,
             };
-            let plausible = plausible || (life.killed && ending == Ending::Signaled(Signal::KILL));
+            let plausible = plausible || (life.killed && ending == ExitStatus::Signaled(Signal::KILL));
             rule(plausible, || {
                 format!("{} {ending}, and that is not what it says itself: {last:?}", self.name(life.entry))
             })?;
@@ -110,9 +110,9 @@ impl Run<'_> {
             };
             let (stop, restart) = match action {
                 "stop" => (true, false),
-                "stop-on-failure" => (ending.is_bad(), false),
+                "stop-on-failure" => (ending.is_failure(), false),
                 "restart" => (false, true),
-                "restart-on-failure" => (false, ending.is_bad()),
+                "restart-on-failure" => (false, ending.is_failure()),
                 _ => (false, false),
             };
             let name = self.name(entry);
@@ -131,7 +131,7 @@ impl Run<'_> {
         rule(status == expected, || format!("the status is {status} instead of {expected}"))?;
         rule(self.said.last() == Some(&Said::Exit(status)), || "the last message gives the status".to_owned())?;
         let short = self.program.wait_timeout != PATIENT;
-        rule(short || !self.has(|said| matches!(said, Said::WaitedInVain(_))), || "it did not wait".to_owned())
+        rule(short || !self.has(|said| matches!(said, Said::ReadinessTimedOut(_))), || "it did not wait".to_owned())
     }
 
     fn nobody_is_killed_early_or_late(&self) -> Result<(), String> {
@@ -143,7 +143,7 @@ impl Run<'_> {
                     ("leftovers", self.program.common.timeout, after)
                 }
                 Said::KillingLeftovers(after) => ("leftovers", longest, after),
-                Said::WaitedInVain(after) => ("the waiting", self.program.wait_timeout, after),
+                Said::ReadinessTimedOut(after) => ("the waiting", self.program.wait_timeout, after),
                 _ => continue,
             };
             // Its time began before the stop.

@@ -189,7 +189,7 @@ impl Run<'_> {
             let Some(life) = self.lives_of(of).next_back() else { continue };
             let Some((end, _)) = life.ended else { continue };
             let bad = |said: &Said| match *said {
-                Said::Ended { entry, ending, .. } => entry == command && ending.is_bad(),
+                Said::Ended { entry, ending, .. } => entry == command && ending.is_failure(),
                 said => said == Said::StartFailed(command),
             };
             let failed = self.places(bad).any(|at| at < end);

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use untrap::exit_status::ExitMapping;
 use untrap::signal::{Rewrite, Signal};
-use untrap::status::ExitMapping;
 
 use crate::support::{Place, Scene, actor};
 

@@ -1,7 +1,7 @@
 //! Random programs: a seed gives the same one each time.
 
+use untrap::exit_status::ExitMapping;
 use untrap::signal::{Rewrite, Signal};
-use untrap::status::ExitMapping;
 
 use crate::program::{Actor, Entry, Move, PATIENT, Policy, Program, Purpose, Role, Shape};
 use crate::support::Place;

@@ -1,7 +1,7 @@
 //! A run, seen from outside: what was sent, what untrap said, and what each actor wrote down.
 
+use untrap::exit_status::{ExitStatus, NOT_FOUND, TIMED_OUT};
 use untrap::signal::{Rewrite, Signal};
-use untrap::status::{Ending, NOT_FOUND, WAITED_IN_VAIN};
 
 use crate::journal::{Process, processes};
 use crate::program::{Actor, Entry, Program, Purpose, Role};
@@ -44,7 +44,7 @@ pub(crate) struct Life {
     pub(crate) entry: usize,
     pub(crate) pid: i32,
     pub(crate) started: usize,
-    pub(crate) ended: Option<(usize, Ending)>,
+    pub(crate) ended: Option<(usize, ExitStatus)>,
     /// That it starts again, and after which time.
     pub(crate) restarting: Option<(usize, u64)>,
     pub(crate) killed: bool,
@@ -154,8 +154,8 @@ impl<'a> Run<'a> {
 
     /// The status as it is once these messages have been written.
     pub(crate) fn status_at(&self, place: usize) -> u8 {
-        let mut first_bad = None;
-        let mut after_bad = None;
+        let mut first_failure = None;
+        let mut after_failure = None;
         for (at, said) in self.said[..place].iter().enumerate() {
             let (entry, code) = match *said {
                 Said::Ended { entry, ending, .. } => (entry, ending.code()),
@@ -164,8 +164,8 @@ impl<'a> Run<'a> {
             };
             let mended = matches!(self.said.get(at + 1), Some(Said::Restarting(again, ..)) if *again == entry);
             let bad = match self.entry(entry).purpose {
-                Purpose::After => &mut after_bad,
-                Purpose::Service | Purpose::Before if !mended => &mut first_bad,
+                Purpose::After => &mut after_failure,
+                Purpose::Service | Purpose::Before if !mended => &mut first_failure,
                 _ => continue,
             };
             if code != 0 {
@@ -173,8 +173,8 @@ impl<'a> Run<'a> {
             }
         }
         let decisive = self.stop.filter(|stop| stop.at < place).and_then(|stop| stop.decisive);
-        let map = |status| untrap::status::ExitMapping::apply(&self.program.exit_map, status);
-        match (map(decisive.or(first_bad).unwrap_or(0)), after_bad) {
+        let map = |status| untrap::exit_status::ExitMapping::apply(&self.program.exit_map, status);
+        match (map(decisive.or(first_failure).unwrap_or(0)), after_failure) {
             (0, Some(bad)) => map(bad),
             (status, _) => status,
         }
@@ -190,7 +190,7 @@ fn stop(said: &[Said], program: &Program) -> Option<Stop> {
                 Some(Stop { at, signal, received: Some(received), decisive: None })
             }
             Said::Ended { ending, stops: true, .. } => by_end(ending.code()),
-            Said::WaitedInVain(_) => by_end(WAITED_IN_VAIN),
+            Said::ReadinessTimedOut(_) => by_end(TIMED_OUT),
             Said::StartFailed(entry) => match program.entries[entry].purpose {
                 Purpose::StopCommand(_) | Purpose::After => None,
                 _ => by_end(NOT_FOUND),

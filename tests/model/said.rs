@@ -1,7 +1,7 @@
 //! What untrap's messages say.
 
+use untrap::exit_status::ExitStatus;
 use untrap::signal::Signal;
-use untrap::status::Ending;
 
 use crate::program::{Program, Shape};
 
@@ -14,7 +14,7 @@ pub(crate) enum Said {
     Received(Signal, Fate),
     Ended {
         entry: usize,
-        ending: Ending,
+        ending: ExitStatus,
         stops: bool,
     },
     /// It starts again after this time, for this time.
@@ -24,7 +24,7 @@ pub(crate) enum Said {
     /// What it left in its group was.
     GroupKilled(usize),
     CommandFailed(usize),
-    WaitedInVain(u64),
+    ReadinessTimedOut(u64),
     /// Leftovers were told, or killed: these PIDs.
     LeftoverTold,
     KillingLeftovers(u64),
@@ -76,7 +76,7 @@ impl Reader<'_> {
             _ if text.starts_with("SIG") => Said::Received(words[0].parse().ok()?, self.fate()?),
             _ if text.starts_with("the stop command of ") => Said::CommandFailed(self.entry(words[4])?),
             _ if text.starts_with("what ") => Said::GroupKilled(self.entry(words[1])?),
-            _ if text.contains(" is not there after ") => Said::WaitedInVain(self.duration("after ")?),
+            _ if text.contains(" is not there after ") => Said::ReadinessTimedOut(self.duration("after ")?),
             _ if text.starts_with("exec:") => Said::Other,
             _ if words.get(1) == Some(&"started") => Said::Started(entry()?, self.number(3)?),
             _ if words.get(2) == Some(&"again") => Said::Restarting(
@@ -124,10 +124,10 @@ impl Reader<'_> {
         })
     }
 
-    fn ending(&self) -> Option<Ending> {
+    fn ending(&self) -> Option<ExitStatus> {
         Some(match self.words[4] {
-            "with" => Ending::Exited(self.words.get(6)?.parse().ok()?),
-            _ => Ending::Signaled(self.words.get(5)?.parse().ok()?),
+            "with" => ExitStatus::Exited(self.words.get(6)?.parse().ok()?),
+            _ => ExitStatus::Signaled(self.words.get(5)?.parse().ok()?),
         })
     }
 }

@@ -3,8 +3,7 @@
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, Command, ValueHint};
 use clap_complete::Shell;
-use untrap::cli::definition;
-use untrap::verbs;
+use untrap::cli::options::definition;
 
 /// Values that are worth completing although the definition takes any text, for a name may stand before them.
 const VALUES: &[(&str, &[&str])] = &[
@@ -29,7 +28,7 @@ pub(super) fn script(shell: Shell) -> String {
     // What only looks prints no page.
     let check = runs.clone().name("check").about("Prints what would run, and runs nothing");
     let check = check.mut_arg("generate", |argument| argument.hide(true));
-    let [ps, signal] = verbs::definitions();
+    let [ps, signal] = untrap::cli::verbs::definitions();
     let verbs = [check, ps, signal].map(|verb| verb.mut_args(with_values));
     // Without the words: beside them the script for zsh takes no verb for one.
     let options = runs.get_arguments().filter(|argument| !argument.is_positional()).cloned().map(with_values);

@@ -3,7 +3,7 @@
 use clap::{Arg, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
-use untrap::cli::definition;
+use untrap::cli::options::definition;
 
 /// No line of the page's source is longer, as is the custom.
 const WIDTH: usize = 80;

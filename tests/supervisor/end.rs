@@ -5,14 +5,17 @@ use super::*;
 #[test]
 fn an_end_begins_the_stop_and_the_others_get_term() {
     let mut run = Run::started(&[policy(), policy()]);
-    assert_eq!(run.ends(1, exited(0)), [Action::Tell(0, Signal::TERM, AUTO), Action::Tell(1, Signal::TERM, GROUP)]);
+    assert_eq!(
+        run.ends(1, exited(0)),
+        [Action::SendStopSignal(0, Signal::TERM, AUTO), Action::SendStopSignal(1, Signal::TERM, GROUP)]
+    );
 }
 
 #[test]
 fn stop_on_failure_lets_a_good_end_pass() {
     let mut run = Run::started(&[on_exit(OnExit::StopOnFailure), on_exit(OnExit::StopOnFailure)]);
     assert_eq!(run.ends(0, exited(0)), []);
-    assert_eq!(run.ends(1, exited(1)), [Action::Tell(1, Signal::TERM, GROUP)]);
+    assert_eq!(run.ends(1, exited(1)), [Action::SendStopSignal(1, Signal::TERM, GROUP)]);
     assert_eq!(run.nothing_left(), [Action::Exit(1)]);
 }
 
@@ -30,12 +33,12 @@ fn ignore_lets_every_end_pass_until_the_last_and_keeps_the_first_bad_status() {
 fn the_status_is_that_of_the_entry_whose_end_began_the_stop() {
     let mut run = Run::started(&[policy(), policy()]);
     run.ends(1, exited(3));
-    run.ends(0, Ending::Signaled(Signal::TERM));
+    run.ends(0, ExitStatus::Signaled(Signal::TERM));
     assert_eq!(run.nothing_left(), [Action::Exit(3)]);
 
     let mut run = Run::started(&[policy(), policy()]);
     run.ends(1, exited(0));
-    run.ends(0, Ending::Signaled(Signal::TERM));
+    run.ends(0, ExitStatus::Signaled(Signal::TERM));
     assert_eq!(run.nothing_left(), [Action::Exit(0)]);
 }
 
@@ -44,7 +47,7 @@ fn after_a_stop_signal_the_status_is_that_of_the_first_to_end_badly() {
     let mut run = Run::started(&[policy(), policy(), policy()]);
     run.receive(Signal::TERM);
     run.ends(2, exited(0));
-    run.ends(0, Ending::Signaled(Signal::TERM));
+    run.ends(0, ExitStatus::Signaled(Signal::TERM));
     run.ends(1, exited(9));
     assert_eq!(run.nothing_left(), [Action::Exit(143)]);
 }
@@ -56,7 +59,7 @@ fn the_exit_map_comes_last() {
     let mut actions = Vec::new();
     for event in [
         Event::Started(0),
-        Event::LeaderEnded(0, Ending::Signaled(Signal::TERM)),
+        Event::LeaderExited(0, ExitStatus::Signaled(Signal::TERM)),
         Event::GroupEmptied(0),
         Event::Reaped { children_left: false },
     ] {
@@ -71,7 +74,7 @@ fn after_the_exit_nothing_happens() {
     run.ends(0, exited(0));
     run.nothing_left();
     assert_eq!(run.receive(Signal::TERM), []);
-    assert_eq!(run.on(Event::TimeCame), []);
+    assert_eq!(run.on(Event::TimerExpired), []);
     assert_eq!(run.supervisor.wake_at(), None);
 }
 
@@ -82,11 +85,11 @@ fn output_is_waited_for_until_the_timeout_and_longer_only_where_nobody_asked_for
     let begin = asked.now;
     asked.receive(Signal::TERM);
     asked.pass(3 * second);
-    asked.ends(0, Ending::Exited(0));
+    asked.ends(0, ExitStatus::Exited(0));
     asked.nothing_left();
     let mut unasked = Run::started(&[policy()]);
     unasked.pass(3 * second);
-    unasked.ends(0, Ending::Exited(0));
+    unasked.ends(0, ExitStatus::Exited(0));
     unasked.nothing_left();
     for (run, from_progress) in [(asked, false), (unasked, true)] {
         let progress = run.now + 5 * second;

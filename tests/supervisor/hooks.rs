@@ -22,7 +22,7 @@ fn what_is_waited_for_comes_first_then_what_runs_before_then_the_entries() {
 fn a_failing_before_ends_the_run_with_its_status_and_nothing_else_starts() {
     let mut run = with(&[SERVICE, Role::Before]);
     assert_eq!(run.start_all(), [1]);
-    assert_eq!(run.all_ends(1, exited(3)), [Action::Tell(1, Signal::TERM, GROUP), Action::Exit(3)]);
+    assert_eq!(run.all_ends(1, exited(3)), [Action::SendStopSignal(1, Signal::TERM, GROUP), Action::Exit(3)]);
     assert_eq!(run.start_all(), [0; 0]);
 }
 
@@ -31,7 +31,7 @@ fn a_signal_during_before_is_forwarded_and_ends_the_run() {
     let mut run = with(&[SERVICE, Role::Before]);
     run.start_all();
     assert_eq!(run.receive(Signal::HUP), [Action::Send(1, Signal::HUP, AUTO)]);
-    assert_eq!(run.receive(Signal::TERM), [Action::Tell(1, Signal::TERM, AUTO)]);
+    assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(1, Signal::TERM, AUTO)]);
     run.ends(1, exited(0));
     assert_eq!(run.start_all(), [0; 0]);
     assert_eq!(run.nothing_left(), [Action::Exit(0)]);
@@ -48,7 +48,7 @@ fn a_probe_is_repeated_until_it_succeeds() {
     }
     assert_eq!(run.start_all(), [1]);
     run.ends(1, exited(0));
-    assert_eq!(run.messages.last(), Some(&Message::IsThere(1, Duration::from_millis(300))));
+    assert_eq!(run.messages.last(), Some(&Message::Ready(1, Duration::from_millis(300))));
     assert_eq!(run.start_all(), [0]);
 }
 
@@ -57,11 +57,11 @@ fn a_probe_that_hangs_is_killed_and_named_every_10_seconds_until_the_time_is_up(
     let mut run = with(&[SERVICE, Role::WaitFor]);
     let start = run.now;
     let mut notices = Vec::new();
-    while run.messages.iter().all(|message| !matches!(message, Message::WaitedInVain(..))) {
+    while run.messages.iter().all(|message| !matches!(message, Message::ReadinessTimedOut(..))) {
         run.start_all();
         let (_, actions) = run.time_comes();
         if actions.contains(&Action::Kill(1, None)) {
-            run.ends(1, Ending::Signaled(Signal::KILL));
+            run.ends(1, ExitStatus::Signaled(Signal::KILL));
         }
         if let Some(Message::Waiting(1, after)) = run.messages.pop_if(|last| matches!(last, Message::Waiting(..))) {
             notices.push(after.as_secs());
@@ -70,7 +70,7 @@ fn a_probe_that_hangs_is_killed_and_named_every_10_seconds_until_the_time_is_up(
     }
     notices.dedup();
     assert_eq!(notices, [0, 10, 20, 30, 40, 50]);
-    run.ends(1, Ending::Signaled(Signal::TERM));
+    run.ends(1, ExitStatus::Signaled(Signal::TERM));
     assert_eq!(run.nothing_left(), [Action::Exit(124)], "nothing ran, so nothing comes after");
 }
 
@@ -88,7 +88,7 @@ fn an_end_before_readiness_is_an_end_and_no_hang() {
     run.start_all();
     assert_eq!(
         run.ends(0, exited(3)),
-        [Action::Tell(2, Signal::TERM, AUTO), Action::Tell(0, Signal::TERM, GROUP)],
+        [Action::SendStopSignal(2, Signal::TERM, AUTO), Action::SendStopSignal(0, Signal::TERM, GROUP)],
         "on-exit says stop"
     );
     let ignoring = [(SERVICE, on_exit(OnExit::Ignore)), (SERVICE, policy()), (Role::Ready(0), policy())];
@@ -96,7 +96,7 @@ fn an_end_before_readiness_is_an_end_and_no_hang() {
     run.start_all();
     assert_eq!(run.ends(0, exited(3)), [Action::Kill(2, None)]);
     assert_eq!(run.start_all(), [1], "the others go on");
-    run.ends(2, Ending::Signaled(Signal::KILL));
+    run.ends(2, ExitStatus::Signaled(Signal::KILL));
     assert_eq!(run.start_all(), [0; 0]);
 }
 
@@ -104,7 +104,7 @@ fn an_end_before_readiness_is_an_end_and_no_hang() {
 fn what_comes_after_runs_when_nothing_is_left_one_after_the_other() {
     let mut run = with(&[SERVICE, Role::After, Role::After]);
     assert_eq!(run.start_all(), [0]);
-    assert_eq!(run.all_ends(0, exited(5)), [Action::Tell(0, Signal::TERM, GROUP)]);
+    assert_eq!(run.all_ends(0, exited(5)), [Action::SendStopSignal(0, Signal::TERM, GROUP)]);
     assert_eq!(run.start_all(), [1]);
     assert_eq!(run.supervisor.status(), 5);
     run.all_ends(1, exited(7));
@@ -117,7 +117,7 @@ fn a_failing_after_changes_only_a_status_of_0() {
     let mut run = with(&[SERVICE, Role::After]);
     run.start_all();
     run.receive(Signal::TERM);
-    assert_eq!(run.supervisor.stopped_by(), Some(Signal::TERM));
+    assert_eq!(run.supervisor.stop_cause(), Some(Signal::TERM));
     run.all_ends(0, exited(0));
     run.start_all();
     assert_eq!(run.all_ends(1, exited(7)).last(), Some(&Action::Exit(7)));
@@ -147,7 +147,7 @@ fn what_comes_after_also_runs_after_a_failed_start_of_a_later_entry() {
     let mut run = with(&[SERVICE, SERVICE, Role::After]);
     run.on(Event::Started(0));
     run.on(Event::StartFailed(1, 127));
-    run.all_ends(0, Ending::Signaled(Signal::TERM));
+    run.all_ends(0, ExitStatus::Signaled(Signal::TERM));
     assert_eq!(run.start_all(), [2]);
     assert_eq!(run.all_ends(2, exited(0)).last(), Some(&Action::Exit(127)));
 }
@@ -156,9 +156,13 @@ fn what_comes_after_also_runs_after_a_failed_start_of_a_later_entry() {
 fn a_stop_command_runs_instead_of_the_stop_signal() {
     let mut run = with(&[SERVICE, SERVICE, Role::StopCommand(0)]);
     run.start_all();
-    assert_eq!(run.receive(Signal::TERM), [Action::Tell(1, Signal::TERM, AUTO)]);
+    assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(1, Signal::TERM, AUTO)]);
     assert_eq!(run.start_all(), [2]);
-    assert_eq!(run.ends(2, exited(0)), [Action::Tell(2, Signal::TERM, GROUP)], "0 has been told in its own way");
+    assert_eq!(
+        run.ends(2, exited(0)),
+        [Action::SendStopSignal(2, Signal::TERM, GROUP)],
+        "0 has been told in its own way"
+    );
     run.ends(1, exited(0));
     run.ends(0, exited(0));
     assert_eq!(run.nothing_left(), [Action::Exit(0)]);
@@ -166,15 +170,15 @@ fn a_stop_command_runs_instead_of_the_stop_signal() {
 
 #[test]
 fn when_a_stop_command_fails_the_stop_signal_is_sent_and_the_deadline_stays() {
-    for fails in [Event::StartFailed(1, 127), Event::LeaderEnded(1, exited(1))] {
+    for fails in [Event::StartFailed(1, 127), Event::LeaderExited(1, exited(1))] {
         let mut run = with(&[SERVICE, Role::StopCommand(0)]);
         run.start_all();
         run.receive(Signal::TERM);
         run.pass(Duration::from_secs(3));
-        if matches!(fails, Event::LeaderEnded(..)) {
+        if matches!(fails, Event::LeaderExited(..)) {
             run.start_all();
         }
-        assert!(run.on(fails).contains(&Action::Tell(0, Signal::TERM, AUTO)));
+        assert!(run.on(fails).contains(&Action::SendStopSignal(0, Signal::TERM, AUTO)));
         run.on(Event::GroupEmptied(1));
         assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Kill(0, None)]));
     }
@@ -195,7 +199,7 @@ fn who_is_left_in_the_group_of_what_comes_after_is_killed_at_the_timeout() {
     run.start_all();
     run.all_ends(0, exited(0));
     run.start_all();
-    run.on(Event::LeaderEnded(1, exited(0)));
+    run.on(Event::LeaderExited(1, exited(0)));
     assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(1, None)]));
 }
 
@@ -208,7 +212,7 @@ fn giving_up_on_one_leaves_what_comes_after_its_time() {
     assert_eq!(run.deadline_comes(), (Duration::from_secs(1), vec![Action::KillLeftovers]), "it survives");
     assert_eq!(run.deadline_comes(), (Duration::from_secs(1), vec![]));
     assert_eq!(run.start_all(), [1]);
-    assert_eq!(run.on(Event::LeaderEnded(0, exited(0))), [Action::Reap(0)], "late, it is still reaped");
+    assert_eq!(run.on(Event::LeaderExited(0, exited(0))), [Action::Reap(0)], "late, it is still reaped");
     run.on(Event::GroupEmptied(0));
     assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(1, None)]));
     run.deadline_comes();
@@ -223,7 +227,7 @@ fn a_probe_that_survives_sigkill_does_not_hold_up_the_stop() {
     run.start_all();
     assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Kill(1, None)]));
     run.receive(Signal::TERM);
-    assert_eq!(run.time_comes().1, [Action::TellLeftovers(Signal::TERM)], "nobody knows whether others are left");
+    assert_eq!(run.time_comes().1, [Action::SignalLeftovers(Signal::TERM)], "nobody knows whether others are left");
     assert_eq!(run.time_comes(), (Duration::from_secs(7), vec![Action::KillLeftovers]));
     assert_eq!(run.time_comes(), (Duration::from_secs(1), vec![Action::Exit(137)]));
 }
@@ -234,6 +238,6 @@ fn probes_and_stop_commands_get_only_what_stops_and_wakes_processes() {
     run.start_all();
     assert_eq!(run.receive(Signal::HUP), []);
     assert_eq!(run.receive(Signal::CONT), [Action::Send(1, Signal::CONT, AUTO)]);
-    let nobody = |message: &Message| matches!(message, Message::Received(Signal::HUP, _, Consequence::Withhold));
+    let nobody = |message: &Message| matches!(message, Message::Received(Signal::HUP, _, Consequence::Ignore));
     assert!(run.messages.iter().any(nobody), "{:?}", run.messages);
 }

@@ -11,11 +11,14 @@ mod terminal;
 
 use std::time::{Duration, Instant};
 
-use untrap::event::{Action, Consequence, Event, Message, Need, Receivers};
-use untrap::policy::{OnExit, Policy, Role, Rules, SignalTo, Timeout};
+use untrap::config::policy::{OnExit, Policy, Rules, SignalTo, Timeout};
+use untrap::config::unit::Role;
+use untrap::exit_status::ExitStatus;
 use untrap::signal::{Sender, Signal};
-use untrap::status::Ending;
 use untrap::supervisor::Supervisor;
+use untrap::supervisor::action::Action;
+use untrap::supervisor::event::{Event, Need, Receivers};
+use untrap::supervisor::message::{Consequence, Message};
 
 const SERVICE: Role = Role::Service;
 const AUTO: SignalTo = SignalTo::Auto;
@@ -63,12 +66,12 @@ impl Run {
         self.supervisor.on(event, self.now, &mut actions);
         for action in &mut actions {
             match action {
-                Action::Say(message) => self.messages.push(*message),
+                Action::Log(message) => self.messages.push(*message),
                 Action::Kill(_, message) => self.messages.extend(message.take()),
                 _ => {}
             }
         }
-        actions.retain(|action| !matches!(action, Action::Say(_)));
+        actions.retain(|action| !matches!(action, Action::Log(_)));
         actions
     }
 
@@ -77,14 +80,14 @@ impl Run {
     }
 
     /// The leader ends, and with it its group.
-    fn ends(&mut self, id: usize, ending: Ending) -> Vec<Action> {
-        let mut actions = self.on(Event::LeaderEnded(id, ending));
+    fn ends(&mut self, id: usize, ending: ExitStatus) -> Vec<Action> {
+        let mut actions = self.on(Event::LeaderExited(id, ending));
         assert_eq!(actions.pop(), Some(Action::Reap(id)), "the leader is reaped after all else is done");
         actions.extend(self.on(Event::GroupEmptied(id)));
         actions
     }
 
-    fn all_ends(&mut self, id: usize, ending: Ending) -> Vec<Action> {
+    fn all_ends(&mut self, id: usize, ending: ExitStatus) -> Vec<Action> {
         let mut actions = self.ends(id, ending);
         actions.extend(self.nothing_left());
         actions
@@ -103,7 +106,7 @@ impl Run {
         let at = self.supervisor.wake_at().expect("there is a deadline");
         let waited = at - self.now;
         self.now = at;
-        (waited, self.on(Event::TimeCame))
+        (waited, self.on(Event::TimerExpired))
     }
 
     /// Goes to the next deadline, past the looks at groups.
@@ -111,8 +114,8 @@ impl Run {
         let start = self.now;
         loop {
             let mut actions = self.time_comes().1;
-            let looked = actions.iter().any(|action| matches!(action, Action::Look(_)));
-            actions.retain(|action| !matches!(action, Action::Look(_)));
+            let looked = actions.iter().any(|action| matches!(action, Action::CheckGroup(_)));
+            actions.retain(|action| !matches!(action, Action::CheckGroup(_)));
             if !(looked && actions.is_empty()) {
                 return (self.now - start, actions);
             }
@@ -132,8 +135,8 @@ fn timeout(seconds: u64) -> Policy {
     Policy { timeout: Timeout(Some(Duration::from_secs(seconds))), ..policy() }
 }
 
-fn exited(status: u8) -> Ending {
-    Ending::Exited(status)
+fn exited(status: u8) -> ExitStatus {
+    ExitStatus::Exited(status)
 }
 
 fn signal(name: &str) -> Signal {

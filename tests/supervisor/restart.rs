@@ -7,8 +7,12 @@ fn an_entry_is_started_again_later_and_later_and_once_its_group_is_empty() {
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
     let mut waits = Vec::new();
     for restarts in 1..=4 {
-        let actions = run.on(Event::LeaderEnded(0, exited(0)));
-        assert_eq!(actions, [Action::Tell(0, Signal::TERM, GROUP), Action::Reap(0)], "its group is in the way");
+        let actions = run.on(Event::LeaderExited(0, exited(0)));
+        assert_eq!(
+            actions,
+            [Action::SendStopSignal(0, Signal::TERM, GROUP), Action::Reap(0)],
+            "its group is in the way"
+        );
         let Some(Message::Restarting { wait, restarts: said, .. }) = run.messages.last().copied() else { panic!() };
         assert_eq!(said, restarts);
         waits.push(wait);
@@ -24,11 +28,15 @@ fn an_entry_is_started_again_later_and_later_and_once_its_group_is_empty() {
 #[test]
 fn a_group_that_is_in_the_way_of_a_restart_is_killed_at_the_timeout() {
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
-    run.on(Event::LeaderEnded(0, exited(1)));
+    run.on(Event::LeaderExited(0, exited(1)));
     assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(0, None)]));
     run.on(Event::GroupEmptied(0));
     assert_eq!(run.start_all(), [0]);
-    assert_eq!(run.receive(Signal::TERM), [Action::Tell(0, Signal::TERM, AUTO)], "it can be told and killed anew");
+    assert_eq!(
+        run.receive(Signal::TERM),
+        [Action::SendStopSignal(0, Signal::TERM, AUTO)],
+        "it can be told and killed anew"
+    );
     assert_eq!(run.time_comes().1, [Action::Kill(0, None)]);
 }
 
@@ -53,7 +61,7 @@ fn a_stop_during_the_wait_for_a_restart_starts_nothing() {
     assert_eq!(run.nothing_left(), [], "it comes back");
     assert_eq!(run.receive(Signal::TERM), [Action::Exit(0)]);
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
-    run.on(Event::LeaderEnded(0, exited(1)));
+    run.on(Event::LeaderExited(0, exited(1)));
     assert_eq!(run.receive(Signal::TERM), [], "who is left of its group has been told");
     run.on(Event::GroupEmptied(0));
     assert_eq!(run.start_all(), [0; 0]);

@@ -16,7 +16,7 @@ fn signal_to_says_whom_signals_go_to() {
     for signal_to in [SignalTo::Auto, SignalTo::Leader, SignalTo::Group] {
         let mut run = Run::started(&[Policy { signal_to, ..policy() }]);
         assert_eq!(run.receive(signal("USR1")).last(), Some(&Action::Send(0, signal("USR1"), signal_to)));
-        assert_eq!(run.receive(Signal::TERM), [Action::Tell(0, Signal::TERM, signal_to)]);
+        assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(0, Signal::TERM, signal_to)]);
     }
 }
 
@@ -30,14 +30,14 @@ fn with_rewrites(rewrites: &[&str]) -> Run {
 #[test]
 fn a_rewritten_stop_signal_still_begins_the_stop() {
     let mut run = with_rewrites(&["TERM=USR1"]);
-    assert_eq!(run.receive(Signal::TERM), [Action::Tell(0, signal("USR1"), AUTO)]);
+    assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(0, signal("USR1"), AUTO)]);
     assert!(run.supervisor.wake_at().is_some());
 }
 
 #[test]
 fn a_signal_that_is_rewritten_to_a_stop_signal_begins_the_stop() {
     let mut run = with_rewrites(&["HUP=TERM"]);
-    assert_eq!(run.receive(Signal::HUP), [Action::Tell(0, Signal::TERM, AUTO)]);
+    assert_eq!(run.receive(Signal::HUP), [Action::SendStopSignal(0, Signal::TERM, AUTO)]);
 }
 
 #[test]

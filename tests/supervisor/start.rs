@@ -16,7 +16,7 @@ fn entries_start_one_after_the_other() {
 fn a_stop_signal_during_the_start_starts_nothing_more_and_tells_what_runs() {
     let mut run = Run::new(&[policy(), policy()]);
     run.on(Event::Started(0));
-    assert_eq!(run.receive(Signal::TERM), [Action::Tell(0, Signal::TERM, AUTO)]);
+    assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(0, Signal::TERM, AUTO)]);
     assert_eq!(run.supervisor.next_start(run.now), None);
 }
 
@@ -30,9 +30,9 @@ fn a_stop_signal_before_the_first_start_ends_the_run_with_0() {
 fn a_program_that_cannot_start_stops_what_runs_whatever_on_exit_says() {
     let mut run = Run::new(&[on_exit(OnExit::Ignore); 3]);
     run.on(Event::Started(0));
-    assert_eq!(run.on(Event::StartFailed(1, 127)), [Action::Tell(0, Signal::TERM, AUTO)]);
+    assert_eq!(run.on(Event::StartFailed(1, 127)), [Action::SendStopSignal(0, Signal::TERM, AUTO)]);
     assert_eq!(run.supervisor.next_start(run.now), None);
-    run.ends(0, Ending::Signaled(Signal::TERM));
+    run.ends(0, ExitStatus::Signaled(Signal::TERM));
     assert_eq!(run.nothing_left(), [Action::Exit(127)]);
 }
 

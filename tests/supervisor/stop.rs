@@ -1,15 +1,15 @@
 //! The stop: who is told what and when, and who is killed.
 
 use super::*;
-use untrap::policy::StopOrder;
+use untrap::config::policy::StopOrder;
 
 #[test]
 fn term_int_quit_and_rtmin_3_begin_the_stop_and_are_what_is_sent() {
     for name in ["TERM", "INT", "QUIT", "RTMIN+3"] {
         let mut run = Run::started(&[policy(), policy()]);
         let sent = signal(name);
-        assert_eq!(run.receive(sent), [Action::Tell(0, sent, AUTO), Action::Tell(1, sent, AUTO)]);
-        assert_eq!(run.messages.last(), Some(&Message::Received(sent, Sender::Outside, Consequence::Stop)));
+        assert_eq!(run.receive(sent), [Action::SendStopSignal(0, sent, AUTO), Action::SendStopSignal(1, sent, AUTO)]);
+        assert_eq!(run.messages.last(), Some(&Message::Received(sent, Sender::Outside, Consequence::Shutdown)));
         assert!(run.supervisor.wake_at().is_some());
     }
 }
@@ -18,15 +18,18 @@ fn term_int_quit_and_rtmin_3_begin_the_stop_and_are_what_is_sent() {
 fn an_entry_gets_its_own_stop_signal() {
     let quit = Policy { stop_signal: Some(Signal::QUIT), ..policy() };
     let mut run = Run::started(&[quit, policy()]);
-    assert_eq!(run.receive(Signal::INT), [Action::Tell(0, Signal::QUIT, AUTO), Action::Tell(1, Signal::INT, AUTO)]);
+    assert_eq!(
+        run.receive(Signal::INT),
+        [Action::SendStopSignal(0, Signal::QUIT, AUTO), Action::SendStopSignal(1, Signal::INT, AUTO)]
+    );
 }
 
 #[test]
 fn sigcont_follows_the_stop_signal_to_those_who_got_it() {
     let mut run = Run::started(&[policy()]);
     run.receive(Signal::TERM);
-    assert_eq!(run.on(Event::Told(0, Receivers::Leader)), [Action::Send(0, Signal::CONT, LEADER)]);
-    assert_eq!(run.on(Event::Told(0, Receivers::Group)), [Action::Send(0, Signal::CONT, GROUP)]);
+    assert_eq!(run.on(Event::StopSignalSent(0, Receivers::Leader)), [Action::Send(0, Signal::CONT, LEADER)]);
+    assert_eq!(run.on(Event::StopSignalSent(0, Receivers::Group)), [Action::Send(0, Signal::CONT, GROUP)]);
 }
 
 fn in_order(stop_order: StopOrder) -> Run {
@@ -39,7 +42,7 @@ fn in_order(stop_order: StopOrder) -> Run {
 fn in_a_stop_one_by_one_each_is_waited_for_and_the_timeout_is_for_all() {
     for (order, ids) in [(StopOrder::Listed, [0, 1, 2]), (StopOrder::Reverse, [2, 1, 0])] {
         let mut run = in_order(order);
-        let tell = |id| Action::Tell(id, Signal::TERM, AUTO);
+        let tell = |id| Action::SendStopSignal(id, Signal::TERM, AUTO);
         assert_eq!(run.receive(Signal::TERM), [tell(ids[0])]);
         run.pass(Duration::from_secs(3));
         assert_eq!(
@@ -68,7 +71,7 @@ fn the_stop_delay_comes_before_the_timeout_and_a_second_int_ends_it() {
     let mut run = delayed();
     assert_eq!(run.receive(Signal::HUP), [Action::Send(0, Signal::HUP, AUTO)]);
     assert_eq!(run.receive(Signal::TERM), [], "nobody is told before the time");
-    assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Tell(0, Signal::INT, AUTO)]));
+    assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::SendStopSignal(0, Signal::INT, AUTO)]));
     assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(0, None)]));
     let mut run = delayed();
     assert_eq!(run.receive(Signal::INT), [Action::Kill(0, None)]);
@@ -84,7 +87,7 @@ fn who_runs_at_the_deadline_is_killed_and_nobody_else() {
     run.ends(0, exited(0));
     assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(1, None)]));
     assert_eq!(run.messages.last(), Some(&Message::Killed(1, Some(Duration::from_secs(8)))));
-    run.ends(1, Ending::Signaled(Signal::KILL));
+    run.ends(1, ExitStatus::Signaled(Signal::KILL));
     assert_eq!(run.nothing_left(), [Action::Exit(137)]);
 }
 
@@ -100,8 +103,8 @@ fn each_entry_has_its_own_deadline() {
 fn timeout_0_kills_at_once_and_inf_never() {
     let never = Policy { timeout: Timeout(None), ..policy() };
     let mut run = Run::started(&[timeout(0), never]);
-    assert_eq!(run.receive(Signal::TERM), [Action::Kill(0, None), Action::Tell(1, Signal::TERM, AUTO)]);
-    run.ends(0, Ending::Signaled(Signal::KILL));
+    assert_eq!(run.receive(Signal::TERM), [Action::Kill(0, None), Action::SendStopSignal(1, Signal::TERM, AUTO)]);
+    run.ends(0, ExitStatus::Signaled(Signal::KILL));
     assert_eq!(run.supervisor.wake_at(), None);
 }
 
@@ -123,8 +126,8 @@ fn a_second_int_kills_at_once_also_those_without_a_deadline() {
     let mut run = Run::started(&[policy(), never]);
     run.receive(Signal::INT);
     assert_eq!(run.receive(Signal::INT), [Action::Kill(0, None), Action::Kill(1, None)]);
-    run.ends(0, Ending::Signaled(Signal::KILL));
-    run.ends(1, Ending::Signaled(Signal::KILL));
+    run.ends(0, ExitStatus::Signaled(Signal::KILL));
+    run.ends(1, ExitStatus::Signaled(Signal::KILL));
     assert_eq!(run.on(Event::Reaped { children_left: true }), [Action::KillLeftovers]);
 }
 

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use untrap::signal::Signal;
 use untrap::sys::poll::{Interest, PollSet};
-use untrap::sys::signals::{Received, Signals};
+use untrap::sys::signalfd::{Received, Signals};
 
 struct Actor {
     signals: Signals,

@@ -9,7 +9,7 @@ use std::io::Write;
 
 use untrap::signal::Signal;
 use untrap::sys::poll::{Interest, PollSet};
-use untrap::sys::signals::{Received, Signals};
+use untrap::sys::signalfd::{Received, Signals};
 
 fn main() {
     let signals = Signals::block().expect("signals can be blocked");

@@ -1,0 +1,159 @@
+//! `untrap check`: what would run, and all that is wrong with a Procfile. Text only: prints nothing, runs nothing.
+//!
+//! The one place that shows commands with their arguments, because the user asks for them; values of variables it never
+//! shows.
+
+use std::fmt::{self, Write as _};
+
+use crate::config::hook::Task;
+use crate::config::plan::Plan;
+use crate::config::policy::{OnExit, Policy, SignalTo, Timeout};
+use crate::config::procfile;
+use crate::config::procfile::ProcfileError;
+use crate::config::service::Service;
+use crate::config::target::Target;
+use crate::runtime::launch::{ExecCommand, ExecContext, LaunchError};
+use crate::shell::classify::Command;
+
+/// As much of a line as is shown before and after the place of an error.
+const CONTEXT: usize = 60;
+
+/// What would run: each entry with its command, how it is executed, its options and the names of its variables; then
+/// what runs for their sake.
+///
+/// # Errors
+/// All that can't be launched.
+pub fn plan(plan: &Plan, exec_context: &ExecContext) -> Result<String, Vec<LaunchError>> {
+    let mut text = String::new();
+    let mut errors = Vec::new();
+    for entry in &plan.entries {
+        match exec_context.launch_entry(entry) {
+            // Writing to a string fails for no reason.
+            Ok(launch) => drop(describe(&mut text, entry, &launch)),
+            Err(error) => errors.push(error),
+        }
+    }
+    for hook in &plan.hooks {
+        let (Task::Command(command) | Task::Probe(Target::Exec(command))) = &hook.task else {
+            let _ = writeln!(text, "{}: is looked for", hook.name);
+            continue;
+        };
+        match exec_context.launch_hook(&hook.name, command) {
+            Ok(launch) => drop(describe_command(&mut text, &hook.name, command, &launch)),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(text) } else { Err(errors) }
+}
+
+fn describe_command(f: &mut String, name: &impl fmt::Display, command: &Command, launch: &ExecCommand) -> fmt::Result {
+    let line = match command {
+        Command::Program(words) => shell_words::join(words.iter().map(|word| word.to_string_lossy())),
+        Command::Simple(simple) => simple.line.clone(),
+        Command::Shell(line, _) => line.clone(),
+    };
+    writeln!(f, "{name}: {line}")?;
+    match &launch.shell {
+        None => writeln!(f, "    executed directly"),
+        Some(reason) => writeln!(f, "    executed by {}, because of {reason}", launch.words[0].to_string_lossy()),
+    }
+}
+
+fn describe(f: &mut String, entry: &Service, launch: &ExecCommand) -> fmt::Result {
+    describe_command(f, &entry.name, &entry.command, launch)?;
+    let Policy { stop_signal, timeout, on_exit, signal_to } = entry.policy;
+    write!(f, "    timeout {}, ", Shown(timeout))?;
+    match stop_signal {
+        Some(signal) => write!(f, "stop signal {signal}, ")?,
+        None => write!(f, "stop signal what arrives or SIGTERM, ")?,
+    }
+    let on_exit = match on_exit {
+        OnExit::Stop => "stop",
+        OnExit::StopOnFailure => "stop-on-failure",
+        OnExit::Ignore => "ignore",
+        OnExit::Restart => "restart",
+        OnExit::RestartOnFailure => "restart-on-failure",
+    };
+    let signal_to = match signal_to {
+        SignalTo::Auto => "auto",
+        SignalTo::Leader => "leader",
+        SignalTo::Group => "group",
+    };
+    writeln!(f, "on exit {on_exit}, signals to {signal_to}")?;
+    let names: Vec<_> = launch.variables.iter().map(|(name, _)| name.to_string_lossy()).collect();
+    writeln!(f, "    sets {}", names.join(", "))
+}
+
+/// A timeout as it is given.
+struct Shown(Timeout);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Timeout(None) => f.write_str("inf"),
+            Timeout(Some(duration)) => humantime::format_duration(duration).fmt(f),
+        }
+    }
+}
+
+/// Errors as compilers print them: the place, the message, the line, and a caret below the place.
+#[must_use]
+pub fn diagnostics(path: &str, text: &[u8], errors: &[ProcfileError]) -> String {
+    let lines: Vec<&[u8]> = procfile::without_bom(text).split(|byte| *byte == b'\n').collect();
+    let mut diagnostics = String::new();
+    for error in errors {
+        let number = error.position.line.to_string();
+        let line = String::from_utf8_lossy(lines.get(error.position.line - 1).copied().unwrap_or_default());
+        let (line, before) = excerpt(line.trim_end(), error.position.column - 1);
+        let (margin, caret) = (" ".repeat(number.len()), " ".repeat(before));
+        let _ = write!(diagnostics, "{path}:{error}\n {number} | {line}\n {margin} | {caret}^\n");
+    }
+    diagnostics
+}
+
+/// The part of a line around a place, each character one column wide, and how many of them stand before the place.
+fn excerpt(line: &str, before: usize) -> (String, usize) {
+    let visible = |character: char| match character {
+        '\t' => ' ',
+        character if character.is_control() => char::REPLACEMENT_CHARACTER,
+        character => character,
+    };
+    let start = before.saturating_sub(CONTEXT);
+    let mut characters = line.chars().map(visible).skip(start);
+    let cut = if start > 0 { "…" } else { "" };
+    let mut excerpt: String = cut.chars().chain(characters.by_ref().take(before - start + CONTEXT)).collect();
+    if characters.next().is_some() {
+        excerpt.push('…');
+    }
+    (excerpt, before - start + cut.chars().count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_points_at_its_place() {
+        let text = "\u{feff}ok: x\n\tweb echo\nq: é 'x\r\n";
+        let errors = procfile::parse(text.as_bytes()).unwrap_err();
+        assert_eq!(
+            diagnostics("P", text.as_bytes(), &errors),
+            "P:2:2: no colon; write 'NAME: COMMAND', each on one line, or '#' before a comment\n \
+             2 |  web echo\n   |  ^\n\
+             P:3:6: a quote ' that is never closed; close it, or write \\' for the character\n \
+             3 | q: é 'x\n   |      ^\n"
+        );
+    }
+
+    #[test]
+    fn a_long_line_is_shown_in_part() {
+        let (text, before) = excerpt(&format!("{}'{}", "a".repeat(1000), "b".repeat(1000)), 1000);
+        assert_eq!(text.chars().nth(before), Some('\''));
+        assert_eq!(text.chars().count(), 2 * CONTEXT + 2);
+    }
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_not_shown() {
+        assert_eq!(excerpt("a\u{1b}[2J\0b", 7), ("a\u{fffd}[2J\u{fffd}b".to_owned(), 7));
+    }
+}

@@ -1,0 +1,42 @@
+//! The man page and the completions, as files of the repository; `tests/pages` makes them from the definition of the
+//! command line.
+
+use std::str::FromStr;
+
+/// What `--generate` prints.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Page {
+    /// The man page, as roff.
+    Man,
+    /// Completions for bash.
+    Bash,
+    /// Completions for zsh.
+    Zsh,
+    /// Completions for fish.
+    Fish,
+}
+
+impl FromStr for Page {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "man" => Ok(Self::Man),
+            "bash" => Ok(Self::Bash),
+            "zsh" => Ok(Self::Zsh),
+            "fish" => Ok(Self::Fish),
+            _ => Err("there is no such page; write man, bash, zsh or fish"),
+        }
+    }
+}
+
+/// The text of a page.
+#[must_use]
+pub fn text(page: Page) -> &'static str {
+    match page {
+        Page::Man => include_str!("../../man/untrap.1"),
+        Page::Bash => include_str!("../../completions/untrap.bash"),
+        Page::Zsh => include_str!("../../completions/untrap.zsh"),
+        Page::Fish => include_str!("../../completions/untrap.fish"),
+    }
+}

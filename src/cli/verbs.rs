@@ -1,0 +1,37 @@
+//! The verbs beside `check`: which one the arguments name.
+
+use std::ffi::OsString;
+
+use clap::{Command, CommandFactory, Parser};
+
+use super::ps::PsVerb;
+use super::running::VerbError;
+use super::signal::SignalVerb;
+
+/// Carries out the verb that is the first of the arguments after the program's own name, and gives what is to be printed.
+/// `None` where the first word is no verb: it is a command then.
+#[must_use]
+pub fn run(arguments: &[OsString]) -> Option<Result<String, VerbError>> {
+    match arguments.get(1)?.to_str()? {
+        "ps" => Some(parse_and_run(&arguments[2..], PsVerb::run)),
+        "signal" => Some(parse_and_run(&arguments[2..], SignalVerb::run)),
+        _ => None,
+    }
+}
+
+/// The definitions of the verbs that this module has, for completions.
+#[must_use]
+pub fn definitions() -> [Command; 2] {
+    [PsVerb::command().name("ps"), SignalVerb::command().name("signal")]
+}
+
+fn parse_and_run<T: Parser>(
+    arguments: &[OsString],
+    run: impl FnOnce(T) -> Result<String, VerbError>,
+) -> Result<String, VerbError> {
+    match T::try_parse_from(arguments) {
+        Ok(verb) => run(verb),
+        Err(error) if error.use_stderr() => Err(VerbError::usage(super::describe(&error))),
+        Err(help) => Ok(format!("{}\n", help.to_string().trim_end())),
+    }
+}

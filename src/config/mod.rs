@@ -1,0 +1,13 @@
+//! What the user asked for, validated.
+
+pub mod env_file;
+pub mod hook;
+pub mod name;
+pub mod plan;
+pub mod policy;
+pub mod procfile;
+pub mod scoped;
+pub mod service;
+pub mod target;
+pub mod unit;
+pub mod user;

@@ -1,0 +1,50 @@
+//! What services are called.
+
+use std::fmt;
+
+/// The longest process type: what a DNS label can hold, so that it can become a host or pod name.
+pub(super) const LONGEST_NAME: usize = 63;
+
+/// What an entry is called: its process type, and its instance where the type can have several.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Name {
+    /// The process type, or the name of a command.
+    pub process_type: String,
+    /// The number after the dot, from 1; `None` for a command that is the only one of its name.
+    pub instance: Option<u32>,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.process_type)?;
+        self.instance.map_or(Ok(()), |instance| write!(f, ".{instance}"))
+    }
+}
+
+impl Name {
+    /// Reads `web` or `web.1`.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let (process_type, instance) = match text.split_once('.') {
+            Some((process_type, instance)) => (process_type, Some(instance.parse().ok()?)),
+            None => (text, None),
+        };
+        is_name(process_type).then(|| Self { process_type: process_type.to_owned(), instance })
+    }
+
+    /// Whether `scope` is this entry's own name, or its process type.
+    #[must_use]
+    pub fn is_in(&self, scope: &Self) -> bool {
+        self == scope || (scope.instance.is_none() && self.process_type == scope.process_type)
+    }
+}
+
+/// Whether `text` can be a process type: `[A-Za-z0-9_-]{1,63}`.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&text.len()) && text.chars().all(is_name_character)
+}
+
+pub(super) fn is_name_character(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '_' | '-')
+}

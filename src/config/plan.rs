@@ -1,0 +1,279 @@
+//! Settings and command lines to a plan: the list of entries, validated. Pure: reads no file, starts nothing.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::Path;
+use std::rc::Rc;
+
+use crate::config::hook::{self, Hook, HookError, HookOptions};
+use crate::config::name::{Name, is_name};
+use crate::config::policy::{OnExit, Policy, SignalTo, Timeout};
+use crate::config::procfile::{self, ProcfileError, split_name};
+use crate::config::scoped::Scoped;
+use crate::config::service::Service;
+use crate::config::unit::Role;
+use crate::config::user::User;
+use crate::shell::classify::Command;
+use crate::shell::parse::CommandError;
+use crate::signal::Signal;
+
+/// All that is to run, in the order in which it starts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// At least one.
+    pub entries: Vec<Service>,
+    /// What runs for their sake.
+    pub hooks: Vec<Hook>,
+}
+
+/// In a formation, every process type that it does not name, but for [`RELEASE`].
+const ALL: &str = "all";
+
+/// The process type that a platform runs apart, before the others: Heroku's release phase.
+const RELEASE: &str = "release";
+
+/// What the options say of entries.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Options {
+    /// `--timeout`.
+    pub timeout: Scoped<Timeout>,
+    /// `--stop-signal`.
+    pub stop_signal: Scoped<Signal>,
+    /// `--on-exit`.
+    pub on_exit: Scoped<OnExit>,
+    /// `--signal-to`.
+    pub signal_to: Scoped<SignalTo>,
+    /// `--user`.
+    pub user: Scoped<User>,
+    /// The options that run something.
+    pub hooks: HookOptions,
+}
+
+/// Why there is no plan. All of these are the user's to mend, before anything was started.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PlanError {
+    /// The Procfile can't be read as one.
+    Procfile {
+        /// Its path.
+        path: String,
+        /// All that is wrong with it; at least one error.
+        errors: Vec<ProcfileError>,
+    },
+    /// An argument has no readable command.
+    Argument {
+        /// Which one, from 1.
+        number: usize,
+        /// Why.
+        error: CommandError,
+    },
+    /// Two arguments with the same name.
+    RepeatedName(String),
+    /// `web=2` where commands stand.
+    TypeWithoutProcfile(String),
+    /// A positional word beside `-f` that is not `TYPE` or `TYPE=N`.
+    BadFormation(String),
+    /// A process type named twice beside `-f`.
+    RepeatedType(String),
+    /// A process type that the Procfile does not define.
+    UnknownType {
+        /// The process type.
+        process_type: String,
+        /// The Procfile's path.
+        path: String,
+        /// Those that it does define.
+        known: Vec<String>,
+    },
+    /// An option's NAME that no entry has.
+    UnknownName {
+        /// The option.
+        option: &'static str,
+        /// The NAME.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// No entry: the number of every process type is 0, or there is only `release`.
+    NothingToRun,
+    /// The command of an option can't be read.
+    Hook(HookError),
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Procfile { path, errors } => {
+                write!(f, "{path}:{}", errors[0])?;
+                match errors.len() - 1 {
+                    0 => Ok(()),
+                    more => write!(f, " ({more} more after this; 'untrap check' shows them all)"),
+                }
+            }
+            Self::Argument { number, error } => write!(f, "command {number}: {error}"),
+            Self::RepeatedName(name) => write!(f, "two commands are named '{name}'; give each its own name"),
+            Self::TypeWithoutProcfile(word) => write!(
+                f,
+                "'{word}' looks like a process type and its number, but without -f the words are commands; write \
+                 'untrap -f Procfile {word}'"
+            ),
+            Self::BadFormation(word) => {
+                write!(f, "'{word}' is not a process type; with -f write TYPE or TYPE=N, without it write commands")
+            }
+            Self::RepeatedType(word) => {
+                write!(f, "process type '{word}' is named twice; write '{word}=2' for two of it")
+            }
+            Self::UnknownType { process_type, path, known } => {
+                write!(f, "{path} has no process type '{process_type}'; it has {}", known.join(", "))
+            }
+            Self::UnknownName { option, name, known } => {
+                write!(f, "{option} {name}=…: there is no entry '{name}'; there is {}", known.join(", "))
+            }
+            Self::Hook(HookError { option, error }) => write!(f, "{option}: {error}"),
+            Self::NothingToRun => f.write_str(
+                "nothing to run: name a process type, with a number over 0 ('release' runs only if it is named)",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+impl Plan {
+    /// One program with its arguments, taken as they are.
+    ///
+    /// # Errors
+    /// An option that names another entry.
+    pub fn from_program(words: Vec<OsString>, options: &Options) -> Result<Self, PlanError> {
+        let command = Command::Program(words);
+        let name = Name { process_type: name_after_program(&command), instance: None };
+        Self::new(vec![(name, 0, Rc::new(command))], options, |_| None)
+    }
+
+    /// Commands as the arguments give them.
+    ///
+    /// # Errors
+    /// See [`PlanError`].
+    pub fn from_arguments(arguments: &[String], options: &Options) -> Result<Self, PlanError> {
+        let mut entries: Vec<(Name, u32, Rc<Command>)> = Vec::with_capacity(arguments.len());
+        let mut types = 0;
+        for (index, argument) in arguments.iter().enumerate() {
+            if let Ok((_, Some(_))) = read_formation(argument) {
+                return Err(PlanError::TypeWithoutProcfile(argument.clone()));
+            }
+            let (given, line) = split_name(argument);
+            let command = Command::read(line).map_err(|error| PlanError::Argument { number: index + 1, error })?;
+            let process_type = given.map_or_else(|| name_after_program(&command), str::to_owned);
+            let mut earlier = entries.iter().filter(|(name, ..)| name.process_type == process_type);
+            let (type_index, instance) = match earlier.next() {
+                None => (types, None),
+                Some(_) if given.is_some() => return Err(PlanError::RepeatedName(process_type)),
+                Some((_, type_index, _)) => (*type_index, Some(earlier.count() as u32 + 2)),
+            };
+            types = types.max(type_index + 1);
+            entries.push((Name { process_type, instance }, type_index, Rc::new(command)));
+        }
+        Self::new(entries, options, |_| None)
+    }
+
+    /// The process types of a Procfile: those that `formation` names, as `TYPE` or `TYPE=N`; all of them, but for
+    /// `release`, where it names `all` or none.
+    ///
+    /// # Errors
+    /// See [`PlanError`].
+    pub fn from_procfile(path: &Path, text: &[u8], formation: &[String], options: &Options) -> Result<Self, PlanError> {
+        let path = path.display().to_string();
+        let lines = procfile::parse(text).map_err(|errors| PlanError::Procfile { path: path.clone(), errors })?;
+        let types: Vec<_> = lines.into_iter().map(|line| (line.name.to_owned(), Rc::new(line.read))).collect();
+        let mut counts: Vec<(&str, u32)> = Vec::new();
+        for word in formation {
+            let (process_type, count) = read_formation(word)?;
+            if counts.iter().any(|(earlier, _)| *earlier == process_type) {
+                return Err(PlanError::RepeatedType(process_type.to_owned()));
+            }
+            counts.push((process_type, count.unwrap_or(1)));
+        }
+        let all = counts.iter().position(|(process_type, _)| *process_type == ALL).map(|index| counts.remove(index).1);
+        if all.is_some() || formation.is_empty() {
+            let named = |name: &str| counts.iter().find(|(named, _)| *named == name).map(|(_, count)| *count);
+            let others = |name: &str| if name == RELEASE { 0 } else { all.unwrap_or(1) };
+            let unknown = counts.iter().filter(|(named, _)| !types.iter().any(|(name, _)| name == named));
+            let known = types.iter().map(|(name, _)| (name.as_str(), named(name).unwrap_or_else(|| others(name))));
+            counts = known.chain(unknown.copied()).collect();
+        }
+        let mut entries = Vec::new();
+        for (process_type, count) in counts {
+            let Some(index) = types.iter().position(|(name, _)| name == process_type) else {
+                let known = types.iter().map(|(name, _)| name.clone()).collect();
+                return Err(PlanError::UnknownType { process_type: process_type.to_owned(), path, known });
+            };
+            for instance in 1..=count {
+                let name = Name { process_type: process_type.to_owned(), instance: Some(instance) };
+                entries.push((name, index as u32, Rc::clone(&types[index].1)));
+            }
+        }
+        Self::new(entries, options, |wanted| {
+            types.iter().find(|(name, _)| name == wanted).map(|(_, command)| &**command)
+        })
+    }
+
+    /// What the state machine needs to know: of the entries, then of the hooks.
+    pub fn parts(&self) -> impl Iterator<Item = (Role, Policy)> {
+        let entries = self.entries.iter().map(|entry| (Role::Service, entry.policy));
+        entries.chain(self.hooks.iter().map(|hook| (hook.role, hook.policy)))
+    }
+
+    fn new<'a>(
+        entries: Vec<(Name, u32, Rc<Command>)>,
+        options: &Options,
+        process_type: impl Fn(&str) -> Option<&'a Command>,
+    ) -> Result<Self, PlanError> {
+        if entries.is_empty() {
+            return Err(PlanError::NothingToRun);
+        }
+        let names: Vec<Name> = entries.iter().map(|(name, ..)| name.clone()).collect();
+        let unknown = [
+            ("--timeout", options.timeout.unknown(&names)),
+            ("--stop-signal", options.stop_signal.unknown(&names)),
+            ("--on-exit", options.on_exit.unknown(&names)),
+            ("--signal-to", options.signal_to.unknown(&names)),
+            ("--user", options.user.unknown(&names)),
+            ("--ready", options.hooks.ready.unknown(&names)),
+            ("--stop-command", options.hooks.stop_command.unknown(&names)),
+        ];
+        for (option, name) in unknown {
+            if let Some(name) = name {
+                let known = names.iter().map(Name::to_string).collect();
+                return Err(PlanError::UnknownName { option, name: name.to_string(), known });
+            }
+        }
+        let entry = |(name, type_index, command)| {
+            let policy = Policy {
+                stop_signal: options.stop_signal.get(&name).copied(),
+                timeout: options.timeout.get(&name).copied().unwrap_or_default(),
+                on_exit: options.on_exit.get(&name).copied().unwrap_or_default(),
+                signal_to: options.signal_to.get(&name).copied().unwrap_or_default(),
+            };
+            Service { user: options.user.get(&name).cloned(), name, type_index, command, policy }
+        };
+        let entries: Vec<Service> = entries.into_iter().map(entry).collect();
+        let timeout = options.timeout.for_all().copied().unwrap_or_default();
+        let policy = Policy { timeout, ..Policy::default() };
+        let hooks = hook::hooks(&options.hooks, &entries, policy, process_type).map_err(PlanError::Hook)?;
+        Ok(Self { entries, hooks })
+    }
+}
+
+/// Reads `TYPE` or `TYPE=N`.
+fn read_formation(word: &str) -> Result<(&str, Option<u32>), PlanError> {
+    let bad = || PlanError::BadFormation(word.to_owned());
+    let (process_type, count) = match word.split_once('=') {
+        Some((process_type, count)) => (process_type, Some(count.parse().map_err(|_| bad())?)),
+        None => (word, None),
+    };
+    if is_name(process_type) { Ok((process_type, count)) } else { Err(bad()) }
+}
+
+/// A program's name as an entry's: what can't stand in a name becomes `_`.
+fn name_after_program(command: &Command) -> String {
+    let allowed = |character: char| if is_name(character.encode_utf8(&mut [0; 4])) { character } else { '_' };
+    command.program().chars().take(63).map(allowed).collect()
+}

@@ -1,0 +1,271 @@
+//! Reads a Procfile: text to names and commands, or errors with line and column.
+//!
+//! The format is Heroku's (`<process type>: <command>`), read strictly. foreman and honcho skip a line that they can't
+//! read, and the service is simply missing; here it is an error.
+
+use std::fmt;
+
+use super::name::{LONGEST_NAME, is_name, is_name_character};
+use crate::shell::classify::Command;
+use crate::shell::parse::CommandError;
+
+/// A process type and its command.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProcfileLine<'a> {
+    /// The left side.
+    pub name: &'a str,
+    /// The right side, without blank space around it.
+    pub command: &'a str,
+    /// What is to be executed for it.
+    pub read: Command,
+    /// Where the command begins.
+    pub position: Position,
+}
+
+/// A place in a text; both count from 1, columns in characters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// Why a Procfile can't be used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProcfileError {
+    /// Where.
+    pub position: Position,
+    /// What is wrong there.
+    pub kind: ProcfileErrorKind,
+}
+
+/// What can be wrong with a line of a Procfile.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ProcfileErrorKind {
+    /// Nothing but blank lines and comments.
+    Empty,
+    /// A line without a colon.
+    NoColon,
+    /// The text before the colon is not `[A-Za-z0-9_-]{1,63}`.
+    BadName,
+    /// A process type that an earlier line has defined.
+    RepeatedName {
+        /// The process type.
+        name: String,
+        /// The earlier line.
+        first: usize,
+    },
+    /// Nothing after the colon.
+    EmptyCommand,
+    /// What follows the colon is no command.
+    BadCommand(CommandError),
+    /// A NUL or a carriage return within a line: no command can hold the one, and the other ends lines elsewhere.
+    ControlCharacter(char),
+    /// Bytes that are not UTF-8.
+    NotUtf8,
+}
+
+impl fmt::Display for ProcfileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.position, self.kind)
+    }
+}
+
+impl fmt::Display for ProcfileErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("there is no process type in it; write lines like 'web: COMMAND'"),
+            Self::NoColon => f.write_str("no colon; write 'NAME: COMMAND', each on one line, or '#' before a comment"),
+            Self::BadName => write!(
+                f,
+                "not a process type; write 1 to {LONGEST_NAME} of the letters A-Z and a-z, digits, '_' and '-' right \
+                 before the colon"
+            ),
+            Self::RepeatedName { name, first } => {
+                write!(f, "process type '{name}' is already defined in line {first}; give each its own name")
+            }
+            Self::EmptyCommand => f.write_str("no command after the colon; write one, or take the line out"),
+            Self::BadCommand(error) => error.fmt(f),
+            Self::ControlCharacter('\0') => f.write_str("a NUL byte, which no command can hold; take it out"),
+            Self::ControlCharacter(_) => {
+                f.write_str("a carriage return within the line; end lines with a line feed (or both)")
+            }
+            Self::NotUtf8 => f.write_str("bytes that are not UTF-8; save the file as UTF-8"),
+        }
+    }
+}
+
+impl std::error::Error for ProcfileError {}
+
+/// Reads a whole Procfile.
+///
+/// # Errors
+/// All that is wrong with it, in the order of the lines.
+pub fn parse(bytes: &[u8]) -> Result<Vec<ProcfileLine<'_>>, Vec<ProcfileError>> {
+    let bytes = without_bom(bytes);
+    let mut lines: Vec<ProcfileLine> = Vec::new();
+    let mut errors = Vec::new();
+    for (index, bytes) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        match parse_line(bytes, index + 1) {
+            Ok(None) => {}
+            Ok(Some(line)) => match lines.iter().find(|earlier| earlier.name == line.name) {
+                None => lines.push(line),
+                Some(earlier) => {
+                    let kind =
+                        ProcfileErrorKind::RepeatedName { name: line.name.to_owned(), first: earlier.position.line };
+                    errors.push(ProcfileError { position: Position { line: index + 1, column: 1 }, kind });
+                }
+            },
+            Err(error) => errors.push(error),
+        }
+    }
+    if lines.is_empty() && errors.is_empty() {
+        errors.push(ProcfileError { position: Position { line: 1, column: 1 }, kind: ProcfileErrorKind::Empty });
+    }
+    if errors.is_empty() { Ok(lines) } else { Err(errors) }
+}
+
+/// What follows a byte order mark, which editors of another system leave.
+pub(crate) fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
+}
+
+/// Reads one line; `None` for a blank one or a comment.
+fn parse_line(bytes: &[u8], line: usize) -> Result<Option<ProcfileLine<'_>>, ProcfileError> {
+    let (text, invalid) = match str::from_utf8(bytes) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let valid = str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
+            (valid, Some(error.valid_up_to()))
+        }
+    };
+    let error = |offset: usize, kind| {
+        let column = text[..offset].chars().count() + 1;
+        ProcfileError { position: Position { line, column }, kind }
+    };
+    if let Some(offset) = invalid {
+        return Err(error(offset, ProcfileErrorKind::NotUtf8));
+    }
+    let visible = text.trim();
+    let start = text.len() - text.trim_start().len();
+    if visible.is_empty() || visible.starts_with('#') {
+        return Ok(None);
+    }
+    if let Some(offset) = visible.find(['\0', '\r']) {
+        let character = char::from(visible.as_bytes()[offset]);
+        return Err(error(start + offset, ProcfileErrorKind::ControlCharacter(character)));
+    }
+    let Some((name, rest)) = visible.split_once(':') else {
+        return Err(error(start, ProcfileErrorKind::NoColon));
+    };
+    if !is_name(name) {
+        let offset = name.find(|character| !is_name_character(character)).unwrap_or(0);
+        return Err(error(start + offset, ProcfileErrorKind::BadName));
+    }
+    let command = rest.trim_start();
+    let offset = text.trim_end().len() - command.len();
+    if command.is_empty() {
+        return Err(error(offset, ProcfileErrorKind::EmptyCommand));
+    }
+    let Position { line, column } = error(offset, ProcfileErrorKind::EmptyCommand).position;
+    match Command::read(command) {
+        Ok(read) => Ok(Some(ProcfileLine { name, command, read, position: Position { line, column } })),
+        Err(error) => {
+            let position = Position { line, column: column + error.offset() };
+            Err(ProcfileError { position, kind: ProcfileErrorKind::BadCommand(error) })
+        }
+    }
+}
+
+/// Splits `NAME: COMMAND` as it stands in an argument, where the name may be missing.
+#[must_use]
+pub fn split_name(text: &str) -> (Option<&str>, &str) {
+    match text.trim().split_once(':') {
+        Some((name, command)) if is_name(name) => (Some(name), command.trim_start()),
+        _ => (None, text.trim()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(text: &str) -> Vec<(&str, &str)> {
+        parse(text.as_bytes()).unwrap().into_iter().map(|line| (line.name, line.command)).collect()
+    }
+
+    fn errors(bytes: &[u8]) -> Vec<String> {
+        parse(bytes).unwrap_err().iter().map(|error| format!("{} {:?}", error.position, error.kind)).collect()
+    }
+
+    #[test]
+    fn a_line_is_a_name_a_colon_and_a_command() {
+        let text = "web: puma -p $PORT\nmy_web-2:echo a:b # c\n\tw: \t x  y \t\n1: z";
+        assert_eq!(pairs(text), [("web", "puma -p $PORT"), ("my_web-2", "echo a:b # c"), ("w", "x  y"), ("1", "z")]);
+    }
+
+    #[test]
+    fn blank_lines_and_comments_are_skipped() {
+        assert_eq!(pairs("\n# web: no\n  # indented\n   \nweb: yes # passed on\n\n"), [("web", "yes # passed on")]);
+    }
+
+    #[test]
+    fn a_bom_and_crlf_are_fine() {
+        assert_eq!(pairs("\u{feff}web: a\r\nworker: b\r\n\r\n"), [("web", "a"), ("worker", "b")]);
+    }
+
+    #[test]
+    fn a_command_knows_where_it_begins() {
+        let lines = parse("\n  é".replace('é', "web:  x").as_bytes()).unwrap()[0].position;
+        assert_eq!(lines, Position { line: 2, column: 9 });
+    }
+
+    #[test]
+    fn every_bad_line_is_reported_with_line_and_column() {
+        let text =
+            b"ok: x\nweb echo\n  my.web: x\nweb : x\n: x\nok: y\nempty:\nsp:  \ncr: a\rb\nnul: a\0b\nq: \xc3\xa9 'b\nbad: \xff\n";
+        assert_eq!(
+            errors(text),
+            [
+                "2:1 NoColon",
+                "3:5 BadName",
+                "4:4 BadName",
+                "5:1 BadName",
+                "6:1 RepeatedName { name: \"ok\", first: 1 }",
+                "7:7 EmptyCommand",
+                "8:4 EmptyCommand",
+                "9:6 ControlCharacter('\\r')",
+                "10:7 ControlCharacter('\\0')",
+                "11:6 BadCommand(Unfinished { character: '\\'', offset: 2 })",
+                "12:6 NotUtf8",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_name_has_at_most_63_characters() {
+        assert!(parse(format!("{}: x", "a".repeat(63)).as_bytes()).is_ok());
+        assert_eq!(errors(format!("{}: x", "a".repeat(64)).as_bytes()), ["1:1 BadName"]);
+        assert_eq!(errors("wéb: x".as_bytes()), ["1:2 BadName"]);
+    }
+
+    #[test]
+    fn a_file_without_process_types_is_an_error() {
+        assert_eq!(errors(b""), ["1:1 Empty"]);
+        assert_eq!(errors(b"# nothing\n\n"), ["1:1 Empty"]);
+    }
+
+    #[test]
+    fn a_name_in_an_argument_is_optional() {
+        assert_eq!(split_name(" web: puma "), (Some("web"), "puma"));
+        assert_eq!(split_name("sidekiq -C x"), (None, "sidekiq -C x"));
+        assert_eq!(split_name("mount host:/path /mnt"), (None, "mount host:/path /mnt"));
+    }
+}

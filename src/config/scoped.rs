@@ -1,0 +1,107 @@
+//! Option values that can differ between entries: `[NAME=]VALUE`.
+
+use std::str::FromStr;
+
+use super::name::Name;
+
+/// The values of one option, in the order in which they were given.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scoped<T>(Vec<(Option<Name>, T)>);
+
+impl<T> Default for Scoped<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: FromStr> Scoped<T> {
+    /// Reads one more `[NAME=]VALUE`.
+    ///
+    /// # Errors
+    /// The error of the value.
+    pub fn read(&mut self, text: &str) -> Result<(), T::Err> {
+        let (scope, value) = split_scope(text);
+        self.0.push((scope, value.parse()?));
+        Ok(())
+    }
+}
+
+impl<T> Scoped<T> {
+    /// The value for this entry: the one for its own name, else for its process type, else for all. Of several equally
+    /// exact ones, the last.
+    #[must_use]
+    pub fn get(&self, name: &Name) -> Option<&T> {
+        let last = |wanted: &dyn Fn(Option<&Name>) -> bool| {
+            self.0.iter().rev().find(|(scope, _)| wanted(scope.as_ref())).map(|(_, value)| value)
+        };
+        last(&|scope| scope == Some(name))
+            .or_else(|| last(&|scope| scope.is_some_and(|scope| name.is_in(scope))))
+            .or_else(|| self.for_all())
+    }
+
+    /// The value for all.
+    #[must_use]
+    pub fn for_all(&self) -> Option<&T> {
+        self.0.iter().rev().find(|(scope, _)| scope.is_none()).map(|(_, value)| value)
+    }
+
+    /// The first NAME that is none of `names`, nor the process type of one.
+    #[must_use]
+    pub fn unknown<'a>(&'a self, names: &[Name]) -> Option<&'a Name> {
+        let scopes = self.0.iter().filter_map(|(scope, _)| scope.as_ref());
+        scopes.into_iter().find(|scope| !names.iter().any(|name| name.is_in(scope)))
+    }
+}
+
+/// Splits `NAME=VALUE` or `NAME.1=VALUE`; what stands before the first `=` and is no name belongs to the value.
+fn split_scope(text: &str) -> (Option<Name>, &str) {
+    let scope = text.split_once('=').and_then(|(scope, value)| Some((Name::read(scope)?, value)));
+    scope.map_or((None, text), |(name, value)| (Some(name), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scoped(values: &[&str]) -> Scoped<u32> {
+        let mut scoped = Scoped::default();
+        for value in values {
+            scoped.read(value).unwrap();
+        }
+        scoped
+    }
+
+    fn name(text: &str) -> Name {
+        Name::read(text).unwrap()
+    }
+
+    #[test]
+    fn the_more_exact_value_wins_wherever_it_stands() {
+        let values = scoped(&["web.2=3", "web=2", "1"]);
+        assert_eq!(values.get(&name("worker.1")), Some(&1));
+        assert_eq!(values.get(&name("web.1")), Some(&2));
+        assert_eq!(values.get(&name("web.2")), Some(&3));
+    }
+
+    #[test]
+    fn of_equally_exact_values_the_last_wins() {
+        let values = scoped(&["1", "web=2", "web=3", "4"]);
+        assert_eq!(values.get(&name("web.1")), Some(&3));
+        assert_eq!(values.get(&name("worker")), Some(&4));
+        assert_eq!(scoped(&[]).get(&name("web")), None);
+    }
+
+    #[test]
+    fn an_unknown_name_is_found() {
+        let names = [name("web.1"), name("web.2"), name("sidekiq")];
+        assert_eq!(scoped(&["1", "web=1", "web.2=1", "sidekiq=1"]).unknown(&names), None);
+        assert_eq!(scoped(&["web.3=1"]).unknown(&names), Some(&name("web.3")));
+        assert_eq!(scoped(&["wep=1"]).unknown(&names), Some(&name("wep")));
+    }
+
+    #[test]
+    fn a_value_keeps_its_own_equals_signs() {
+        assert_eq!(split_scope("web=a=b"), (Some(name("web")), "a=b"));
+        assert_eq!(split_scope("/x=y"), (None, "/x=y"));
+    }
+}

@@ -1,0 +1,112 @@
+//! How processes end, and the exit status that untrap makes of it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::signal::Signal;
+
+/// What the user gave can't be run: see the message.
+pub const USAGE: u8 = 2;
+/// What `--wait-for` or `--ready` names was not there in time; as timeout(1) ends.
+pub const TIMED_OUT: u8 = 124;
+/// untrap itself failed.
+pub const INTERNAL_ERROR: u8 = 125;
+/// A program was found but can't be executed; POSIX's 126.
+pub const NOT_EXECUTABLE: u8 = 126;
+/// A program was not found; POSIX's 127.
+pub const NOT_FOUND: u8 = 127;
+
+/// How a process ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExitStatus {
+    /// It called exit with this status.
+    Exited(u8),
+    /// This signal ended it.
+    Signaled(Signal),
+}
+
+impl ExitStatus {
+    /// Its status as a shell gives it: the exit status, or 128 + N for signal N.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Exited(code) => code,
+            Self::Signaled(signal) => 128 + signal.number() as u8,
+        }
+    }
+
+    /// Whether it ended with anything but 0.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        self != Self::Exited(0)
+    }
+}
+
+impl fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "ended with status {code}"),
+            Self::Signaled(signal) => write!(f, "ended by {signal}"),
+        }
+    }
+}
+
+/// One `--exit-map FROM=TO`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ExitMapping {
+    /// The status that is replaced.
+    pub from: u8,
+    /// The status that untrap ends with instead.
+    pub to: u8,
+}
+
+impl ExitMapping {
+    /// The status after the first of `mappings` that names it; mappings are not applied to each other's results.
+    #[must_use]
+    pub fn apply(mappings: &[Self], status: u8) -> u8 {
+        mappings.iter().find(|mapping| mapping.from == status).map_or(status, |mapping| mapping.to)
+    }
+}
+
+impl FromStr for ExitMapping {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let read = |(from, to): (&str, &str)| Some(Self { from: from.parse().ok()?, to: to.parse().ok()? });
+        text.split_once('=').and_then(read).ok_or("not FROM=TO with two numbers from 0 to 255, for example 143=0")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_counts_as_128_and_its_number() {
+        assert_eq!(ExitStatus::Signaled(Signal::TERM).code(), 143);
+        assert_eq!(ExitStatus::Signaled(Signal::KILL).code(), 137);
+        assert_eq!(ExitStatus::Exited(7).code(), 7);
+    }
+
+    #[test]
+    fn only_status_0_is_a_good_end() {
+        assert!(!ExitStatus::Exited(0).is_failure());
+        assert!(ExitStatus::Exited(1).is_failure());
+        assert!(ExitStatus::Signaled(Signal::TERM).is_failure());
+    }
+
+    #[test]
+    fn a_mapping_is_applied_once() {
+        let map: Vec<ExitMapping> = ["143=0", "0=5"].map(|text| text.parse().unwrap()).to_vec();
+        assert_eq!(ExitMapping::apply(&map, 143), 0);
+        assert_eq!(ExitMapping::apply(&map, 0), 5);
+        assert_eq!(ExitMapping::apply(&map, 1), 1);
+    }
+
+    #[test]
+    fn a_bad_mapping_is_refused() {
+        for text in ["", "143", "143=", "=0", "143=256", "-1=0", "143=0=1", "143=x"] {
+            assert!(text.parse::<ExitMapping>().is_err(), "{text}");
+        }
+    }
+}

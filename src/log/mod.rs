@@ -1,0 +1,309 @@
+//! untrap's own messages: one line each on standard error, never waited for.
+
+pub mod line;
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use crate::config::unit::UnitId;
+use crate::log::line::{LONGEST, LogFormat, LogLine, LogSettings, Verbosity};
+use crate::supervisor::message::{Consequence, Message};
+use crate::sys::procfs::Process;
+use crate::sys::spawn::SpawnError;
+use crate::sys::writer::Writer;
+
+/// What every line of text begins with.
+const PREFIX: &str = "untrap: ";
+
+/// More bytes than these are not collected.
+const COLLECTED: usize = 16 * LONGEST;
+
+/// Says what happens, to whom, and what became of it.
+#[derive(Debug)]
+pub struct Logger {
+    settings: LogSettings,
+    entries: Vec<UnitLabel>,
+    text: String,
+    line: Vec<u8>,
+    stderr: Writer,
+    /// Lines that somebody else writes, see [`Logger::hand_over`].
+    collected: Option<String>,
+    lost: u64,
+}
+
+/// Whom a message is about.
+#[derive(Clone, Copy, Debug)]
+enum Subject {
+    Untrap,
+    Entry(UnitId),
+    /// A process that is no entry.
+    Process(i32),
+}
+
+/// An entry as messages name it.
+#[derive(Debug)]
+struct UnitLabel {
+    name: String,
+    program: String,
+    pid: i32,
+}
+
+impl Logger {
+    /// Messages about entries with these names and programs.
+    pub fn new(settings: LogSettings, entries: impl IntoIterator<Item = (String, String)>) -> Self {
+        let entries = entries.into_iter().map(|(name, program)| UnitLabel { name, program, pid: 0 }).collect();
+        // Whoever writes a message while things go wrong should not need memory for it.
+        let (text, line) = (String::with_capacity(LONGEST), Vec::with_capacity(LONGEST));
+        Self { settings, entries, text, line, stderr: Writer::stderr(), collected: None, lost: 0 }
+    }
+
+    /// From now on collects its lines for [`Self::hand_over`] instead of writing them.
+    pub fn collect(&mut self) {
+        self.collected = Some(String::with_capacity(COLLECTED));
+        // Whoever writes them gives them their form.
+        self.settings.format = LogFormat::Text;
+    }
+
+    /// Hands over the lines collected so far, one by one. False from `take` counts as lost.
+    pub fn hand_over(&mut self, mut take: impl FnMut(&str) -> bool) {
+        let Some(collected) = &mut self.collected else { return };
+        self.lost += collected.lines().filter(|line| !take(line)).count() as u64;
+        collected.clear();
+    }
+
+    /// From now on messages name this PID with the entry.
+    pub fn started(&mut self, id: UnitId, pid: i32) {
+        self.entries[id].pid = pid;
+    }
+
+    /// An entry's name.
+    #[must_use]
+    pub fn name(&self, id: UnitId) -> &str {
+        &self.entries[id].name
+    }
+
+    /// Says what the state machine has decided.
+    pub fn say(&mut self, message: Message) {
+        let level = match message {
+            Message::Killed(..)
+            | Message::KillingLeftovers(_)
+            | Message::GaveUpOn(_)
+            | Message::GaveUpOnLeftovers
+            | Message::ReadinessTimedOut(..)
+            | Message::StopCommandFailed(_) => Verbosity::Quiet,
+            Message::Exited { ending, stops, .. } if stops && ending.is_failure() => Verbosity::Quiet,
+            _ => Verbosity::Normal,
+        };
+        let (event, subject) = classify(message);
+        self.write(level, event, subject, |f, entries| describe(f, entries, message));
+    }
+
+    /// Says that an entry could not be started, and why.
+    pub fn start_failed(&mut self, id: UnitId, error: &SpawnError) {
+        self.write(Verbosity::Quiet, "start-failed", Subject::Entry(id), |f, entries| {
+            let UnitLabel { name, program, .. } = &entries[id];
+            match error {
+                SpawnError::NotFound if program.contains('/') => {
+                    write!(f, "{name} can't start: there is no file {program}, or its interpreter is missing")
+                }
+                SpawnError::NotFound => {
+                    write!(f, "{name} can't start: program {program} not found; install it, or write its path")
+                }
+                SpawnError::NotExecutable(error) => write!(f, "{name} can't start: can't execute {program}: {error}"),
+                SpawnError::NotPermitted(error) => {
+                    write!(
+                        f,
+                        "{name} can't start: can't become its user: {error}; start untrap as root, or leave out --user"
+                    )
+                }
+                SpawnError::NoProcess(error) => write!(f, "{name} can't start: can't make a process: {error}"),
+            }
+        });
+    }
+
+    /// Says what was done to a leftover.
+    pub fn leftover(&mut self, process: &Process, done: &str, level: Verbosity) {
+        let Process { pid, name, .. } = process;
+        self.write(level, "leftover", Subject::Process(*pid), |f, _| write!(f, "leftover {name} (pid {pid}) {done}"));
+    }
+
+    /// Says that an orphan was reaped.
+    pub fn orphan(&mut self, pid: i32) {
+        self.write(Verbosity::Verbose, "orphan", Subject::Process(pid), |f, _| write!(f, "orphan (pid {pid}) reaped"));
+    }
+
+    /// Says that an entry could not be signalled.
+    pub fn not_signalled(&mut self, id: UnitId, error: &std::io::Error) {
+        self.write(Verbosity::Quiet, "not-signalled", Subject::Entry(id), |f, entries| {
+            write!(f, "{} can't be signalled: {error}", entries[id])
+        });
+    }
+
+    /// Says that an entry's pid file could not be `done`: written or removed.
+    pub fn pid_file(&mut self, id: UnitId, done: &str, error: &std::io::Error) {
+        self.write(Verbosity::Quiet, "pid-file", Subject::Entry(id), |f, entries| {
+            write!(f, "{}: its pid file can't be {done}: {error}; it runs all the same", entries[id])
+        });
+    }
+
+    /// Says that something that untrap needs from the system went wrong, and what follows from it.
+    pub fn trouble(&mut self, what: &str, error: &std::io::Error) {
+        self.write(Verbosity::Quiet, "trouble", Subject::Untrap, |f, _| write!(f, "{what}: {error}"));
+    }
+
+    /// Says how many lines of the entries could not be written before the end.
+    pub fn lines_lost(&mut self, lines: u64) {
+        self.write(Verbosity::Quiet, "output-lost", Subject::Untrap, |f, _| {
+            write!(f, "{lines} lines of output are lost: their reader took nothing more, or the disk is full")
+        });
+    }
+
+    fn write(
+        &mut self,
+        level: Verbosity,
+        event: &'static str,
+        subject: Subject,
+        message: impl FnOnce(&mut String, &[UnitLabel]) -> fmt::Result,
+    ) {
+        if level > self.settings.verbosity {
+            return;
+        }
+        self.text.clear();
+        // Writing to a string fails for no reason.
+        let _ = message(&mut self.text, &self.entries);
+        if self.lost > 0 {
+            let _ = write!(self.text, " ({} messages before this are lost: standard error was full)", self.lost);
+        }
+        let (name, pid) = match subject {
+            Subject::Untrap => (None, None),
+            Subject::Process(pid) => (None, Some(pid)),
+            Subject::Entry(id) => (Some(self.entries[id].name.as_str()), Some(self.entries[id].pid)),
+        };
+        let line = LogLine { level, event, name, pid: pid.filter(|pid| *pid != 0), text: &self.text };
+        self.settings.format.finish(&line, &mut self.line);
+        let written = match &mut self.collected {
+            // A line is no longer than what a pipe takes as a whole or not at all.
+            None => self.stderr.write(&self.line).is_ok(),
+            Some(collected) if collected.len() + self.line.len() > COLLECTED => false,
+            Some(collected) => {
+                collected.push_str(&String::from_utf8_lossy(&self.line[PREFIX.len()..]));
+                true
+            }
+        };
+        self.lost = if written { 0 } else { self.lost + 1 };
+    }
+}
+
+impl fmt::Display for UnitLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (pid {})", self.name, self.pid)
+    }
+}
+
+/// The name of what happened, for programs that read messages, and whom it is about.
+fn classify(message: Message) -> (&'static str, Subject) {
+    match message {
+        Message::Started(id) => ("started", Subject::Entry(id)),
+        Message::Received(..) => ("signal", Subject::Untrap),
+        Message::Exited { entry, .. } => ("ended", Subject::Entry(entry)),
+        Message::Killed(id, _) => ("killed", Subject::Entry(id)),
+        Message::Restarting { entry, .. } => ("restarting", Subject::Entry(entry)),
+        Message::Waiting(id, _) => ("waiting", Subject::Entry(id)),
+        Message::Ready(id, _) => ("ready", Subject::Entry(id)),
+        Message::ReadinessTimedOut(id, _) => ("waited-in-vain", Subject::Entry(id)),
+        Message::Delaying(_) => ("delaying", Subject::Untrap),
+        Message::StopCommandFailed(id) => ("stop-command-failed", Subject::Entry(id)),
+        Message::StoppingLeftovers | Message::KillingLeftovers(_) | Message::WaitingForLeftovers => {
+            ("leftovers", Subject::Untrap)
+        }
+        Message::GaveUpOn(id) => ("gave-up", Subject::Entry(id)),
+        Message::GaveUpOnLeftovers => ("gave-up", Subject::Untrap),
+        Message::Exit(_) => ("exit", Subject::Untrap),
+    }
+}
+
+fn describe(f: &mut String, entries: &[UnitLabel], message: Message) -> fmt::Result {
+    match message {
+        Message::Started(id) => write!(f, "{} started (pid {})", entries[id].name, entries[id].pid),
+        Message::Received(signal, sender, consequence) => {
+            write!(f, "{signal} from {sender}: ")?;
+            match consequence {
+                Consequence::Shutdown => write!(f, "stopping"),
+                Consequence::Forward => write!(f, "forwarded"),
+                Consequence::ForwardAs(other) => write!(f, "forwarded as {other}"),
+                Consequence::Ignore => write!(f, "forwarded to nobody"),
+                Consequence::Drop => write!(f, "dropped"),
+                Consequence::KillAll => write!(f, "the second one, killing all that is left"),
+            }
+        }
+        Message::Exited { entry, ending, after, stops } => {
+            let stopping = if stops { ", stopping" } else { "" };
+            write!(f, "{} {ending} after {}{stopping}", entries[entry], Rounded(after))
+        }
+        Message::Killed(id, Some(after)) => {
+            write!(f, "{} killed, still there after {}", entries[id], Rounded(after))
+        }
+        Message::Killed(id, None) => {
+            write!(f, "what {} left in its group killed, it was in the way of the restart", entries[id])
+        }
+        Message::Restarting { entry, wait, restarts } => {
+            write!(f, "{} starts again in {} (restart {restarts})", entries[entry].name, Rounded(wait))
+        }
+        Message::Waiting(id, Duration::ZERO) => write!(f, "waiting for {}", entries[id].name),
+        Message::Waiting(id, waited) => {
+            write!(f, "still waiting for {}, for {} now", entries[id].name, Rounded(waited))
+        }
+        Message::Ready(id, waited) => write!(f, "{} is there after {}", entries[id].name, Rounded(waited)),
+        Message::ReadinessTimedOut(id, waited) => write!(
+            f,
+            "{} is not there after {}, stopping; look why, or give it more time with --wait-timeout",
+            entries[id].name,
+            Rounded(waited)
+        ),
+        Message::Delaying(delay) => write!(f, "the entries are told in {}", Rounded(delay)),
+        Message::StopCommandFailed(id) => {
+            write!(f, "the stop command of {} failed, sending the stop signal instead", entries[id].name)
+        }
+        Message::StoppingLeftovers => write!(f, "telling leftovers to end"),
+        Message::KillingLeftovers(after) => {
+            write!(f, "killing leftovers, still there after {}", Rounded(after))
+        }
+        Message::WaitingForLeftovers => {
+            write!(f, "every entry has ended, waiting for the processes that they left behind; stop with SIGTERM")
+        }
+        Message::GaveUpOn(id) => write!(
+            f,
+            "{} is still there after SIGKILL, not waiting longer: it is in uninterruptible sleep, or another user's",
+            entries[id]
+        ),
+        Message::GaveUpOnLeftovers => write!(f, "leftovers are still there after SIGKILL, not waiting longer"),
+        Message::Exit(status) => write!(f, "exit status {status}"),
+    }
+}
+
+/// A duration as people say it: nobody reads nanoseconds.
+struct Rounded(Duration);
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.0.as_secs() {
+            0..10 => 1,
+            10..60 => 100,
+            _ => 1000,
+        };
+        let rounded = self.0.as_millis() as u64 / unit * unit;
+        humantime::format_duration(Duration::from_millis(rounded)).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_as_exact_as_people_care() {
+        for (millis, text) in [(0, "0s"), (7, "7ms"), (1234, "1s 234ms"), (12_345, "12s 300ms"), (61_999, "1m 1s")] {
+            assert_eq!(Rounded(Duration::from_millis(millis)).to_string(), text);
+        }
+    }
+}

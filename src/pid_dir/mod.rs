@@ -1,0 +1,261 @@
+//! The pid directory, as the untrap that owns it writes it.
+//!
+//! Whoever holds the lock on the directory itself owns it: the kernel drops the lock with its holder, however that ends,
+//! and no lock file stays behind. Every file is written under another name and renamed, so that no reader sees a half.
+
+pub mod record;
+
+use std::fmt;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat, renameat};
+use nix::sys::stat::Mode;
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use crate::config::name::Name;
+use crate::config::unit::UnitId;
+use crate::pid_dir::record::{OWN_NAME, Record, file_name};
+
+/// What a file is called until it is whole. No entry's name begins with a dot.
+const TEMPORARY: &str = ".untrap.tmp";
+
+/// No file of ours is larger; whatever else there is shall not fill the memory.
+const LARGEST: u64 = 1 << 20;
+
+/// How long a process that has just been killed may take to end.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A directory that is ours until the value is dropped; our files go with it.
+#[derive(Debug)]
+pub struct PidDir {
+    /// Locked. Files are named relative to it, so that they are never written into a directory that took its place.
+    directory: File,
+    entries: Vec<PidFile>,
+    /// What `untrap.pid` says, while it is there.
+    own: Option<Record>,
+}
+
+#[derive(Debug)]
+struct PidFile {
+    name: String,
+    starts: u32,
+    /// What its file says, while it is there.
+    written: Option<Record>,
+}
+
+/// Why a directory can't be used.
+#[derive(Debug)]
+pub enum PidDirError {
+    /// It can't be created, opened or written.
+    Directory(PathBuf, io::Error),
+    /// A file that is in the way can't be read or removed.
+    File(PathBuf, io::Error),
+    /// Another untrap uses it. It has this PID, unless it is just starting or ending.
+    InUse(PathBuf, Option<i32>),
+    /// A file belongs to a process that lives.
+    Alive(PathBuf, i32),
+    /// An entry has the name of untrap's own file.
+    ReservedName,
+}
+
+impl fmt::Display for PidDirError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path, error) => write!(
+                f,
+                "pid directory {}: {error}; give one that can be written, on a tmpfs for example, or none",
+                path.display()
+            ),
+            Self::File(path, error) => {
+                write!(f, "pid file {}: {error}; remove it, or give another directory", path.display())
+            }
+            Self::InUse(path, pid) => {
+                write!(f, "pid directory {} is in use by another untrap", path.display())?;
+                pid.map_or(Ok(()), |pid| write!(f, " (pid {pid})"))?;
+                f.write_str("; give each its own")
+            }
+            Self::Alive(path, pid) => write!(
+                f,
+                "{} belongs to a process that lives (pid {pid}); end it, remove the file, or give another directory",
+                path.display()
+            ),
+            Self::ReservedName => {
+                write!(f, "an entry can't be called '{OWN_NAME}' with a pid directory; write 'NAME: {OWN_NAME} …'")
+            }
+        }
+    }
+}
+
+impl std::error::Error for PidDirError {}
+
+impl PidDir {
+    /// Takes a directory, creates it where it is missing, clears it of what an untrap that was killed has left there, and
+    /// writes `untrap.pid`.
+    ///
+    /// # Errors
+    /// See [`PidDirError`].
+    pub fn open(path: &Path, names: impl IntoIterator<Item = String>) -> Result<Self, PidDirError> {
+        let entries: Vec<PidFile> = names.into_iter().map(|name| PidFile { name, starts: 0, written: None }).collect();
+        if entries.iter().any(|entry| entry.name == OWN_NAME) {
+            return Err(PidDirError::ReservedName);
+        }
+        let failed = |error| PidDirError::Directory(path.to_owned(), error);
+        DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(failed)?;
+        let directory = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(path).map_err(failed)?;
+        let mut pid_dir = Self { directory, entries, own: None };
+        match pid_dir.directory.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let owner = pid_dir.read(OWN_NAME).map_err(failed)?.and_then(|(record, _)| record.process());
+                return Err(PidDirError::InUse(path.to_owned(), owner.map(|process| process.pid)));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        pid_dir.clear(path)?;
+        let names = pid_dir.entries.iter().map(|entry| entry.name.clone()).collect();
+        let own = Record { entries: names, ..Record::of_process(std::process::id() as i32) };
+        pid_dir.write(OWN_NAME, &own).map_err(failed)?;
+        pid_dir.own = Some(own);
+        Ok(pid_dir)
+    }
+
+    /// Writes down that the entry's leader has this PID from now on.
+    ///
+    /// # Errors
+    /// The file can't be written; then there is none, so that nobody reads an earlier PID.
+    pub fn started(&mut self, id: UnitId, pid: i32) -> io::Result<()> {
+        // Hooks come after all entries, and have no file.
+        let Some(PidFile { name, starts, .. }) = self.entries.get(id) else { return Ok(()) };
+        let record = Record { restarts: *starts, ..Record::of_process(pid) };
+        let written = self.write(name, &record);
+        let entry = &mut self.entries[id];
+        entry.starts += 1;
+        if written.is_ok() {
+            entry.written = Some(record);
+            return Ok(());
+        }
+        self.ended(id).and(written)
+    }
+
+    /// Removes the file of an entry of which nobody is left.
+    ///
+    /// # Errors
+    /// It can't be removed.
+    pub fn ended(&mut self, id: UnitId) -> io::Result<()> {
+        let Some(record) = self.entries.get_mut(id).and_then(|entry| entry.written.take()) else { return Ok(()) };
+        self.remove(&self.entries[id].name, &record)
+    }
+
+    /// Removes all of our files, `untrap.pid` last.
+    ///
+    /// # Errors
+    /// Not all of them can be removed.
+    pub fn close(&mut self) -> io::Result<()> {
+        let entries = (0..self.entries.len()).map(|id| self.ended(id)).fold(Ok(()), io::Result::and);
+        let own = self.own.take().map_or(Ok(()), |record| self.remove(OWN_NAME, &record));
+        entries.and(own)
+    }
+
+    /// Removes what nobody needs any more, and refuses where somebody does.
+    fn clear(&self, path: &Path) -> Result<(), PidDirError> {
+        let failed = |file: &str, error| PidDirError::File(path.join(file), error);
+        self.unlink(TEMPORARY).map_err(|error| PidDirError::Directory(path.to_owned(), error))?;
+        let read = |name: &str| self.read(name).map_err(|error| failed(&file_name(name), error));
+        // An untrap that was killed may have had other entries.
+        let former = read(OWN_NAME)?.map(|(record, _)| record.entries).unwrap_or_default();
+        let former = former.iter().map(String::as_str).filter(|name| Name::read(name).is_some());
+        for name in self.entries.iter().map(|entry| entry.name.as_str()).chain(former).chain([OWN_NAME]) {
+            let Some((record, age)) = read(name)? else { continue };
+            let process = record.process_behind(age).filter(|process| process.pid != std::process::id() as i32);
+            let file = file_name(name);
+            match process {
+                // The leaders of an untrap that was killed follow it, but the lock is gone a moment before them.
+                Some(process) if !process.ends_within(PATIENCE) => {
+                    return Err(PidDirError::Alive(path.join(file), process.pid));
+                }
+                _ => self.unlink(&file).map_err(|error| failed(&file, error))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What a file says, and how many seconds ago it was written. Nothing where there is none; where it has no PID, nobody.
+    fn read(&self, name: &str) -> io::Result<Option<(Record, f64)>> {
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+        let file = match openat(&self.directory, file_name(name).as_str(), flags, Mode::empty()) {
+            Ok(descriptor) => File::from(descriptor),
+            Err(Errno::ENOENT) => return Ok(None),
+            // A symbolic link is not ours.
+            Err(Errno::ELOOP) => return Ok(Some((Record::default(), 0.0))),
+            Err(errno) => return Err(errno.into()),
+        };
+        let age = SystemTime::now().duration_since(file.metadata()?.modified()?).unwrap_or_default();
+        let mut bytes = Vec::new();
+        file.take(LARGEST).read_to_end(&mut bytes)?;
+        Ok(Some((String::from_utf8_lossy(&bytes).parse().unwrap_or_default(), age.as_secs_f64())))
+    }
+
+    fn write(&self, name: &str, record: &Record) -> io::Result<()> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+        let mut file = File::from(openat(&self.directory, TEMPORARY, flags, Mode::from_bits_truncate(0o644))?);
+        let renamed = file
+            .write_all(record.to_string().as_bytes())
+            .and_then(|()| Ok(renameat(&self.directory, TEMPORARY, &self.directory, file_name(name).as_str())?));
+        if renamed.is_err() {
+            // What went wrong before is what to tell.
+            let _ = self.unlink(TEMPORARY);
+        }
+        renamed
+    }
+
+    /// Removes a file, unless somebody has put another one in its place.
+    fn remove(&self, name: &str, record: &Record) -> io::Result<()> {
+        match self.read(name)? {
+            Some((found, _)) if found == *record => self.unlink(&file_name(name)),
+            _ => Ok(()),
+        }
+    }
+
+    fn unlink(&self, file: &str) -> io::Result<()> {
+        match unlinkat(&self.directory, file, UnlinkatFlags::NoRemoveDir) {
+            Err(Errno::ENOENT) => Ok(()),
+            result => Ok(result?),
+        }
+    }
+}
+
+impl Drop for PidDir {
+    fn drop(&mut self) {
+        // Whoever wants to know calls it before.
+        let _ = self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_is_a_new_pid_and_is_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("web.1.pid");
+        let written = || std::fs::read_to_string(&path).ok().and_then(|text| text.parse::<Record>().ok());
+        let mut pid_dir = PidDir::open(directory.path(), ["web.1".to_owned()]).unwrap();
+        let own = std::process::id() as i32;
+        for (pid, restarts) in [(own, 0), (1, 1), (own, 2)] {
+            pid_dir.started(0, pid).unwrap();
+            assert_eq!(written(), Some(Record { restarts, ..Record::of_process(pid) }));
+        }
+        pid_dir.ended(0).unwrap();
+        assert_eq!(written(), None);
+        pid_dir.started(0, own).unwrap();
+        assert_eq!(written().map(|record| record.restarts), Some(3), "what ended in between is counted too");
+        drop(pid_dir);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}

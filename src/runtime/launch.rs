@@ -1,0 +1,238 @@
+//! A plan to what is executed for each entry: expansions made, variables set, a shell put in front where one is needed.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::config::hook::{Hook, Task};
+use crate::config::plan::Plan;
+use crate::config::service::Service;
+use crate::config::target::Target;
+use crate::config::user::{User, UserError};
+use crate::exit_status::{NOT_FOUND, USAGE};
+use crate::shell::classify::Command;
+use crate::shell::expand::expand;
+use crate::shell::parse::Simple;
+use crate::shell::{Reason, Shell};
+use crate::sys::credentials::Identity;
+use crate::sys::environment::{self, Environment, Variable};
+use crate::sys::readiness::Probe;
+use crate::sys::spawn::Program;
+
+/// Variables that a hook has when it is started, and not before.
+const SET_LATER: &[&str] = &["UNTRAP_EXIT_CODE", "UNTRAP_NAME", "UNTRAP_PID", "UNTRAP_SIGNAL"];
+
+/// What is executed for an entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExecCommand {
+    /// The program and its arguments.
+    pub words: Vec<OsString>,
+    /// What is set for it alone, over the shared environment; each name once.
+    pub variables: Vec<Variable>,
+    /// Why the program is a shell, where it is one.
+    pub shell: Option<Reason>,
+    /// Whom it runs as; `None`: as untrap itself.
+    pub identity: Option<Identity>,
+}
+
+/// What is done for an entry or a hook.
+#[derive(Debug)]
+pub enum Runnable {
+    /// A program is executed.
+    Program(Program),
+    /// Something is looked for.
+    Probe(Probe),
+}
+
+/// Makes launches of commands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExecContext {
+    /// What all programs are started with.
+    pub environment: Environment,
+    /// `--shell`.
+    pub shell: Shell,
+    /// `--port`.
+    pub port: Option<u16>,
+}
+
+/// Why something can't be launched. Nothing has been started.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LaunchError {
+    /// It needs a shell, and may have none.
+    ShellForbidden {
+        /// The entry.
+        name: String,
+        /// What needs the shell.
+        reason: Reason,
+    },
+    /// It needs a shell, and there is none.
+    ShellMissing {
+        /// The entry.
+        name: String,
+        /// What needs the shell.
+        reason: Reason,
+        /// Where the shell should be.
+        shell: PathBuf,
+    },
+    /// There is nobody that it could run as.
+    User(UserError),
+    /// `--port` leaves no port for it.
+    NoPort {
+        /// The entry.
+        name: String,
+        /// What its port would be.
+        port: u32,
+    },
+}
+
+impl fmt::Display for LaunchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShellForbidden { name, reason } => write!(
+                f,
+                "{name} needs a shell because of {reason}, and --shell is none; write the command without it, or move it \
+                 into a program"
+            ),
+            Self::ShellMissing { name, reason, shell } => write!(
+                f,
+                "{name} needs a shell because of {reason}, and there is no {}; write the command without it, or name a \
+                 shell with --shell",
+                shell.display()
+            ),
+            Self::User(error) => error.fmt(f),
+            Self::NoPort { name, port } => {
+                write!(f, "{name} would have the port {port}, and 65535 is the last; give a smaller --port")
+            }
+        }
+    }
+}
+
+impl std::error::Error for LaunchError {}
+
+impl LaunchError {
+    /// The exit status of untrap.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::ShellForbidden { .. } | Self::User(_) | Self::NoPort { .. } => USAGE,
+            Self::ShellMissing { .. } => NOT_FOUND,
+        }
+    }
+}
+
+impl From<ExecCommand> for Program {
+    fn from(launch: ExecCommand) -> Self {
+        Self::new(launch.words, launch.variables, launch.identity)
+    }
+}
+
+impl ExecContext {
+    /// What is done for each entry and each hook of a plan. An entry alone is in the foreground.
+    ///
+    /// # Errors
+    /// The first one that can't be launched.
+    pub fn runnables(&self, plan: &Plan) -> Result<Vec<Runnable>, LaunchError> {
+        let alone = plan.entries.len() == 1;
+        let entry = |entry| {
+            let mut program = Program::from(self.launch_entry(entry)?);
+            program.foreground = alone;
+            Ok(Runnable::Program(program))
+        };
+        plan.entries.iter().map(entry).chain(plan.hooks.iter().map(|hook| self.hook(hook))).collect()
+    }
+
+    fn hook(&self, hook: &Hook) -> Result<Runnable, LaunchError> {
+        Ok(match &hook.task {
+            Task::Command(command) | Task::Probe(Target::Exec(command)) => {
+                Runnable::Program(self.launch_hook(&hook.name, command)?.into())
+            }
+            Task::Probe(Target::Tcp { host, port }) => Runnable::Probe(Probe::Tcp(host.clone(), *port)),
+            Task::Probe(Target::Unix(path)) => Runnable::Probe(Probe::Unix(path.clone())),
+            Task::Probe(Target::File(path)) => Runnable::Probe(Probe::File(path.clone())),
+        })
+    }
+
+    /// What is executed for the command of a hook.
+    ///
+    /// # Errors
+    /// It needs a shell, and can't have one.
+    pub fn launch_hook(&self, name: &String, command: &Command) -> Result<ExecCommand, LaunchError> {
+        let late = |simple: &Simple| simple.expanded().find(|name| SET_LATER.contains(name)).map(str::to_owned);
+        let left_to_the_shell = match command {
+            Command::Simple(simple) => {
+                late(simple).map(|name| Command::Shell(simple.line.clone(), Reason::SetLater(name)))
+            }
+            Command::Program(_) | Command::Shell(..) => None,
+        };
+        self.launch(name, left_to_the_shell.as_ref().unwrap_or(command), Vec::new())
+    }
+
+    /// What is executed for an entry.
+    ///
+    /// # Errors
+    /// See [`LaunchError`].
+    pub fn launch_entry(&self, entry: &Service) -> Result<ExecCommand, LaunchError> {
+        let identity = entry.user.as_ref().map(User::look_up).transpose().map_err(LaunchError::User)?;
+        let mut variables = self.variables(entry)?;
+        variables.extend(identity.iter().flat_map(Identity::variables));
+        Ok(ExecCommand { identity, ..self.launch(&entry.name, &entry.command, variables)? })
+    }
+
+    /// What is executed for a command that has these variables for itself.
+    ///
+    /// # Errors
+    /// It needs a shell, and can't have one.
+    pub fn launch(
+        &self,
+        name: &impl ToString,
+        command: &Command,
+        mut variables: Vec<Variable>,
+    ) -> Result<ExecCommand, LaunchError> {
+        let (line, reason) = match command {
+            Command::Program(words) => {
+                return Ok(ExecCommand { words: words.clone(), variables, shell: None, identity: None });
+            }
+            Command::Shell(line, reason) => (line, reason.clone()),
+            Command::Simple(simple) => {
+                let lookup = |variable: &str| {
+                    environment::get(&variables, OsStr::new(variable)).or_else(|| self.environment.get(variable))
+                };
+                match expand(simple, lookup) {
+                    Ok(expanded) => {
+                        variables.retain(|(own, _)| environment::get(&expanded.variables, own).is_none());
+                        variables.extend(expanded.variables);
+                        return Ok(ExecCommand { words: expanded.words, variables, shell: None, identity: None });
+                    }
+                    Err(reason) => (&simple.line, reason),
+                }
+            }
+        };
+        match &self.shell {
+            Shell::None => Err(LaunchError::ShellForbidden { name: name.to_string(), reason }),
+            Shell::Path(shell) if !shell.exists() => {
+                Err(LaunchError::ShellMissing { name: name.to_string(), reason, shell: shell.clone() })
+            }
+            Shell::Path(shell) => {
+                let words = vec![shell.into(), "-c".into(), line.into()];
+                Ok(ExecCommand { words, variables, shell: Some(reason), identity: None })
+            }
+        }
+    }
+
+    /// The variables that tell an entry who it is.
+    fn variables(&self, entry: &Service) -> Result<Vec<Variable>, LaunchError> {
+        let name = entry.name.to_string();
+        let mut variables = vec![("UNTRAP_NAME".into(), name.clone().into()), ("PS".into(), name.clone().into())];
+        if self.environment.get("DYNO").is_none() {
+            variables.push(("DYNO".into(), name.clone().into()));
+        }
+        if let Some(base) = self.port {
+            let port = u32::from(base) + 100 * entry.type_index + entry.name.instance.unwrap_or(1) - 1;
+            if port > u32::from(u16::MAX) {
+                return Err(LaunchError::NoPort { name, port });
+            }
+            variables.push(("PORT".into(), port.to_string().into()));
+        }
+        Ok(variables)
+    }
+}

@@ -1,0 +1,188 @@
+//! Reads a command: a line to the words that untrap executes itself, or to a shell.
+//!
+//! A simple command (words, quotes, leading assignments and plain expansions) is executed directly, so that the leader is
+//! the program itself and no shell can lose a signal or be missing from the image. Everything else that sh gives a meaning
+//! to goes to sh unchanged: when in doubt, the shell. What expansions give is decided later, by [`expand`](crate::shell::expand).
+
+use std::ffi::OsString;
+
+use super::parse::CommandError;
+use crate::shell::Reason;
+use crate::shell::builtins::is_shell_word;
+use crate::shell::parse::{NotSimple, Part, Simple};
+
+/// What to execute for an entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// A program, looked up in `PATH` unless its name has a slash, and its arguments, taken as they are.
+    Program(Vec<OsString>),
+    /// A line that untrap reads itself.
+    Simple(Simple),
+    /// A line that `sh -c` gets unchanged, and why.
+    Shell(String, Reason),
+}
+
+impl Command {
+    /// Reads a command line.
+    ///
+    /// # Errors
+    /// An empty line, and a quote or backslash that nothing follows.
+    pub fn read(line: &str) -> Result<Self, CommandError> {
+        if line.trim().is_empty() {
+            return Err(CommandError::Empty);
+        }
+        match Simple::read(line) {
+            Ok(simple) => Ok(Self::Simple(simple)),
+            Err(NotSimple::Shell(reason)) => Ok(Self::Shell(line.to_owned(), reason)),
+            Err(NotSimple::Invalid(error)) => Err(error),
+        }
+    }
+
+    /// The program's name without its directories, to name an entry by; `sh` for a line whose program only sh knows.
+    #[must_use]
+    pub fn program(&self) -> String {
+        let first = match self {
+            Self::Program(words) => words[0].to_string_lossy().into_owned(),
+            Self::Simple(simple) => simple.words[0].iter().map(Part::as_written).collect(),
+            Self::Shell(line, _) => first_plain_word(line).unwrap_or("sh").to_owned(),
+        };
+        first.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("sh").to_owned()
+    }
+}
+
+/// The first word of a shell line, after assignments, where it is a program's name as it stands.
+fn first_plain_word(line: &str) -> Option<&str> {
+    let word = line.split([' ', '\t', '\n']).find(|word| !word.is_empty() && !word.contains('='))?;
+    let plain = |character: char| character.is_alphanumeric() || matches!(character, '/' | '.' | '_' | '-' | '+');
+    (word.chars().all(plain) && !is_shell_word(word)).then_some(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn goes_to_sh(line: &str, expected: Reason) {
+        match Command::read(line).unwrap() {
+            Command::Shell(unchanged, reason) => assert_eq!((unchanged.as_str(), reason), (line, expected)),
+            command => panic!("does not go to the shell: {command:?}"),
+        }
+    }
+
+    #[test]
+    fn what_sh_gives_a_meaning_to_goes_to_sh_unchanged() {
+        for line in [
+            "a; b",
+            "a & b",
+            "a | b",
+            "a < b",
+            "a > b",
+            "(a)",
+            "{ a; }",
+            "a *.c",
+            "a ?",
+            "a [x]",
+            "~/a",
+            "a # b",
+            "! a",
+            "x `b`",
+            "x \"`b`\"",
+            "a\nb",
+            "a \"b\\\nc\"",
+            "a\u{a0}b",
+            "A=x ~/a",
+            "A=~ a",
+        ] {
+            let special = |character: &char| !character.is_ascii_alphanumeric() && !" =\"\\".contains(*character);
+            goes_to_sh(line, Reason::Character(line.chars().find(special).unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_only_sh_expands_goes_to_sh() {
+        for line in [
+            "x $1",
+            "x $@",
+            "x $$",
+            "x $?",
+            "x $!",
+            "x $-",
+            "x $",
+            "x \"$\"",
+            "x $(b)",
+            "x \"$(echo 'it\"s')\"",
+            "x ${A",
+            "x ${#A}",
+            "x ${A#b}",
+            "x ${A:+b}",
+            "x ${A:=b}",
+            "x ${A:?b}",
+            "x ${A:-$B}",
+            "x ${A:-'b'}",
+            "x ${A:-*}",
+            "x ${A:-~}",
+            "x ${1}",
+            "x ${}",
+            "x $é",
+            "x $'a'",
+            "x ${A:-é}",
+        ] {
+            goes_to_sh(line, Reason::Expansion);
+        }
+    }
+
+    #[test]
+    fn words_and_variables_of_the_shell_go_to_sh() {
+        for line in ["echo a", "cd x", "exec a", ". ./env", "source env", "export A", "if", "test -f a", "'cd' x"] {
+            let word = line.split(' ').next().unwrap().trim_matches('\'');
+            goes_to_sh(line, Reason::Word(word.to_owned()));
+        }
+        goes_to_sh("A=1 exec a", Reason::Word("exec".to_owned()));
+        for (line, name) in [("x $PWD", "PWD"), ("IFS=, x", "IFS"), ("A=$BASH_VERSION x", "BASH_VERSION")] {
+            goes_to_sh(line, Reason::ShellVariable(name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn assignments_that_only_sh_understands_go_to_sh() {
+        goes_to_sh("A=1", Reason::NoProgram);
+        goes_to_sh("A=1 x $A", Reason::AssignedAndExpanded("A".to_owned()));
+        goes_to_sh("A=1 B=${A:-2} x", Reason::AssignedAndExpanded("A".to_owned()));
+        for line in ["1A=1 x", "A+=1 x", "'A'=1 x", "A\\=1 x", "A-B=1 x", "=1 x"] {
+            goes_to_sh(line, Reason::Character('='));
+        }
+    }
+
+    #[test]
+    fn an_open_quote_is_an_error_that_says_where() {
+        let unfinished = |character, offset| Err(CommandError::Unfinished { character, offset });
+        assert_eq!(Command::read("a 'b"), unfinished('\'', 2));
+        assert_eq!(Command::read("é \"b"), unfinished('"', 2));
+        assert_eq!(Command::read("a \\"), unfinished('\\', 2));
+        assert_eq!(Command::read("a 'b' \"c'd"), unfinished('"', 6));
+        assert_eq!(Command::read("a $B 'c"), unfinished('\'', 5));
+    }
+
+    #[test]
+    fn a_line_without_words_is_an_error() {
+        assert_eq!(Command::read(""), Err(CommandError::Empty));
+        assert_eq!(Command::read(" \t"), Err(CommandError::Empty));
+    }
+
+    #[test]
+    fn a_command_is_called_after_its_program() {
+        for (line, name) in [
+            ("sidekiq -C x", "sidekiq"),
+            ("/usr/bin/python3.11 a", "python3.11"),
+            ("redis-server $OPTS", "redis-server"),
+            ("A=1 B=2 ./web && x", "web"),
+            ("A='1 2' ./web", "web"),
+            ("cd x && y", "sh"),
+            ("$HOME/bin/web", "web"),
+            ("$CMD", "CMD"),
+            ("(a)", "sh"),
+        ] {
+            assert_eq!(Command::read(line).unwrap().program(), name, "{line}");
+        }
+    }
+}

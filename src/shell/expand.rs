@@ -1,0 +1,181 @@
+//! Makes the expansions of a simple command, as POSIX says (2.6, Word Expansions): values, then field splitting.
+//!
+//! Pure: the variables come from a look-up. Where a value brings in what only sh can do, the line goes to sh after all.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use crate::shell::Reason;
+use crate::shell::builtins::reason_against_program;
+use crate::shell::parse::{Expansion, Part, Simple, Word};
+
+/// Variables that some sh sets when the environment does not.
+const SET_BY_SHELL: &[&str] = &["HOME", "HOSTNAME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"];
+
+/// What is executed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Expanded {
+    /// What is set for the program alone, each name once.
+    pub variables: Vec<(OsString, OsString)>,
+    /// The program and its arguments; at least one.
+    pub words: Vec<OsString>,
+}
+
+/// Expands a simple command with the variables that `lookup` knows.
+///
+/// # Errors
+/// Why the line needs a shell.
+pub fn expand<'a>(simple: &'a Simple, lookup: impl Fn(&str) -> Option<&'a OsStr>) -> Result<Expanded, Reason> {
+    let mut words = Vec::with_capacity(simple.words.len());
+    for word in &simple.words {
+        fields(word, &lookup, &mut words)?;
+    }
+    let program = words.first().ok_or(Reason::NoProgram)?;
+    if let Some(reason) = reason_against_program(&program.to_string_lossy()) {
+        return Err(reason);
+    }
+    let mut variables: Vec<(OsString, OsString)> = Vec::with_capacity(simple.assignments.len());
+    for (name, value) in &simple.assignments {
+        variables.retain(|(earlier, _)| earlier != name.as_str());
+        variables.push((OsString::from(name), whole(value, &lookup)?));
+    }
+    Ok(Expanded { variables, words })
+}
+
+/// Adds the fields that a word gives: none, one or several.
+fn fields<'a>(
+    word: &'a Word,
+    lookup: &impl Fn(&str) -> Option<&'a OsStr>,
+    fields: &mut Vec<OsString>,
+) -> Result<(), Reason> {
+    let mut field: Option<Vec<u8>> = None;
+    for part in word {
+        let value = value(part, lookup)?;
+        match part {
+            Part::Expansion(expansion) if !expansion.quoted => {
+                // A variable IFS has a meaning to some sh, and none to others.
+                if lookup("IFS").is_some() {
+                    return Err(Reason::ShellVariable("IFS".to_owned()));
+                }
+                for byte in value.as_bytes() {
+                    match byte {
+                        b'*' | b'?' | b'[' | b'\\' => return Err(Reason::Pattern(expansion.name.clone())),
+                        b' ' | b'\t' | b'\n' => fields.extend(field.take().map(OsString::from_vec)),
+                        _ => field.get_or_insert_default().push(*byte),
+                    }
+                }
+            }
+            _ => field.get_or_insert_default().extend_from_slice(value.as_bytes()),
+        }
+    }
+    fields.extend(field.map(OsString::from_vec));
+    Ok(())
+}
+
+/// The value of an assignment, which is never split.
+fn whole<'a>(word: &'a Word, lookup: &impl Fn(&str) -> Option<&'a OsStr>) -> Result<OsString, Reason> {
+    let mut whole = OsString::new();
+    for part in word {
+        whole.push(value(part, lookup)?);
+    }
+    Ok(whole)
+}
+
+fn value<'a>(part: &'a Part, lookup: &impl Fn(&str) -> Option<&'a OsStr>) -> Result<&'a OsStr, Reason> {
+    let Expansion { name, default, default_for_empty, .. } = match part {
+        Part::Text(text) => return Ok(OsStr::new(text)),
+        Part::Expansion(expansion) => &**expansion,
+    };
+    match lookup(name) {
+        Some(value) if !(value.is_empty() && *default_for_empty) => Ok(value),
+        None if SET_BY_SHELL.contains(&name.as_str()) => Err(Reason::ShellVariable(name.clone())),
+        _ => Ok(OsStr::new(default)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::classify::Command;
+
+    const VARIABLES: &[(&str, &str)] = &[
+        ("A", "a"),
+        ("E", ""),
+        ("S", " x  y "),
+        ("Q", "it's \"q\" $A `b`; c"),
+        ("P", "*.c"),
+        ("CD", "cd"),
+        ("D", "A=1"),
+    ];
+
+    fn expand(line: &str) -> Result<Expanded, Reason> {
+        let Ok(Command::Simple(simple)) = Command::read(line) else { panic!("not simple: {line}") };
+        super::expand(&simple, |wanted| {
+            VARIABLES.iter().find(|(name, _)| *name == wanted).map(|(_, value)| OsStr::new(value))
+        })
+    }
+
+    #[track_caller]
+    fn gives(line: &str, words: &[&str]) {
+        assert_eq!(expand(line).unwrap().words, words, "{line}");
+    }
+
+    #[test]
+    fn words_quotes_and_backslashes_stand_for_themselves() {
+        gives("bin/rails s -p 3000", &["bin/rails", "s", "-p", "3000"]);
+        gives(
+            r#"a  'b  c' "d;e" f\ g "h'i" 'j"k' l=m '$A' \$A "\$A""#,
+            &["a", "b  c", "d;e", "f g", "h'i", "j\"k", "l=m", "$A", "$A", "$A"],
+        );
+        gives(r#"x "" '' "a\"b\\c\d""#, &["x", "", "", r#"a"b\c\d"#]);
+        gives("x 100% a@b a,b a:b +x -y /z", &["x", "100%", "a@b", "a,b", "a:b", "+x", "-y", "/z"]);
+    }
+
+    #[test]
+    fn a_value_takes_the_place_of_its_variable() {
+        gives("x $A ${A} $A-b ${A}b b$A/c", &["x", "a", "a", "a-b", "ab", "ba/c"]);
+        gives("x $Q", &["x", "it's", "\"q\"", "$A", "`b`;", "c"]);
+        gives("$A b", &["a", "b"]);
+    }
+
+    #[test]
+    fn a_default_takes_the_place_of_what_is_not_set() {
+        gives("x ${U-1} ${E-1} ${A-1}", &["x", "1", "a"]);
+        gives("x ${U:-1} ${E:-1} ${A:-1}", &["x", "1", "1", "a"]);
+        gives("x ${U:--a -b} \"${U:--a -b}\" ${U:-}", &["x", "-a", "-b", "-a -b"]);
+    }
+
+    #[test]
+    fn an_unquoted_value_is_split_and_an_empty_one_is_no_word() {
+        gives("x $S $E $U", &["x", "x", "y"]);
+        gives("x a$S\"b\"", &["x", "a", "x", "y", "b"]);
+        gives("x $E$A$E", &["x", "a"]);
+    }
+
+    #[test]
+    fn a_quoted_value_is_one_word_always() {
+        gives("x \"$S\" \"$E\" \"$U\" \"a$S\"", &["x", " x  y ", "", "", "a x  y "]);
+        gives("x \"$P\" $E\"\" ''$E", &["x", "*.c", "", ""]);
+    }
+
+    #[test]
+    fn assignments_are_set_for_the_program_and_never_split() {
+        let expanded = expand("B=1 C=$S D='x y'$E B=2 x").unwrap();
+        let pairs = [("C", " x  y "), ("D", "x y"), ("B", "2")];
+        assert_eq!(expanded.variables, pairs.map(|(name, value)| (name.into(), value.into())));
+        assert_eq!(expanded.words, ["x"]);
+    }
+
+    #[test]
+    fn values_that_only_sh_can_deal_with_need_it() {
+        let shell_variable = |name: &str| Err(Reason::ShellVariable(name.to_owned()));
+        assert_eq!(expand("x $P"), Err(Reason::Pattern("P".to_owned())));
+        assert_eq!(expand("$CD x"), Err(Reason::Word("cd".to_owned())));
+        assert_eq!(expand("$E cd x"), Err(Reason::Word("cd".to_owned())));
+        assert_eq!(expand("$D x"), Err(Reason::Character('=')));
+        assert_eq!(expand("$E"), Err(Reason::NoProgram));
+        assert_eq!(expand("x $HOSTNAME"), shell_variable("HOSTNAME"));
+        let Ok(Command::Simple(simple)) = Command::read("x $A") else { panic!() };
+        assert_eq!(super::expand(&simple, |_| Some(OsStr::new("a"))), shell_variable("IFS"));
+    }
+}

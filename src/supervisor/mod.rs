@@ -1,0 +1,304 @@
+//! The state machine: what happened, to what is to be done. Pure: no clock, no system call, no I/O.
+//!
+//! Every decision about signals and about the end is made here. [`Supervisor::on`] is told each event with its time and
+//! answers with actions; [`Supervisor::next_start`] and [`Supervisor::wake_at`] say what waits for its turn or its time.
+//! The start is in `start.rs`, the stop and the end are in `stop.rs`, the life of one entry is in `entry.rs`.
+
+pub mod action;
+mod backoff;
+pub mod event;
+pub mod message;
+mod service;
+mod shutdown;
+mod start;
+
+use std::time::Instant;
+
+use crate::config::policy::{Policy, Rules, SignalTo};
+use crate::config::unit::{Role, UnitId};
+use crate::exit_status::{ExitMapping, ExitStatus};
+use crate::signal::{Rewrite, Sender, Signal};
+use crate::supervisor::action::Action;
+use crate::supervisor::event::{Event, Need, Receivers};
+use crate::supervisor::message::{Consequence, Message};
+use service::{Ended, Entry, Look, Shutdown, Stage};
+use start::Sequence;
+
+/// What leftovers have heard of the end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Leftovers {
+    Unaware,
+    /// Nothing, and they keep untrap running.
+    Awaited,
+    Told,
+    Killed,
+}
+
+/// How far the run is. Each goes on to a later one, never back.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Phase {
+    /// Entries start, and run.
+    Serving,
+    /// All is over but for the commands that come after.
+    Finishing,
+    /// The exit status has been given.
+    Over,
+}
+
+/// The state of a run.
+#[derive(Debug)]
+pub struct Supervisor {
+    entries: Vec<Entry>,
+    sequence: Sequence,
+    phase: Phase,
+    stop: Option<Shutdown>,
+    /// The signal that began the stop.
+    stop_cause: Option<Signal>,
+    interrupts: u8,
+    /// The terminal has stopped the whole group of the one entry.
+    job_stopped: bool,
+    children_left: bool,
+    leftovers: Leftovers,
+    /// The status of the entry whose end began the stop.
+    decisive: Option<u8>,
+    /// The status of the first entry to end badly.
+    first_failure: Option<u8>,
+    /// The status of the first command to fail after all else has ended.
+    after_failure: Option<u8>,
+    rules: Rules,
+}
+
+impl Supervisor {
+    /// A run of these entries, before anything is started. The seed decides what is left to chance: how long an entry
+    /// waits for its restart, within limits.
+    pub fn new(entries: impl IntoIterator<Item = (Role, Policy)>, rules: Rules, seed: u64) -> Self {
+        let entry = |(id, (role, policy))| Entry::new(role, policy, seed ^ (id as u64).rotate_left(32));
+        let entries: Vec<Entry> = entries.into_iter().enumerate().map(entry).collect();
+        Self {
+            sequence: Sequence::of(&entries),
+            entries,
+            phase: Phase::Serving,
+            stop: None,
+            stop_cause: None,
+            interrupts: 0,
+            job_stopped: false,
+            children_left: false,
+            leftovers: Leftovers::Unaware,
+            decisive: None,
+            first_failure: None,
+            after_failure: None,
+            rules,
+        }
+    }
+
+    /// The exit status, as far as it is known by now.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        let status = ExitMapping::apply(&self.rules.exit_map, self.decisive.or(self.first_failure).unwrap_or(0));
+        match self.after_failure {
+            Some(bad) if status == 0 => ExitMapping::apply(&self.rules.exit_map, bad),
+            _ => status,
+        }
+    }
+
+    /// The signal that began the stop, if one did.
+    #[must_use]
+    pub fn stop_cause(&self) -> Option<Signal> {
+        self.stop_cause
+    }
+
+    /// What an entry is there for.
+    #[must_use]
+    pub fn role(&self, id: UnitId) -> Role {
+        self.entries[id].role
+    }
+
+    /// How often this entry has been started again.
+    #[must_use]
+    pub fn restarts(&self, id: UnitId) -> u32 {
+        self.entries[id].restarts
+    }
+
+    /// When [`Event::TimerExpired`] is due, or an entry is to start, if nothing else happens before.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Instant> {
+        if self.phase == Phase::Over {
+            return None;
+        }
+        let stop = self.stop.as_ref();
+        let alive = self.entries.iter().filter(|entry| entry.is_alive() && !entry.killed);
+        let deadlines = alive.filter_map(|entry| entry.deadline(stop));
+        let looks = self.entries.iter().filter_map(|entry| entry.look_at(stop));
+        let restarts = self.entries.iter().filter_map(Entry::restart_at);
+        let leftovers = self.leftovers_deadline().filter(|_| self.leftovers == Leftovers::Told);
+        let end_of_delay = stop.filter(|_| self.someones_turn()).map(|stop| stop.since);
+        let give_up = stop.and_then(|stop| stop.patience).map(|patience| patience.until);
+        let waiting = self.sequence.wake_at(self.rules.wait_timeout);
+        deadlines.chain(looks).chain(restarts).chain(leftovers).chain(end_of_delay).chain(give_up).chain(waiting).min()
+    }
+
+    /// Takes one event, and appends what is to be done about it to `actions`.
+    pub fn on(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
+        if self.phase == Phase::Over {
+            return;
+        }
+        match event {
+            Event::Started(id) => self.on_started(id, now, actions),
+            Event::StartFailed(id, status) => self.on_start_failed(id, status, now, actions),
+            Event::Received(signal, sender) => self.on_signal(signal, sender, now, actions),
+            Event::StopSignalSent(id, receivers) => self.on_told(id, receivers, actions),
+            Event::LeaderStopped(id, need) => self.on_leader_stopped(id, need, actions),
+            Event::LeaderExited(id, ending) => self.on_leader_ended(id, ending, now, actions),
+            Event::GroupEmptied(id) => self.on_group_emptied(id, now, actions),
+            Event::Reaped { children_left } => {
+                self.children_left = children_left;
+                self.see_progress(now);
+                self.settle(now, actions);
+            }
+            Event::StillReaping => self.on_reaping_goes_on(now, actions),
+            Event::TimerExpired => self.on_time(now, actions),
+        }
+    }
+
+    fn on_signal(&mut self, received: Signal, sender: Sender, now: Instant, actions: &mut Vec<Action>) {
+        let said = |consequence| Action::Log(Message::Received(received, sender, consequence));
+        let Some(signal) = Rewrite::apply(&self.rules.rewrites, received) else {
+            return actions.push(said(Consequence::Drop));
+        };
+        if received == Signal::INT {
+            self.interrupts = self.interrupts.saturating_add(1);
+        }
+        if received == Signal::INT && self.interrupts > 1 {
+            actions.push(said(Consequence::KillAll));
+            return self.kill_all(now, actions);
+        }
+        if self.stop.is_none() && (received.begins_stop() || signal.begins_stop()) {
+            actions.push(said(Consequence::Shutdown));
+            self.stop_cause = Some(received);
+            self.begin_stop(signal, now, actions);
+            return self.settle(now, actions);
+        }
+        let consequence = match self.forward(signal, actions) {
+            false => Consequence::Ignore,
+            true if signal == received => Consequence::Forward,
+            true => Consequence::ForwardAs(signal),
+        };
+        actions.push(said(consequence));
+        if received.suspends() {
+            actions.push(Action::Suspend);
+        }
+    }
+
+    /// Forwards a signal to everyone it is for; false where there is nobody.
+    fn forward(&mut self, signal: Signal, actions: &mut Vec<Action>) -> bool {
+        let before = actions.len();
+        let alone = self.entries.iter().filter(|entry| entry.is_service()).count() == 1;
+        let whole_job = signal == Signal::CONT && std::mem::take(&mut self.job_stopped);
+        // In a stop one by one, or after a delay, a second TERM is not for those whose turn is still to come.
+        let early = |entry: &Entry| signal.begins_stop() && self.stop.is_some() && !entry.turn_came;
+        // A probe or a stop command knows nothing of signals that mean something to an entry.
+        let concerns = |entry: &Entry| match entry.role {
+            Role::Service | Role::Before | Role::After => true,
+            Role::WaitFor | Role::Ready(_) | Role::StopCommand(_) => signal.begins_stop() || signal.controls_jobs(),
+        };
+        let receives = |entry: &Entry| !entry.killed && !early(entry) && concerns(entry);
+        for (id, entry) in self.entries.iter().enumerate().filter(|(_, entry)| receives(entry)) {
+            let Some(to) = entry.signal_to() else { continue };
+            if signal == Signal::CONT && alone && entry.is_service() {
+                // Whoever woke us may have made us the foreground group again.
+                actions.push(Action::GiveTerminal(id));
+            }
+            actions.push(Action::Send(id, signal, if whole_job { SignalTo::Group } else { to }));
+        }
+        actions.len() > before
+    }
+
+    /// A stopped process can act on its stop signal only once it is woken.
+    fn on_told(&mut self, id: UnitId, receivers: Receivers, actions: &mut Vec<Action>) {
+        if let Stage::Running { told, .. } = &mut self.entries[id].stage {
+            *told = Some(receivers);
+        }
+        actions.push(Action::Send(id, Signal::CONT, receivers.into()));
+    }
+
+    fn on_leader_stopped(&mut self, id: UnitId, need: Need, actions: &mut Vec<Action>) {
+        match need {
+            Need::Shell if self.stop.is_none() => {
+                self.job_stopped = true;
+                return actions.push(Action::Suspend);
+            }
+            Need::Terminal => actions.push(Action::GiveTerminal(id)),
+            Need::Shell | Need::Waking => {}
+        }
+        actions.push(Action::Send(id, Signal::CONT, SignalTo::Group));
+    }
+
+    fn on_leader_ended(&mut self, id: UnitId, ending: ExitStatus, now: Instant, actions: &mut Vec<Action>) {
+        let Stage::Running { since, told } = self.entries[id].stage else {
+            // We had given up on it.
+            return actions.push(Action::Reap(id));
+        };
+        let entry = &mut self.entries[id];
+        let ended = Ended { id, ending, ran: now.saturating_duration_since(since) };
+        // Whoever the leader leaves behind in its group may not have heard of the stop yet.
+        let leaves_unaware = entry.turn_came && told != Some(Receivers::Group);
+        entry.stage = Stage::Draining { kill_at: None, restart_at: None, look: Look::from(now) };
+        match entry.role {
+            Role::Service => self.on_service_ended(ended, now, actions),
+            Role::Before => self.on_before_ended(ended, now, actions),
+            Role::WaitFor | Role::Ready(_) => self.on_probe_ended(ended, now, actions),
+            Role::StopCommand(of) => self.on_stop_command_ended(of, ended, now, actions),
+            Role::After => self.on_after_ended(ended, now, actions),
+        }
+        if leaves_unaware {
+            self.tell(id, now, actions);
+        }
+        actions.push(Action::Reap(id));
+    }
+
+    fn on_service_ended(&mut self, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
+        let Ended { id, ending, ran } = ended;
+        let entry = &self.entries[id];
+        let serving = self.stop.is_none();
+        let stops = serving && entry.ends_run(ending);
+        let restarts = serving && entry.restarts_after(ending);
+        actions.push(Action::Log(ended.message(stops)));
+        if restarts {
+            return self.restart(id, ran, now, actions);
+        }
+        if ending.is_failure() {
+            self.first_failure.get_or_insert(ending.code());
+        }
+        if stops {
+            self.decisive = Some(ending.code());
+            self.begin_stop(Signal::TERM, now, actions);
+        } else {
+            self.skip_readiness_of(id, now, actions);
+        }
+    }
+
+    fn on_group_emptied(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
+        let entry = &mut self.entries[id];
+        entry.stage = match entry.stage {
+            Stage::Draining { restart_at: Some(at), .. } if self.stop.is_none() => Stage::BackingOff(at),
+            _ => Stage::Ended,
+        };
+        self.tell_next(now, actions);
+    }
+
+    fn on_time(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if self.stop.and_then(|stop| stop.patience).is_some_and(|patience| patience.until <= now) {
+            return self.give_up(now, actions);
+        }
+        for (id, entry) in self.entries.iter_mut().enumerate() {
+            if entry.look_at(self.stop.as_ref()).is_some_and(|at| at <= now) {
+                entry.looked(now);
+                actions.push(Action::CheckGroup(id));
+            }
+        }
+        self.kill_late(now, actions);
+        self.on_wait_time(now, actions);
+        self.tell_next(now, actions);
+        self.settle(now, actions);
+    }
+}

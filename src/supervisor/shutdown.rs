@@ -1,0 +1,289 @@
+//! The stop and the end: who is told when, who is killed, and when the run is over.
+
+use std::time::{Duration, Instant};
+
+use super::service::{Ended, Entry, Patience, Shutdown, Stage};
+use super::{Leftovers, Phase, Supervisor};
+use crate::config::policy::StopOrder;
+use crate::config::unit::{Role, UnitId};
+use crate::exit_status::ExitStatus;
+use crate::signal::Signal;
+use crate::supervisor::action::Action;
+use crate::supervisor::message::Message;
+
+impl Supervisor {
+    pub(super) fn begin_stop(&mut self, signal: Signal, now: Instant, actions: &mut Vec<Action>) {
+        if self.stop.is_some() {
+            return;
+        }
+        self.sequence.stop_waiting();
+        for entry in self.entries.iter_mut().filter(|entry| matches!(entry.stage, Stage::BackingOff(_))) {
+            entry.stage = Stage::Ended;
+        }
+        let serves = self.entries.iter().any(|entry| entry.is_service() && entry.is_alive());
+        let delay = if serves { self.rules.stop_delay } else { Duration::ZERO };
+        self.stop = Some(Shutdown { since: now + delay, signal, impatient: false, patience: None });
+        if !delay.is_zero() {
+            actions.push(Action::Log(Message::Delaying(delay)));
+        }
+        // Nobody else looks at what only helps the start, so it need not wait for its turn.
+        for id in 0..self.entries.len() {
+            if !self.entries[id].is_service() && self.entries[id].is_alive() {
+                self.entries[id].turn_came = true;
+                self.tell(id, now, actions);
+            }
+        }
+        self.tell_next(now, actions);
+        self.kill_late(now, actions);
+    }
+
+    /// Whether an entry waits for its turn in the stop.
+    pub(super) fn someones_turn(&self) -> bool {
+        let waits = |entry: &Entry| entry.is_service() && entry.is_alive() && !entry.turn_came;
+        self.entries.iter().any(waits) && !self.is_anyone_leaving()
+    }
+
+    /// Whether those whose turn is next have to wait for somebody's end.
+    fn is_anyone_leaving(&self) -> bool {
+        let leaves = |entry: &Entry| entry.is_service() && entry.is_alive() && entry.turn_came;
+        self.rules.stop_order != StopOrder::AtOnce && self.entries.iter().any(leaves)
+    }
+
+    /// Tells those whose turn has come.
+    pub(super) fn tell_next(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if self.stop.is_none_or(|stop| stop.since > now) {
+            return;
+        }
+        let count = self.entries.len();
+        for place in 0..count {
+            let id = if self.rules.stop_order == StopOrder::Reverse { count - 1 - place } else { place };
+            let entry = &mut self.entries[id];
+            if !entry.is_service() || !entry.is_alive() {
+                continue;
+            }
+            if !std::mem::replace(&mut entry.turn_came, true) {
+                match self.stop_command_of(id, now) {
+                    Some(command) => self.entries[command].turn_came = true,
+                    None => self.tell(id, now, actions),
+                }
+            }
+            if self.rules.stop_order != StopOrder::AtOnce {
+                return;
+            }
+        }
+    }
+
+    /// The command that stops this entry, if it has a leader to be stopped and any time for it.
+    fn stop_command_of(&self, id: UnitId, now: Instant) -> Option<UnitId> {
+        let entry = &self.entries[id];
+        let has_time = entry.deadline(self.stop.as_ref()).is_none_or(|deadline| deadline > now);
+        let can_be_asked = has_time && matches!(entry.stage, Stage::Running { .. });
+        self.entries.iter().position(|entry| entry.role == Role::StopCommand(id)).filter(|_| can_be_asked)
+    }
+
+    pub(super) fn on_stop_command_ended(&mut self, of: UnitId, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
+        actions.push(Action::Log(ended.message(false)));
+        if ended.ending.is_failure() {
+            self.signal_instead(of, now, actions);
+        }
+    }
+
+    /// Sends an entry the stop signal after all: its stop command has failed.
+    pub(super) fn signal_instead(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
+        if matches!(self.entries[id].stage, Stage::Running { told: None, .. }) {
+            actions.push(Action::Log(Message::StopCommandFailed(id)));
+            self.tell(id, now, actions);
+        }
+    }
+
+    /// Sends an entry its stop signal, or SIGKILL where it gets no time.
+    pub(super) fn tell(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
+        let entry = &self.entries[id];
+        let (Some(stop), Some(to)) = (self.stop, entry.signal_to()) else { return };
+        if entry.deadline(Some(&stop)).is_some_and(|deadline| deadline <= now) {
+            self.kill(id, now, actions);
+        } else if !entry.killed {
+            actions.push(Action::SendStopSignal(id, entry.policy.stop_signal.unwrap_or(stop.signal), to));
+        }
+    }
+
+    /// Kills those whose deadline has passed, whether or not their turn has come.
+    pub(super) fn kill_late(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        for id in 0..self.entries.len() {
+            if self.entries[id].deadline(self.stop.as_ref()).is_some_and(|deadline| deadline <= now) {
+                self.kill(id, now, actions);
+            }
+        }
+    }
+
+    pub(super) fn kill(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
+        let entry = &mut self.entries[id];
+        if !entry.is_alive() || std::mem::replace(&mut entry.killed, true) {
+            return;
+        }
+        let since = match (entry.role, entry.stage, self.stop) {
+            (Role::After, Stage::Running { since, .. }, _) => Some(since),
+            (_, _, Some(stop)) => Some(stop.since),
+            _ => None,
+        };
+        let message = Message::Killed(id, since.map(|since| now.saturating_duration_since(since)));
+        actions.push(Action::Kill(id, (!entry.is_probe()).then_some(message)));
+    }
+
+    pub(super) fn kill_all(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if let Some(stop) = &mut self.stop {
+            stop.impatient = true;
+            stop.since = stop.since.min(now);
+        }
+        self.on_time(now, actions);
+    }
+
+    /// Once all that are left have been sent SIGKILL, they have no more than a moment.
+    fn lose_patience(&mut self, now: Instant) {
+        let killed = self.entries.iter().filter(|entry| entry.is_alive()).all(|entry| entry.killed);
+        if killed && self.stop.is_some_and(|stop| stop.patience.is_none()) {
+            self.set_patience(Some(Patience::from(now)));
+        }
+    }
+
+    pub(super) fn set_patience(&mut self, patience: Option<Patience>) {
+        if let Some(stop) = &mut self.stop {
+            stop.patience = patience;
+        }
+    }
+
+    pub(super) fn see_progress(&mut self, now: Instant) {
+        if let Some(patience) = self.stop.as_mut().and_then(|stop| stop.patience.as_mut()) {
+            patience.see_progress(now);
+        }
+    }
+
+    pub(super) fn give_up(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        self.set_patience(None);
+        let mut leftovers_only = true;
+        for id in 0..self.entries.len() {
+            if self.entries[id].is_alive() {
+                leftovers_only = false;
+                self.entries[id].stage = Stage::Ended;
+                actions.push(Action::Log(Message::GaveUpOn(id)));
+                // It was sent SIGKILL: that it has not ended of it yet is no good end.
+                self.first_failure.get_or_insert(ExitStatus::Signaled(Signal::KILL).code());
+            }
+        }
+        if leftovers_only {
+            actions.push(Action::Log(Message::GaveUpOnLeftovers));
+            self.children_left = false;
+        }
+        self.settle(now, actions);
+    }
+
+    /// Looks whether the run is over, or only leftovers remain.
+    pub(super) fn settle(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let restarts = self.entries.iter().any(|entry| entry.restart_at().is_some());
+        if self.entries.iter().any(Entry::is_alive) {
+            return self.lose_patience(now);
+        }
+        if restarts || self.next_start(now).is_some() {
+            return;
+        }
+        if !self.children_left {
+            return self.finish(now, actions);
+        }
+        let Some(stop) = self.stop else {
+            if self.leftovers == Leftovers::Unaware {
+                self.leftovers = Leftovers::Awaited;
+                actions.push(Action::Log(Message::WaitingForLeftovers));
+            }
+            return;
+        };
+        let late = self.leftovers_deadline().is_some_and(|deadline| deadline <= now);
+        if late {
+            self.kill_leftovers(stop, now, actions);
+        } else if matches!(self.leftovers, Leftovers::Unaware | Leftovers::Awaited) {
+            self.leftovers = Leftovers::Told;
+            self.set_patience(None);
+            actions.push(Action::Log(Message::StoppingLeftovers));
+            actions.push(Action::SignalLeftovers(Signal::TERM));
+        }
+    }
+
+    /// Called again after each reaping: what a fork bomb started in the meantime is killed too.
+    fn kill_leftovers(&mut self, stop: Shutdown, now: Instant, actions: &mut Vec<Action>) {
+        if stop.patience.is_none() || self.leftovers != Leftovers::Killed {
+            self.set_patience(Some(Patience::from(now)));
+        }
+        if self.leftovers != Leftovers::Killed {
+            self.leftovers = Leftovers::Killed;
+            let after = now.saturating_duration_since(stop.since);
+            actions.push(Action::Log(Message::KillingLeftovers(after)));
+        }
+        actions.push(Action::KillLeftovers);
+    }
+
+    /// A bomb whose dead never end would otherwise keep the stop from those who still live.
+    pub(super) fn on_reaping_goes_on(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if self.stop.is_some() {
+            self.see_progress(now);
+            self.settle(now, actions);
+        }
+    }
+
+    /// Nobody knows which entry a leftover came from, so it gets the time of the most patient one.
+    pub(super) fn leftovers_deadline(&self) -> Option<Instant> {
+        let stop = self.stop?;
+        if stop.impatient {
+            return Some(stop.since);
+        }
+        self.longest_timeout().map(|timeout| stop.since + timeout)
+    }
+
+    fn longest_timeout(&self) -> Option<Duration> {
+        let role = if self.phase == Phase::Finishing { Role::After } else { Role::Service };
+        let timeouts = self.entries.iter().filter(|entry| entry.role == role).map(|entry| entry.policy.timeout.0);
+        timeouts.reduce(|a, b| Some(a?.max(b?))).flatten()
+    }
+
+    /// After the run: until when its output waits for a reader that took something last at `progress`. `None`: for ever.
+    ///
+    /// Whoever sent a stop signal wants the end at the timeout. Where an entry's end began the stop nobody is in a hurry,
+    /// and a reader that goes on reading gets everything.
+    #[must_use]
+    pub fn output_deadline(&self, over: Instant, progress: Instant) -> Option<Instant> {
+        let since = self.stop.filter(|_| self.stop_cause.is_some()).map_or(progress, |stop| stop.since);
+        self.longest_timeout().map(|timeout| (since + timeout).max(over + Patience::WITHOUT_PROGRESS))
+    }
+
+    pub(super) fn on_after_ended(&mut self, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
+        actions.push(Action::Log(ended.message(false)));
+        if ended.ending.is_failure() {
+            self.after_failure.get_or_insert(ended.ending.code());
+        }
+        // Whoever it leaves behind has as much time as others had before it.
+        self.allow_time_again(now);
+    }
+
+    /// Runs what comes after all else has ended, and then ends.
+    fn finish(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let mut comes_after = false;
+        if self.phase == Phase::Serving && self.sequence.has_begun() {
+            for entry in self.entries.iter_mut().filter(|entry| entry.role == Role::After) {
+                entry.turn_came = true;
+                comes_after = true;
+            }
+        }
+        if comes_after {
+            self.phase = Phase::Finishing;
+            self.allow_time_again(now);
+        } else if self.next_start(now).is_none() {
+            self.phase = Phase::Over;
+            actions.push(Action::Log(Message::Exit(self.status())));
+            actions.push(Action::Exit(self.status()));
+        }
+    }
+
+    fn allow_time_again(&mut self, now: Instant) {
+        let signal = self.stop.map_or(Signal::TERM, |stop| stop.signal);
+        self.stop = Some(Shutdown { since: now, signal, impatient: false, patience: None });
+        self.leftovers = Leftovers::Unaware;
+    }
+}

@@ -1,0 +1,44 @@
+//! Becoming another user, see credentials(7).
+
+use nix::errno::Errno;
+
+use super::environment::Variable;
+
+/// A user as the kernel knows it, and as programs look for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// The user's id.
+    pub uid: u32,
+    /// The id of the user's group.
+    pub gid: u32,
+    /// The ids of all groups that the user is a member of.
+    pub groups: Vec<u32>,
+    /// For `USER` and `LOGNAME`.
+    pub name: String,
+    /// For `HOME`.
+    pub home: String,
+}
+
+impl Identity {
+    /// What programs look at to find out who they are.
+    #[must_use]
+    pub fn variables(&self) -> [Variable; 3] {
+        let variables = [("HOME", &self.home), ("USER", &self.name), ("LOGNAME", &self.name)];
+        variables.map(|(name, value)| (name.into(), value.into()))
+    }
+}
+
+/// Gives up this process's user and groups for those of `identity`, with no way back.
+///
+/// For a child between its birth and its exec: it goes to the kernel directly, because the C library would have all
+/// threads of the process follow, and our memory is the parent's.
+pub(super) fn become_user(identity: &Identity) -> nix::Result<()> {
+    let (uid, gid) = (identity.uid, identity.gid);
+    // SAFETY: the array outlives the calls; the ids are plain numbers.
+    unsafe {
+        Errno::result(libc::syscall(libc::SYS_setgroups, identity.groups.len(), identity.groups.as_ptr()))?;
+        Errno::result(libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
+        Errno::result(libc::syscall(libc::SYS_setresuid, uid, uid, uid))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! The descendants of this process: found in `/proc`, signalled and killed.
+
+use std::collections::HashSet;
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::child;
+use super::procfs::{Process, children, pids};
+use crate::signal::Signal;
+
+/// Sends signals to every living descendant of this process, each once, and gives those that they were sent to.
+///
+/// # Errors
+/// `/proc` can't be read.
+pub fn send_to_descendants(signals: &[Signal]) -> io::Result<Vec<Process>> {
+    let mut descendants = living_descendants()?;
+    descendants.retain(|process| process.send_all(signals));
+    Ok(descendants)
+}
+
+/// Kills every descendant, and gives those that were killed. A process can be born while we look, so we look until
+/// there is no new one, but not for long: without a reaping the dead of a bomb get in the way.
+///
+/// # Errors
+/// `/proc` can't be read.
+pub fn kill_descendants() -> io::Result<Vec<Process>> {
+    const LONGEST: Duration = Duration::from_millis(20);
+    let until = Instant::now() + LONGEST;
+    let mut killed: Vec<Process> = Vec::new();
+    loop {
+        let mut found = family(until);
+        if !found.iter().any(|process| process.is_new_among(&killed)) {
+            found = living_descendants()?;
+        }
+        found.retain(|process| process.is_new_among(&killed) && process.send_all(&[Signal::KILL]));
+        let is_last = found.is_empty() || Instant::now() >= until;
+        killed.append(&mut found);
+        if is_last {
+            return Ok(killed);
+        }
+    }
+}
+
+/// The living descendants as their parents' lists give them. It takes no longer for what else runs on the machine, so
+/// that whoever forks and ends at once is caught; but a list that changes while it is read may lack someone.
+fn family(until: Instant) -> Vec<Process> {
+    // Of our own, thousands may wait to be reaped: to ask the kernel is faster than to read what /proc says.
+    let own = children(std::process::id() as i32).filter(|pid| !child::has_ended(*pid));
+    let mut family: Vec<Process> = own.filter_map(Process::read).collect();
+    let mut next = 0;
+    // Whoever forks as fast as we read would lead us on for ever.
+    while next < family.len() && (next == 0 || Instant::now() < until) {
+        let of_next: Vec<Process> = children(family[next].pid).filter_map(Process::read).collect();
+        family.extend(of_next);
+        next += 1;
+    }
+    family.retain(|process| !process.zombie);
+    family
+}
+
+/// The processes that have this one among their ancestors, without zombies.
+fn living_descendants() -> io::Result<Vec<Process>> {
+    // Where it is not mounted the directory can be there, and empty; and the numbers of another PID namespace mean others.
+    if std::fs::read_link("/proc/self")?.as_os_str() != std::process::id().to_string().as_str() {
+        return Err(io::Error::other("it is that of another PID namespace"));
+    }
+    // To find one takes two descriptors: where there is only one left, no one is found, and that is not nobody.
+    let directory = std::fs::read_dir("/proc")?;
+    std::fs::read("/proc/self/stat")?;
+    drop(directory);
+    let mut all: Vec<Process> = pids()?.filter_map(Process::read).collect();
+    retain_descendants(&mut all, std::process::id() as i32, |process| process);
+    all.retain(|process| !process.zombie);
+    Ok(all)
+}
+
+/// Of `all`, which know their processes, those that have `ancestor` among their ancestors.
+pub(super) fn retain_descendants<T>(all: &mut Vec<T>, ancestor: i32, process: impl Fn(&T) -> &Process) {
+    let mut family = HashSet::from([ancestor]);
+    let mut size = 0;
+    // A parent's PID can be higher than its child's, so one pass is not always enough.
+    while size != family.len() {
+        size = family.len();
+        let children = all.iter().map(&process).filter(|process| family.contains(&process.parent));
+        let children: Vec<i32> = children.map(|process| process.pid).collect();
+        family.extend(children);
+    }
+    all.retain(|one| family.contains(&process(one).parent));
+}
+
+impl Process {
+    fn is_new_among(&self, known: &[Self]) -> bool {
+        !known.iter().any(|process| process.pid == self.pid && process.start_time == self.start_time)
+    }
+
+    fn send_all(&self, signals: &[Signal]) -> bool {
+        signals.iter().all(|signal| self.send(*signal).is_ok())
+    }
+}

@@ -1,0 +1,95 @@
+//! Descriptors of processes and groups, which name them also when their PIDs are reused, see `pidfd_open(2)`.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::check;
+use super::procfs::Process;
+use crate::signal::Signal;
+
+impl Process {
+    /// Sends it a signal, unless its PID has become another process's since it was read.
+    pub(super) fn send(&self, signal: Signal) -> io::Result<()> {
+        match self.open()?.map(|descriptor| send_through(&descriptor, signal.number(), 0)) {
+            Some(Err(error)) if !matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => Err(error),
+            Some(Ok(())) => Ok(()),
+            // Kernels before 5.3, and sandboxes that deny one of the two calls.
+            // SAFETY: kill touches no memory of ours.
+            _ => check(unsafe { libc::kill(self.pid, signal.number()) }).map(drop),
+        }
+    }
+
+    /// Sends a signal to everyone in the group that has its PID for an id. `ENOSYS` or `EINVAL`: the kernel can't name a
+    /// group by a descriptor (before 6.9).
+    pub(super) fn send_to_group(&self, signal: Signal) -> io::Result<()> {
+        let descriptor = self.open()?.ok_or(io::Error::from_raw_os_error(libc::ENOSYS))?;
+        send_through(&descriptor, signal.number(), libc::PIDFD_SIGNAL_PROCESS_GROUP)
+    }
+
+    /// Waits for it to end, at most so long, and says whether it has.
+    #[must_use]
+    pub fn ends_within(&self, time: Duration) -> bool {
+        match self.open() {
+            Ok(Some(descriptor)) => {
+                let mut descriptors = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
+                let timeout = PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX);
+                poll(&mut descriptors, timeout) == Ok(1)
+            }
+            Ok(None) => false,
+            Err(_) => true,
+        }
+    }
+
+    /// A descriptor that stays this process's, whoever gets its PID; none where the kernel has no such thing.
+    fn open(&self) -> io::Result<Option<OwnedFd>> {
+        let descriptor = open(self.pid);
+        if Self::read(self.pid).is_none_or(|now| now.start_time != self.start_time) {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+        Ok(descriptor)
+    }
+}
+
+/// A descriptor that names a group for good: also when its leader is reaped, and when its id has become another group's.
+#[derive(Debug)]
+pub(super) struct GroupPidfd(OwnedFd);
+
+impl GroupPidfd {
+    /// That of a child's group, the child running or ended, not yet reaped; `None` where the kernel has no such thing,
+    /// or doesn't give it.
+    pub(super) fn open(leader: i32) -> Option<Self> {
+        open(leader).map(Self)
+    }
+
+    /// Sends every member a signal; 0 is none.
+    pub(super) fn send(&self, signal: i32) -> io::Result<()> {
+        send_through(&self.0, signal, libc::PIDFD_SIGNAL_PROCESS_GROUP)
+    }
+
+    /// Whether anyone is left in it, if only a zombie. `None` where the kernel can't say (before 6.9), or may not.
+    pub(super) fn has_members(&self) -> Option<bool> {
+        match self.send(0) {
+            Ok(()) => Some(true),
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Some(false),
+            Err(_) => None,
+        }
+    }
+}
+
+/// A descriptor of whoever has this PID; none where there is nobody, or the kernel has no such thing.
+fn open(pid: i32) -> Option<OwnedFd> {
+    // SAFETY: pidfd_open takes two integers.
+    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    // SAFETY: where it is a descriptor, it is new and nobody else's.
+    (descriptor >= 0).then(|| unsafe { OwnedFd::from_raw_fd(descriptor as i32) })
+}
+
+fn send_through(descriptor: &OwnedFd, signal: i32, flags: libc::c_uint) -> io::Result<()> {
+    let no_info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null siginfo is allowed: the kernel fills it in as kill does.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, descriptor.as_raw_fd(), signal, no_info, flags) };
+    check(sent as i32).map(drop)
+}

@@ -1,0 +1,124 @@
+//! What `/proc` says of processes, see proc(5).
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use super::check;
+
+/// A process as `/proc` shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Process {
+    /// Its PID.
+    pub pid: i32,
+    /// Its program's name, up to 15 bytes of it.
+    pub name: String,
+    pub(super) parent: i32,
+    group: i32,
+    pub(super) zombie: bool,
+    /// In clock ticks after boot; with the PID it names a process for good.
+    pub start_time: u64,
+}
+
+impl Process {
+    /// What `/proc/PID/stat` says, unless the process has gone.
+    #[must_use]
+    pub fn read(pid: i32) -> Option<Self> {
+        Self::parse(pid, &read_stat(pid)?)
+    }
+
+    /// Whether it has ended, and waits to be reaped.
+    #[must_use]
+    pub fn is_zombie(&self) -> bool {
+        self.zombie
+    }
+
+    pub(super) fn parse(pid: i32, stat: &str) -> Option<Self> {
+        let (name, fields) = split_stat(stat)?;
+        Some(Self {
+            pid,
+            name: name.to_owned(),
+            zombie: matches!(*fields.first()?, "Z" | "X"),
+            parent: fields.get(1)?.parse().ok()?,
+            group: fields.get(2)?.parse().ok()?,
+            start_time: fields.get(19)?.parse().ok()?,
+        })
+    }
+}
+
+/// When each process of a group started, in clock ticks after boot; `None` where `/proc` can't be read.
+pub(super) fn start_times_in_group(group: i32) -> Option<Vec<u64>> {
+    let members = pids().ok()?.filter_map(Process::read).filter(|process| process.group == group);
+    Some(members.map(|process| process.start_time).collect())
+}
+
+/// The PIDs that there are now.
+pub(super) fn pids() -> io::Result<impl Iterator<Item = i32>> {
+    let entries = std::fs::read_dir("/proc")?.collect::<io::Result<Vec<_>>>()?;
+    Ok(entries.into_iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
+}
+
+/// The children of all threads of a process, see proc(5).
+pub(super) fn children(pid: i32) -> impl Iterator<Item = i32> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+}
+
+/// What `/proc/PID/stat` says: fifty numbers, and a name.
+pub(super) fn read_stat(pid: i32) -> Option<String> {
+    let mut buffer = [0; 2048];
+    Some(String::from_utf8_lossy(start_of_file(pid, "stat", &mut buffer)?).into_owned())
+}
+
+/// The name in `7 (name) S 1 …`, and the fields after it, of which the first is the third of
+/// `proc_pid_stat(5)`. The name can hold anything, blank space and parentheses too.
+pub(super) fn split_stat(stat: &str) -> Option<(&str, Vec<&str>)> {
+    let (head, rest) = stat.rsplit_once(')')?;
+    let (_, name) = head.split_once('(')?;
+    Some((name, rest.split_ascii_whitespace().collect()))
+}
+
+/// The first bytes of a process's file.
+pub(super) fn start_of_file<'a>(pid: i32, name: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let path = ProcPath::new(pid, name)?;
+    // SAFETY: the path is a C string; the descriptor is new and nobody else's.
+    let file = unsafe {
+        let descriptor = check(libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC)).ok()?;
+        OwnedFd::from_raw_fd(descriptor)
+    };
+    // SAFETY: the buffer is as large as said.
+    let length = unsafe { libc::read(file.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    usize::try_from(length).ok().map(|length| &buffer[..length])
+}
+
+/// `/proc/PID/NAME` as a C string, without an allocation.
+pub(super) struct ProcPath([u8; 32]);
+
+impl ProcPath {
+    pub(super) fn new(pid: i32, name: &str) -> Option<Self> {
+        let mut path = Self([0; 32]);
+        // The last byte is not lent out: the string ends with a NUL whatever is written.
+        let mut free = &mut path.0[..31];
+        std::io::Write::write_fmt(&mut free, format_args!("/proc/{pid}/{name}")).ok()?;
+        Some(path)
+    }
+
+    pub(super) fn as_ptr(&self) -> *const libc::c_char {
+        self.0.as_ptr().cast()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stat_line_is_read_whatever_the_name_holds() {
+        let tail = "S 12 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 98765 1 2 3";
+        let process = Process::parse(7, &format!("7 (a) b) (c) {tail}")).unwrap();
+        assert_eq!((process.name.as_str(), process.parent, process.start_time), ("a) b) (c", 12, 98765));
+        assert!(!process.zombie);
+        assert!(Process::parse(7, "7 (a) Z 1 7 7 0 -1 0 1 0 0 0 0 0 0 0 20 0 1 0 5 0").unwrap().zombie);
+        assert_eq!(Process::parse(7, ""), None);
+    }
+}
