@@ -30,24 +30,25 @@ fn read_a_command(line: &str) -> bool {
 
 /// From SIGTERM to the list of actions.
 #[divan::bench(args = [1, 10, 100, 500])]
-fn decide_on_a_stop(bencher: Bencher, entries: usize) {
+fn decide_on_a_stop(bencher: Bencher, services: usize) {
     let now = Instant::now();
-    bencher.with_inputs(|| (running(entries, now), Vec::with_capacity(4 * entries + 8))).bench_refs(
+    bencher.with_inputs(|| (running(services, now), Vec::with_capacity(4 * services + 8))).bench_refs(
         |(supervisor, actions)| supervisor.on(Event::Received(Signal::TERM, Sender::Outside), now, actions),
     );
 }
 
-/// What an entry's end, of so many, costs.
+/// What a service's end, of so many, costs.
 #[divan::bench(args = [1, 10, 100, 500])]
-fn decide_on_an_end(bencher: Bencher, entries: usize) {
+fn decide_on_an_end(bencher: Bencher, services: usize) {
     let now = Instant::now();
     bencher
-        .with_inputs(|| (running(entries, now), Vec::with_capacity(4 * entries + 8)))
+        .with_inputs(|| (running(services, now), Vec::with_capacity(4 * services + 8)))
         .bench_refs(|(supervisor, actions)| supervisor.on(Event::LeaderExited(0, ExitStatus::Exited(1)), now, actions));
 }
 
-fn running(entries: usize, now: Instant) -> Supervisor {
-    let mut supervisor = Supervisor::new((0..entries).map(|_| (Role::Service, Policy::default())), Rules::default(), 1);
+fn running(services: usize, now: Instant) -> Supervisor {
+    let mut supervisor =
+        Supervisor::new((0..services).map(|_| (Role::Service, Policy::default())), Rules::default(), 1);
     let mut actions = Vec::new();
     while let Some(id) = supervisor.next_start(now) {
         supervisor.on(Event::Started(id), now, &mut actions);

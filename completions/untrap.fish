@@ -27,14 +27,14 @@ end
 complete -c untrap -n "__fish_untrap_needs_command" -s f -l procfile -d 'Run this file\'s process types; \'-\' is standard input [default: ./Procfile]' -r -F
 complete -c untrap -n "__fish_untrap_needs_command" -s e -l env-file -d 'Set the variables of this file, unless they are set; later files win' -r -F
 complete -c untrap -n "__fish_untrap_needs_command" -l port -d 'Set PORT: N, and 100 more for each next process type, 1 for each next instance' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l user -d 'Run entries as this user' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l user -d 'Run services as this user' -r
 complete -c untrap -n "__fish_untrap_needs_command" -l shell -d 'What runs a command that needs a shell; \'none\' allows none [default: /bin/sh]' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l before -d 'Run to its end before the first entry starts, or a process type of the Procfile' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l before -d 'Run to its end before the first service starts, or a process type of the Procfile' -r
 complete -c untrap -n "__fish_untrap_needs_command" -l wait-for -d 'First wait for tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND' -r
 complete -c untrap -n "__fish_untrap_needs_command" -l wait-timeout -d 'How long --wait-for and --ready wait [default: 60s]' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l ready -d 'The next entry starts when TARGET is there' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l ready -d 'The next service starts when TARGET is there' -r
 complete -c untrap -n "__fish_untrap_needs_command" -s t -l timeout -d 'From the start of the stop to SIGKILL; 0s: at once, inf: never [default: 8s]' -r
-complete -c untrap -n "__fish_untrap_needs_command" -s s -l stop-signal -d 'Sent to an entry when the stop begins [default: what arrived, or TERM]' -r -f -a "TERM\t''
+complete -c untrap -n "__fish_untrap_needs_command" -s s -l stop-signal -d 'Sent to a service when the stop begins [default: what arrived, or TERM]' -r -f -a "TERM\t''
 HUP\t''
 INT\t''
 QUIT\t''
@@ -57,7 +57,7 @@ reverse\t''
 listed\t''"
 complete -c untrap -n "__fish_untrap_needs_command" -l stop-command -d 'Run instead of sending the stop signal; sees UNTRAP_PID and UNTRAP_NAME' -r
 complete -c untrap -n "__fish_untrap_needs_command" -l stop-delay -d 'Wait before telling anyone to stop [default: 0s]' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l after -d 'Run after the last entry has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l after -d 'Run after the last service has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL' -r
 complete -c untrap -n "__fish_untrap_needs_command" -s r -l rewrite -d 'Receive FROM as TO; TO \'none\' drops it' -r
 complete -c untrap -n "__fish_untrap_needs_command" -l signal-to -d 'Whom signals go to: auto (a shell: its group), leader or group [default: auto]' -r -f -a "auto\t''
 leader\t''
@@ -68,7 +68,7 @@ prefix\t''
 json\t''"
 complete -c untrap -n "__fish_untrap_needs_command" -l log-format -d 'How untrap\'s own messages are written: text, or JSON objects [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c untrap -n "__fish_untrap_needs_command" -l pid-dir -d 'Keep NAME.pid of each entry there, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
+complete -c untrap -n "__fish_untrap_needs_command" -l pid-dir -d 'Keep NAME.pid of each service there, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
 complete -c untrap -n "__fish_untrap_needs_command" -l generate -d 'Print the man page or a completion script' -r -f -a "man\t''
 bash\t''
 zsh\t''
@@ -79,19 +79,19 @@ complete -c untrap -n "__fish_untrap_needs_command" -s v -l verbose -d 'Also mes
 complete -c untrap -n "__fish_untrap_needs_command" -s h -l help -d 'Print the most used options (-h) or all of them (--help)'
 complete -c untrap -n "__fish_untrap_needs_command" -s V -l version -d 'Print the version'
 complete -c untrap -n "__fish_untrap_needs_command" -f -a "check" -d 'Prints what would run, and runs nothing'
-complete -c untrap -n "__fish_untrap_needs_command" -f -a "ps" -d 'Shows what a running untrap runs, each entry with its whole process group'
-complete -c untrap -n "__fish_untrap_needs_command" -f -a "signal" -d 'Sends a signal to entries of a running untrap, each with its whole process group'
+complete -c untrap -n "__fish_untrap_needs_command" -f -a "ps" -d 'Shows what a running untrap runs, each service with its whole process group'
+complete -c untrap -n "__fish_untrap_needs_command" -f -a "signal" -d 'Sends a signal to services of a running untrap, each with its whole process group'
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s f -l procfile -d 'Run this file\'s process types; \'-\' is standard input [default: ./Procfile]' -r -F
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s e -l env-file -d 'Set the variables of this file, unless they are set; later files win' -r -F
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l port -d 'Set PORT: N, and 100 more for each next process type, 1 for each next instance' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l user -d 'Run entries as this user' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l user -d 'Run services as this user' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l shell -d 'What runs a command that needs a shell; \'none\' allows none [default: /bin/sh]' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l before -d 'Run to its end before the first entry starts, or a process type of the Procfile' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l before -d 'Run to its end before the first service starts, or a process type of the Procfile' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l wait-for -d 'First wait for tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l wait-timeout -d 'How long --wait-for and --ready wait [default: 60s]' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l ready -d 'The next entry starts when TARGET is there' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l ready -d 'The next service starts when TARGET is there' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s t -l timeout -d 'From the start of the stop to SIGKILL; 0s: at once, inf: never [default: 8s]' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -s s -l stop-signal -d 'Sent to an entry when the stop begins [default: what arrived, or TERM]' -r -f -a "TERM\t''
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s s -l stop-signal -d 'Sent to a service when the stop begins [default: what arrived, or TERM]' -r -f -a "TERM\t''
 HUP\t''
 INT\t''
 QUIT\t''
@@ -114,7 +114,7 @@ reverse\t''
 listed\t''"
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l stop-command -d 'Run instead of sending the stop signal; sees UNTRAP_PID and UNTRAP_NAME' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l stop-delay -d 'Wait before telling anyone to stop [default: 0s]' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l after -d 'Run after the last entry has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l after -d 'Run after the last service has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s r -l rewrite -d 'Receive FROM as TO; TO \'none\' drops it' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l signal-to -d 'Whom signals go to: auto (a shell: its group), leader or group [default: auto]' -r -f -a "auto\t''
 leader\t''
@@ -125,7 +125,7 @@ prefix\t''
 json\t''"
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l log-format -d 'How untrap\'s own messages are written: text, or JSON objects [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l pid-dir -d 'Keep NAME.pid of each entry there, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l pid-dir -d 'Keep NAME.pid of each service there, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l generate -d 'Print the man page or a completion script' -r -f -a "man\t''
 bash\t''
 zsh\t''
@@ -136,5 +136,5 @@ complete -c untrap -n "__fish_untrap_using_subcommand check" -s v -l verbose -d 
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s h -l help -d 'Print the most used options (-h) or all of them (--help)'
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s V -l version -d 'Print the version'
 complete -c untrap -n "__fish_untrap_using_subcommand ps" -l pid-dir -d 'The pid directory of the running untrap' -r -f -a "(__fish_complete_directories)"
-complete -c untrap -n "__fish_untrap_using_subcommand ps" -l json -d 'Print a JSON array, one object for each entry'
+complete -c untrap -n "__fish_untrap_using_subcommand ps" -l json -d 'Print a JSON array, one object for each service'
 complete -c untrap -n "__fish_untrap_using_subcommand signal" -l pid-dir -d 'The pid directory of the running untrap' -r -f -a "(__fish_complete_directories)"

@@ -20,28 +20,28 @@ _untrap() {
 '*-e+[Set the variables of this file, unless they are set; later files win]:FILE:_files' \
 '*--env-file=[Set the variables of this file, unless they are set; later files win]:FILE:_files' \
 '--port=[Set PORT\: N, and 100 more for each next process type, 1 for each next instance]:N:_default' \
-'*--user=[Run entries as this user]:[NAME=]USER[:GROUP]:_default' \
+'*--user=[Run services as this user]:[NAME=]USER[:GROUP]:_default' \
 '--shell=[What runs a command that needs a shell; '\''none'\'' allows none \[default\: /bin/sh\]]:PATH|none:_default' \
-'*--before=[Run to its end before the first entry starts, or a process type of the Procfile]:COMMAND:_default' \
+'*--before=[Run to its end before the first service starts, or a process type of the Procfile]:COMMAND:_default' \
 '*--wait-for=[First wait for tcp\://HOST\:PORT, unix\://PATH, file\://PATH or exec\:COMMAND]:TARGET:_default' \
 '--wait-timeout=[How long --wait-for and --ready wait \[default\: 60s\]]:DURATION:_default' \
-'*--ready=[The next entry starts when TARGET is there]:[NAME=]TARGET:_default' \
+'*--ready=[The next service starts when TARGET is there]:[NAME=]TARGET:_default' \
 '*-t+[From the start of the stop to SIGKILL; 0s\: at once, inf\: never \[default\: 8s\]]:[NAME=]DURATION:_default' \
 '*--timeout=[From the start of the stop to SIGKILL; 0s\: at once, inf\: never \[default\: 8s\]]:[NAME=]DURATION:_default' \
-'*-s+[Sent to an entry when the stop begins \[default\: what arrived, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
-'*--stop-signal=[Sent to an entry when the stop begins \[default\: what arrived, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
+'*-s+[Sent to a service when the stop begins \[default\: what arrived, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
+'*--stop-signal=[Sent to a service when the stop begins \[default\: what arrived, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
 '*--on-exit=[At its end\: stop (default), stop-on-failure, ignore, restart, restart-on-failure]:[NAME=]ACTION:(stop stop-on-failure ignore restart restart-on-failure)' \
 '--stop-order=[Stop at-once, or one by one\: reverse or listed \[default\: at-once\]]:ORDER:(at-once reverse listed)' \
 '*--stop-command=[Run instead of sending the stop signal; sees UNTRAP_PID and UNTRAP_NAME]:[NAME=]COMMAND:_default' \
 '--stop-delay=[Wait before telling anyone to stop \[default\: 0s\]]:DURATION:_default' \
-'*--after=[Run after the last entry has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL]:COMMAND:_default' \
+'*--after=[Run after the last service has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL]:COMMAND:_default' \
 '*-r+[Receive FROM as TO; TO '\''none'\'' drops it]:FROM=TO:_default' \
 '*--rewrite=[Receive FROM as TO; TO '\''none'\'' drops it]:FROM=TO:_default' \
 '*--signal-to=[Whom signals go to\: auto (a shell\: its group), leader or group \[default\: auto\]]:[NAME=]WHOM:(auto leader group)' \
 '*--exit-map=[End with status TO instead of FROM, for example 143=0]:FROM=TO:_default' \
 '--output=[raw, prefix (the name before each line) or json (an object a line) \[default\: raw\]]:FORMAT:(raw prefix json)' \
 '--log-format=[How untrap'\''s own messages are written\: text, or JSON objects \[default\: text\]]:text|json:(text json)' \
-'--pid-dir=[Keep NAME.pid of each entry there, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
+'--pid-dir=[Keep NAME.pid of each service there, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
 '--generate=[Print the man page or a completion script]:man|bash|zsh|fish:(man bash zsh fish)' \
 '--timestamps[With --output prefix\: the time before each line]' \
 '-q[Only messages about what went wrong]' \
@@ -68,28 +68,28 @@ _arguments "${_arguments_options[@]}" : \
 '*-e+[Set the variables of this file, unless they are set; later files win]:FILE:_files' \
 '*--env-file=[Set the variables of this file, unless they are set; later files win]:FILE:_files' \
 '--port=[Set PORT\: N, and 100 more for each next process type, 1 for each next instance]:N:_default' \
-'*--user=[Run entries as this user]:[NAME=]USER[:GROUP]:_default' \
+'*--user=[Run services as this user]:[NAME=]USER[:GROUP]:_default' \
 '--shell=[What runs a command that needs a shell; '\''none'\'' allows none \[default\: /bin/sh\]]:PATH|none:_default' \
-'*--before=[Run to its end before the first entry starts, or a process type of the Procfile]:COMMAND:_default' \
+'*--before=[Run to its end before the first service starts, or a process type of the Procfile]:COMMAND:_default' \
 '*--wait-for=[First wait for tcp\://HOST\:PORT, unix\://PATH, file\://PATH or exec\:COMMAND]:TARGET:_default' \
 '--wait-timeout=[How long --wait-for and --ready wait \[default\: 60s\]]:DURATION:_default' \
-'*--ready=[The next entry starts when TARGET is there]:[NAME=]TARGET:_default' \
+'*--ready=[The next service starts when TARGET is there]:[NAME=]TARGET:_default' \
 '*-t+[From the start of the stop to SIGKILL; 0s\: at once, inf\: never \[default\: 8s\]]:[NAME=]DURATION:_default' \
 '*--timeout=[From the start of the stop to SIGKILL; 0s\: at once, inf\: never \[default\: 8s\]]:[NAME=]DURATION:_default' \
-'*-s+[Sent to an entry when the stop begins \[default\: what arrived, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
-'*--stop-signal=[Sent to an entry when the stop begins \[default\: what arrived, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
+'*-s+[Sent to a service when the stop begins \[default\: what arrived, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
+'*--stop-signal=[Sent to a service when the stop begins \[default\: what arrived, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
 '*--on-exit=[At its end\: stop (default), stop-on-failure, ignore, restart, restart-on-failure]:[NAME=]ACTION:(stop stop-on-failure ignore restart restart-on-failure)' \
 '--stop-order=[Stop at-once, or one by one\: reverse or listed \[default\: at-once\]]:ORDER:(at-once reverse listed)' \
 '*--stop-command=[Run instead of sending the stop signal; sees UNTRAP_PID and UNTRAP_NAME]:[NAME=]COMMAND:_default' \
 '--stop-delay=[Wait before telling anyone to stop \[default\: 0s\]]:DURATION:_default' \
-'*--after=[Run after the last entry has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL]:COMMAND:_default' \
+'*--after=[Run after the last service has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL]:COMMAND:_default' \
 '*-r+[Receive FROM as TO; TO '\''none'\'' drops it]:FROM=TO:_default' \
 '*--rewrite=[Receive FROM as TO; TO '\''none'\'' drops it]:FROM=TO:_default' \
 '*--signal-to=[Whom signals go to\: auto (a shell\: its group), leader or group \[default\: auto\]]:[NAME=]WHOM:(auto leader group)' \
 '*--exit-map=[End with status TO instead of FROM, for example 143=0]:FROM=TO:_default' \
 '--output=[raw, prefix (the name before each line) or json (an object a line) \[default\: raw\]]:FORMAT:(raw prefix json)' \
 '--log-format=[How untrap'\''s own messages are written\: text, or JSON objects \[default\: text\]]:text|json:(text json)' \
-'--pid-dir=[Keep NAME.pid of each entry there, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
+'--pid-dir=[Keep NAME.pid of each service there, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
 '--generate=[Print the man page or a completion script]:man|bash|zsh|fish:(man bash zsh fish)' \
 '--timestamps[With --output prefix\: the time before each line]' \
 '-q[Only messages about what went wrong]' \
@@ -106,14 +106,14 @@ _arguments "${_arguments_options[@]}" : \
 (ps)
 _arguments "${_arguments_options[@]}" : \
 '--pid-dir=[The pid directory of the running untrap]:DIR:_files -/' \
-'--json[Print a JSON array, one object for each entry]' \
+'--json[Print a JSON array, one object for each service]' \
 && ret=0
 ;;
 (signal)
 _arguments "${_arguments_options[@]}" : \
 '--pid-dir=[The pid directory of the running untrap]:DIR:_files -/' \
 ':sent -- For example HUP, SIGUSR1, RTMIN+3 or 15:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
-'*::names -- An entry (web.2) or a process type (web) \[default\: all entries\]:_default' \
+'*::names -- A service (web.2) or a process type (web) \[default\: all services\]:_default' \
 && ret=0
 ;;
         esac
@@ -125,8 +125,8 @@ esac
 _untrap_commands() {
     local commands; commands=(
 'check:Prints what would run, and runs nothing' \
-'ps:Shows what a running untrap runs, each entry with its whole process group' \
-'signal:Sends a signal to entries of a running untrap, each with its whole process group' \
+'ps:Shows what a running untrap runs, each service with its whole process group' \
+'signal:Sends a signal to services of a running untrap, each with its whole process group' \
     )
     _describe -t commands 'untrap commands' commands "$@"
 }

@@ -71,7 +71,7 @@ fn run(settings: Settings, signals: Signals) -> Result<u8, StartError> {
     let exec_context = exec_context(&settings.launch)?;
     let runnables = exec_context.runnables(&plan).map_err(|error| StartError(error.status(), error.to_string()))?;
     drop(settings.source);
-    let names = plan.entries.iter().map(|entry| entry.name.to_string());
+    let names = plan.services.iter().map(|service| service.name.to_string());
     let pid_dir = settings.pid_dir.as_deref().map(|path| PidDir::open(path, names)).transpose();
     let pid_dir = pid_dir.map_err(|error| StartError::usage(&error))?;
     let Settings { rules, log, output, .. } = settings;

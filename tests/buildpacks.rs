@@ -62,7 +62,7 @@ impl Platform {
     }
 }
 
-/// Each entry writes to a file of its name.
+/// Each service writes to a file of its name.
 fn procfile(scene: &Scene) -> String {
     let files = scene.path("").display().to_string();
     format!(

@@ -190,13 +190,13 @@ fn an_unknown_program_ends_the_container_with_127_and_is_named() {
 /// With the pid directory set as an image would set it.
 const PID_DIR: [&str; 2] = ["--env", "UNTRAP_PID_DIR=/run/untrap"];
 
-/// Waits until `untrap ps` shows that many entries running.
+/// Waits until `untrap ps` shows that many services running.
 #[track_caller]
-fn wait_for_running(container: &Container, entries: usize) {
-    wait_for("ps shows the entries", || {
+fn wait_for_running(container: &Container, services: usize) {
+    wait_for("ps shows the services", || {
         let output = docker(&["exec", &container.0, "untrap", "ps"]);
         let table = String::from_utf8_lossy(&output.stdout).into_owned();
-        (table.matches("running").count() == entries && !table.contains("not running")).then_some(())
+        (table.matches("running").count() == services && !table.contains("not running")).then_some(())
     });
 }
 

@@ -55,8 +55,8 @@ fn it_needs_no_right_that_a_container_can_be_denied() {
     let all = denials.concat();
     for options in denials.into_iter().chain([&all[..]]) {
         // One that heeds, one that has to be killed, and a daemon of the first.
-        let entries = ["-t", "2s", "a: /actor - fork=-:session", "b: /actor - deaf"];
-        let container = Container::start(BARE, options, &entries);
+        let services = ["-t", "2s", "a: /actor - fork=-:session", "b: /actor - deaf"];
+        let container = Container::start(BARE, options, &services);
         support::wait_for("all three are ready", || (container.logs().matches("ready ").count() == 3).then_some(()));
         docker_ok(&["kill", "--signal", "HUP", &container.0]);
         support::wait_for("both are told", || (container.logs().matches("SIGHUP\n").count() == 2).then_some(()));

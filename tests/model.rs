@@ -132,7 +132,7 @@ fn wait_until_ready(program: &Program, scene: &Scene, untrap: &Running) {
     // It keeps the others from starting.
     let is_awaited = |actor: &Actor| match before {
         Some(before) => actor.name == program.actors[before].name,
-        None => program.entries[actor.entry].is_service(),
+        None => program.services[actor.service].is_service(),
     };
     let awaited: Vec<&str> =
         program.actors.iter().filter(|actor| is_awaited(actor)).map(|actor| actor.name.as_str()).collect();

@@ -1,4 +1,4 @@
-//! What holds in every run, whatever the entries do and whenever signals arrive: the state machine against a simulated
+//! What holds in every run, whatever the services do and whenever signals arrive: the state machine against a simulated
 //! world of processes.
 
 use std::time::{Duration, Instant};
@@ -93,7 +93,7 @@ struct World {
     scripts: Vec<Script>,
     rules: Rules,
     slots: Vec<Slot>,
-    /// What the first entry to start leaves behind outside its group.
+    /// What the first service to start leaves behind outside its group.
     daemon: Option<Behaviour>,
     leftover: Option<Process>,
     supervisor: Supervisor,
@@ -127,7 +127,7 @@ impl World {
             Action::SendStopSignal(id, signal, to) => {
                 let receivers = self.receivers(id, to);
                 let slot = &mut self.slots[id];
-                assert_ne!(signal, Signal::KILL, "no entry here asks for that");
+                assert_ne!(signal, Signal::KILL, "no service here asks for that");
                 match receivers {
                     Receivers::Leader => slot.leader.iter_mut().for_each(|process| process.tell(now)),
                     Receivers::Group => {
@@ -289,7 +289,7 @@ impl World {
         for (id, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.alive()) {
             let has_its_own_time = self.scripts[id].role == Role::After;
             if !has_its_own_time && self.deadline(id).is_some_and(|deadline| deadline <= self.now) {
-                assert!(slot.killed_at.is_some(), "entry {id} is killed by its deadline");
+                assert!(slot.killed_at.is_some(), "service {id} is killed by its deadline");
             }
         }
     }
@@ -401,7 +401,7 @@ fn script() -> impl Strategy<Value = Script> {
     })
 }
 
-/// Scripts of what runs beside `services` entries.
+/// Scripts of what runs beside `services` services.
 fn hook(services: usize) -> impl Strategy<Value = Script> {
     let role = prop_oneof![
         Just(Role::Before),

@@ -25,12 +25,12 @@ class Bench:
         self.folder = probe.folder / "run"
         self.folder.mkdir(exist_ok=True)
 
-    def command(self, runner, entries=1, words=("receive",), timeout=None):
-        return runner.command(self.folder, entries, self.probe.path, *words, timeout=timeout)
+    def command(self, runner, services=1, words=("receive",), timeout=None):
+        return runner.command(self.folder, services, self.probe.path, *words, timeout=timeout)
 
-    def run(self, runner, entries=1, words=("receive",), timeout=None, **options):
-        command = self.command(runner, entries, words, timeout)
-        return command and Run(self.probe, command, entries, cwd=self.folder, **options)
+    def run(self, runner, services=1, words=("receive",), timeout=None, **options):
+        command = self.command(runner, services, words, timeout)
+        return command and Run(self.probe, command, services, cwd=self.folder, **options)
 
     def interleave(self, table, measure, *arguments, most=None):
         """Measures all runners in every round, of which there are no more than `most`."""
@@ -125,18 +125,18 @@ def binary(bench):
 
 
 def memory(bench):
-    """What the runner itself occupies while its entries run: helpers that it starts are not counted."""
+    """What the runner itself occupies while its services run: helpers that it starts are not counted."""
     table = Table("memory, idle", "KiB", "of the runner alone, not of the supervisors (s6) it starts")
 
     def measure(runner):
-        for entries in (1, 100):
-            if run := bench.run(runner, entries):
+        for services in (1, 100):
+            if run := bench.run(runner, services):
                 with run:
                     time.sleep(0.2)
                     now = status(run.runner)
-                    table.add(runner.name, f"RSS {entries}", now["VmRSS"])
-                    table.add(runner.name, f"anon {entries}", now["RssAnon"])
-                    table.add(runner.name, f"threads {entries}", now["Threads"])
+                    table.add(runner.name, f"RSS {services}", now["VmRSS"])
+                    table.add(runner.name, f"anon {services}", now["RssAnon"])
+                    table.add(runner.name, f"threads {services}", now["Threads"])
 
     bench.interleave(table, measure, most=3)
     return table
@@ -145,16 +145,16 @@ def memory(bench):
 def idle(bench):
     """Who wakes while nothing happens."""
     seconds = 2 if bench.quick else 60
-    table = Table(f"idle for {seconds} s with 10 entries", "", "wake-ups are context switches, of all its threads")
+    table = Table(f"idle for {seconds} s with 10 services", "", "wake-ups are context switches, of all its threads")
 
-    def measure(runner, entries=10, words=("receive",), options=(), name=None, stop=False):
-        command = bench.command(runner, entries, words, timeout=3600 if stop else None)
+    def measure(runner, services=10, words=("receive",), options=(), name=None, stop=False):
+        command = bench.command(runner, services, words, timeout=3600 if stop else None)
         if not command:
-            if entries > 1:
+            if services > 1:
                 measure(runner, 1)
             return
         command[1:1] = options
-        with Run(bench.probe, command, entries, cwd=bench.folder) as run:
+        with Run(bench.probe, command, services, cwd=bench.folder) as run:
             if stop:
                 run.tell()
                 run.wait_told()
@@ -175,48 +175,48 @@ def idle(bench):
 
 
 def fan_out(bench):
-    """From SIGTERM at the runner to SIGTERM at its entries."""
-    table = Table("fan-out of SIGTERM", "ms", "to the last of so many entries; first and median are in the JSON")
+    """From SIGTERM at the runner to SIGTERM at its services."""
+    table = Table("fan-out of SIGTERM", "ms", "to the last of so many services; first and median are in the JSON")
 
-    def measure(runner, entries):
-        run = bench.run(runner, entries)
+    def measure(runner, services):
+        run = bench.run(runner, services)
         if not run:
             return
         with run:
             time.sleep(0.1)
             begin = run.tell()
             run.wait_told()
-            told = sorted((slot[1] - begin) / MILLION for slot in bench.probe.slots(entries))
+            told = sorted((slot[1] - begin) / MILLION for slot in bench.probe.slots(services))
             run.end()
-        table.add(runner.name, f"last of {entries}", told[-1])
-        table.add(runner.name, f"median of {entries}", told[len(told) // 2])
-        table.add(runner.name, f"first of {entries}", told[0])
+        table.add(runner.name, f"last of {services}", told[-1])
+        table.add(runner.name, f"median of {services}", told[len(told) // 2])
+        table.add(runner.name, f"first of {services}", told[0])
 
-    for entries in (1, 10) if bench.quick else (1, 10, 100, 500):
-        bench.interleave(table, measure, entries)
+    for services in (1, 10) if bench.quick else (1, 10, 100, 500):
+        bench.interleave(table, measure, services)
     return table
 
 
 def end(bench):
-    """From the end of the last entry to the end of the runner."""
-    table = Table("from the last entry's end to the runner's", "ms")
+    """From the end of the last service to the end of the runner."""
+    table = Table("from the last service's end to the runner's", "ms")
 
-    def measure(runner, entries):
-        if run := bench.run(runner, entries):
+    def measure(runner, services):
+        if run := bench.run(runner, services):
             with run:
                 time.sleep(0.1)  # honcho never ends if it is told just after its start
                 run.tell()
                 over = run.end()
-                ended = [slot[2] for slot in bench.probe.slots(entries)]
-            table.add(runner.name, f"after {entries}", (over - max(ended)) / MILLION)
+                ended = [slot[2] for slot in bench.probe.slots(services)]
+            table.add(runner.name, f"after {services}", (over - max(ended)) / MILLION)
 
-    for entries in (1, 10):
-        bench.interleave(table, measure, entries)
+    for services in (1, 10):
+        bench.interleave(table, measure, services)
     return table
 
 
 def timeout(bench):
-    """How late SIGKILL comes for an entry that ignores SIGTERM, with a timeout of one second."""
+    """How late SIGKILL comes for a service that ignores SIGTERM, with a timeout of one second."""
     table = Table("timeout: SIGKILL later than the second that was set", "ms")
 
     def measure(runner):
@@ -265,14 +265,14 @@ def reap(bench):
 
 
 def many(bench):
-    """From the runner's start until the last of its entries runs."""
-    entries = 50 if bench.quick else 500
-    table = Table(f"start of {entries} entries, to the last one running", "ms")
+    """From the runner's start until the last of its services runs."""
+    services = 50 if bench.quick else 500
+    table = Table(f"start of {services} services, to the last one running", "ms")
 
     def measure(runner):
-        if run := bench.run(runner, entries):
+        if run := bench.run(runner, services):
             with run:
-                slots, begin = bench.probe.slots(entries), bench.probe.header()["start"]
+                slots, begin = bench.probe.slots(services), bench.probe.header()["start"]
                 table.add(runner.name, "last", (max(slot[0] for slot in slots) - begin) / MILLION)
 
     bench.interleave(table, measure)
@@ -305,9 +305,9 @@ def long_run(bench):
     table.attempt(untrap, lambda _: sample(command, "orphans", lambda: False))
     text = subprocess.run([untrap.program, "--help"], stdout=subprocess.PIPE, check=False).stdout.decode()
     if "restart" in text:
-        # The wait before a restart doubles each time: many entries are restarted a few times each.
-        entries = [f"e{number}: {bench.probe.path} count" for number in range(10 if bench.quick else 1250)]
-        command = [untrap.program, "--on-exit", "restart", *entries]
+        # The wait before a restart doubles each time: many services are restarted a few times each.
+        services = [f"e{number}: {bench.probe.path} count" for number in range(10 if bench.quick else 1250)]
+        command = [untrap.program, "--on-exit", "restart", *services]
         table.attempt(untrap, lambda _: sample(
             command, "restarts", lambda: bench.probe.header()["receivers"] >= restarts))
     return table
@@ -318,6 +318,6 @@ METRICS = {"start": start, "counts": counts, "binary": binary, "memory": memory,
 
 
 def raise_limits():
-    """Five hundred entries need descriptors in some runners."""
+    """Five hundred services need descriptors in some runners."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))

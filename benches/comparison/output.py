@@ -50,9 +50,9 @@ def number(value):
 # What the chart shows: metric, column, heading, unit.
 PANELS = [
     ("start", "start", "Start of one program, beyond the program's own", "µs"),
-    ("memory", "RSS 1", "Memory with one entry", "KiB"),
-    ("fan-out", "last of 100", "SIGTERM to the last of 100 entries", "ms"),
-    ("many", "last", "Start of 500 entries", "ms"),
+    ("memory", "RSS 1", "Memory with one service", "KiB"),
+    ("fan-out", "last of 100", "SIGTERM to the last of 100 services", "ms"),
+    ("many", "last", "Start of 500 services", "ms"),
     ("idle", "wake-ups", "Wake-ups in a minute with nothing to do", ""),
     ("timeout", "late", "SIGKILL later than the timeout that was set", "ms"),
 ]

@@ -82,7 +82,7 @@ static int repeat(int times, char **command) {
     return 0;
 }
 
-// An entry: notes when it runs, when it is sent SIGTERM, and when it ends, at once or (stubborn) not at all.
+// A service: notes when it runs, when it is sent SIGTERM, and when it ends, at once or (stubborn) not at all.
 static int receive(int stubborn) {
     sigset_t set;
     sigemptyset(&set);

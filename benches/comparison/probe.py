@@ -45,7 +45,7 @@ class Probe:
         return dict(zip(names, HEADER.unpack_from(self.notes, 0)))
 
     def slots(self, count):
-        """The notes of the first entries: (ready, told, ended, pid) each."""
+        """The notes of the first services: (ready, told, ended, pid) each."""
         return [SLOT.unpack_from(self.notes, HEADER.size + index * SLOT.size) for index in range(count)]
 
     def runs_as(self, pid):
@@ -63,10 +63,10 @@ class Probe:
 
 
 class Run:
-    """A runner with entries that are probes, watched from its start to its end."""
+    """A runner with services that are probes, watched from its start to its end."""
 
-    def __init__(self, probe, command, entries, **options):
-        self.probe, self.entries = probe, entries
+    def __init__(self, probe, command, services, **options):
+        self.probe, self.entries = probe, services
         probe.clear()
         self.watcher = subprocess.Popen([probe.path, "watch", *command], env=probe.environment, start_new_session=True,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -74,8 +74,8 @@ class Run:
 
     def __enter__(self):
         try:
-            # An entry can be faster than the watcher is to note the runner's PID.
-            self.wait_for("every entry runs",
+            # A service can be faster than the watcher is to note the runner's PID.
+            self.wait_for("every service runs",
                           lambda: self.runner and all(slot[0] for slot in self.probe.slots(self.entries)))
         except BaseException:
             self.__exit__()
@@ -85,8 +85,8 @@ class Run:
     def __exit__(self, *_):
         """Ends whoever is left, without asking, and nobody who has got the PID of one who is not."""
         runners = family(self.watcher.pid) if self.watcher.poll() is None else []
-        entries = [slot[3] for slot in self.probe.slots(SLOTS) if slot[3] and not slot[2]]
-        for pid in [*runners, *filter(self.probe.runs_as, entries)]:
+        services = [slot[3] for slot in self.probe.slots(SLOTS) if slot[3] and not slot[2]]
+        for pid in [*runners, *filter(self.probe.runs_as, services)]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -111,7 +111,7 @@ class Run:
         return start
 
     def wait_told(self):
-        self.wait_for("every entry is told", lambda: all(slot[1] for slot in self.probe.slots(self.entries)))
+        self.wait_for("every service is told", lambda: all(slot[1] for slot in self.probe.slots(self.entries)))
 
     def end(self):
         """Waits for the runner's end, and gives its time."""

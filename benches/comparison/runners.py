@@ -1,4 +1,4 @@
-"""The runners that are compared, and how each is told to run a number of entries."""
+"""The runners that are compared, and how each is told to run a number of services."""
 
 import os
 import shutil
@@ -13,17 +13,17 @@ class Runner:
 
     def __init__(self, name, program, one=None, several=None, ends=True, adopts=True, version=("--version",)):
         self.name, self.program, self.one, self.several = name, shutil.which(program), one, several
-        self.ends = ends  # whether it ends with its last entry, without being told
+        self.ends = ends  # whether it ends with its last service, without being told
         self.adopts = adopts  # whether it can run as PID 1 and reaps then
         self.version_arguments = version
 
-    def command(self, folder, entries, *words, timeout=None):
+    def command(self, folder, services, *words, timeout=None):
         """The command line that runs `words` this many times, or None."""
         if not self.program:
             return None
-        if entries == 1 and self.one and timeout is None:
+        if services == 1 and self.one and timeout is None:
             return self.one(self.program, words)
-        return self.several and self.several(self.program, Path(folder), entries, words, timeout)
+        return self.several and self.several(self.program, Path(folder), services, words, timeout)
 
     def version(self):
         if not self.program or not self.version_arguments:
@@ -45,24 +45,24 @@ def procfile(folder, words):
     return str(path)
 
 
-def untrap(program, folder, entries, words, timeout, *options):
+def untrap(program, folder, services, words, timeout, *options):
     limit = [] if timeout is None else ["--timeout", f"{timeout}s"]
-    return [program, *options, *limit, "-f", procfile(folder, words), f"p={entries}"]
+    return [program, *options, *limit, "-f", procfile(folder, words), f"p={services}"]
 
 
-def foreman(program, folder, entries, words, timeout):
+def foreman(program, folder, services, words, timeout):
     limit = [] if timeout is None else ["-t", str(timeout)]
-    return [program, "start", "-f", procfile(folder, words), *limit, "-m", f"p={entries}"]
+    return [program, "start", "-f", procfile(folder, words), *limit, "-m", f"p={services}"]
 
 
-def honcho(program, folder, entries, words, timeout):
-    return None if timeout else [program, "-f", procfile(folder, words), "start", "-c", f"p={entries}"]
+def honcho(program, folder, services, words, timeout):
+    return None if timeout else [program, "-f", procfile(folder, words), "start", "-c", f"p={services}"]
 
 
-def trap_script(program, folder, entries, words, timeout):
+def trap_script(program, folder, services, words, timeout):
     path = folder / "entrypoint.sh"
     start = f"{' '.join(words)} &\npids=\"$pids $!\"\n"
-    path.write_text(TRAP_SCRIPT.format(starts=start * entries))
+    path.write_text(TRAP_SCRIPT.format(starts=start * services))
     return None if timeout else [program, str(path)]
 
 
@@ -75,27 +75,27 @@ def service(folder, words, timeout=None):
         (folder / "timeout-kill").write_text(f"{timeout * 1000}\n")
 
 
-def s6(program, folder, entries, words, timeout):
+def s6(program, folder, services, words, timeout):
     scan = folder / "scan"
     shutil.rmtree(scan, ignore_errors=True)
-    for index in range(entries):
+    for index in range(services):
         service(scan / f"p{index}", words, timeout)
     return [program, "-c", "1000", str(scan)]
 
 
-def runsv(program, folder, entries, words, timeout):
-    if entries > 1 or timeout:
+def runsv(program, folder, services, words, timeout):
+    if services > 1 or timeout:
         return None
     shutil.rmtree(folder / "service", ignore_errors=True)
     service(folder / "service", words)
     return [program, str(folder / "service")]
 
 
-def supervisord(program, folder, entries, words, timeout):
+def supervisord(program, folder, services, words, timeout):
     path = folder / "supervisord.conf"
     path.write_text(
         f"[supervisord]\nnodaemon=true\nuser={os.environ.get('USER', 'root')}\nlogfile=/dev/null\nlogfile_maxbytes=0\n"
-        f"pidfile={folder}/supervisord.pid\n[program:p]\ncommand={' '.join(words)}\nnumprocs={entries}\n"
+        f"pidfile={folder}/supervisord.pid\n[program:p]\ncommand={' '.join(words)}\nnumprocs={services}\n"
         "process_name=%(program_name)s_%(process_num)03d\nautorestart=false\nstartsecs=0\n"
         f"stdout_logfile=NONE\nstderr_logfile=NONE\nstopwaitsecs={timeout or 10}\n")
     return [program, "-n", "-c", str(path)]
@@ -116,6 +116,6 @@ def all_runners(untrap_path, probe):
         Runner("supervisord", "supervisord", None, supervisord, ends=False),
         Runner("foreman", "foreman", None, foreman),
         Runner("honcho", "honcho", None, honcho),
-        Runner("bare C", probe, None, lambda program, _, entries, words, timeout:
-               None if timeout else [program, "bare", str(entries), *words], ends=False, version=()),
+        Runner("bare C", probe, None, lambda program, _, services, words, timeout:
+               None if timeout else [program, "bare", str(services), *words], ends=False, version=()),
     ]

@@ -24,11 +24,11 @@ const PROCFILE: &[u8] = b"web: puma -p $PORT\nworker: sidekiq -C 'a b'\nrelease:
 /// More digits than this are no mistake of ours, only slow.
 const DIGITS: usize = 2;
 
-/// `lines` are what is shown of an entry: its command, how it is executed, its options, its variables.
-fn shows(entry: &Service, lines: &[&str]) {
-    let line = lines[0].strip_prefix(&format!("{}: ", entry.name)).expect("the name comes first");
-    if !matches!(*entry.command, Command::Program(_)) {
-        assert_eq!(Command::read(line).as_ref(), Ok(&*entry.command));
+/// `lines` are what is shown of a service: its command, how it is executed, its options, its variables.
+fn shows(service: &Service, lines: &[&str]) {
+    let line = lines[0].strip_prefix(&format!("{}: ", service.name)).expect("the name comes first");
+    if !matches!(*service.command, Command::Program(_)) {
+        assert_eq!(Command::read(line).as_ref(), Ok(&*service.command));
     }
     let parts = ["    timeout ", ", stop signal ", ", on exit ", ", signals to "];
     let mut rest = lines[2];
@@ -44,7 +44,7 @@ fn shows(entry: &Service, lines: &[&str]) {
         on_exit: on_exit.parse().expect(on_exit),
         signal_to: rest.parse().expect(rest),
     };
-    assert_eq!(policy, entry.policy);
+    assert_eq!(policy, service.policy);
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -70,14 +70,14 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(plan) => plan,
         Err(error) => return assert!(!error.to_string().contains('\n'), "a message is one line"),
     };
-    assert!(!plan.entries.is_empty());
-    let names: HashSet<String> = plan.entries.iter().map(|entry| entry.name.to_string()).collect();
-    assert_eq!(names.len(), plan.entries.len(), "each entry has a name of its own");
+    assert!(!plan.services.is_empty());
+    let names: HashSet<String> = plan.services.iter().map(|service| service.name.to_string()).collect();
+    assert_eq!(names.len(), plan.services.len(), "each service has a name of its own");
     let (shell, port) = (settings.launch.shell.clone(), settings.launch.port);
     match check::plan(&plan, &ExecContext { environment: Environment::default(), shell, port }) {
         Ok(text) => {
             let lines: Vec<&str> = text.split('\n').collect();
-            plan.entries.iter().zip(lines.chunks(4)).for_each(|(entry, lines)| shows(entry, lines));
+            plan.services.iter().zip(lines.chunks(4)).for_each(|(service, lines)| shows(service, lines));
         }
         Err(errors) => assert!(errors.iter().all(|error| !error.to_string().contains('\n')), "a message is one line"),
     }

@@ -18,7 +18,7 @@ use crate::shell::classify::Command;
 /// As much of a line as is shown before and after the place of an error.
 const CONTEXT: usize = 60;
 
-/// What would run: each entry with its command, how it is executed, its options and the names of its variables; then
+/// What would run: each service with its command, how it is executed, its options and the names of its variables; then
 /// what runs for their sake.
 ///
 /// # Errors
@@ -26,10 +26,10 @@ const CONTEXT: usize = 60;
 pub fn plan(plan: &Plan, exec_context: &ExecContext) -> Result<String, Vec<LaunchError>> {
     let mut text = String::new();
     let mut errors = Vec::new();
-    for entry in &plan.entries {
-        match exec_context.launch_entry(entry) {
+    for service in &plan.services {
+        match exec_context.launch_service(service) {
             // Writing to a string fails for no reason.
-            Ok(launch) => drop(describe(&mut text, entry, &launch)),
+            Ok(launch) => drop(describe(&mut text, service, &launch)),
             Err(error) => errors.push(error),
         }
     }
@@ -59,9 +59,9 @@ fn describe_command(f: &mut String, name: &impl fmt::Display, command: &Command,
     }
 }
 
-fn describe(f: &mut String, entry: &Service, launch: &ExecCommand) -> fmt::Result {
-    describe_command(f, &entry.name, &entry.command, launch)?;
-    let Policy { stop_signal, timeout, on_exit, signal_to } = entry.policy;
+fn describe(f: &mut String, service: &Service, launch: &ExecCommand) -> fmt::Result {
+    describe_command(f, &service.name, &service.command, launch)?;
+    let Policy { stop_signal, timeout, on_exit, signal_to } = service.policy;
     write!(f, "    timeout {}, ", Shown(timeout))?;
     match stop_signal {
         Some(signal) => write!(f, "stop signal {signal}, ")?,

@@ -30,7 +30,7 @@ use crate::shell::Shell;
 /// What the user asks for.
 #[derive(Debug)]
 pub enum Request {
-    /// Run entries.
+    /// Run services.
     Run(Box<Settings>),
     /// Print what would run.
     Check(Box<Settings>),
@@ -45,21 +45,21 @@ pub enum Request {
 pub struct Settings {
     /// What to run.
     pub source: Source,
-    /// What the options say of entries.
+    /// What the options say of services.
     pub options: Options,
     /// What the options say of the whole run.
     pub rules: Rules,
-    /// What entries are started with.
+    /// What services are started with.
     pub launch: LaunchOptions,
     /// Where pid files go, if anywhere.
     pub pid_dir: Option<PathBuf>,
     /// What untrap says, and in which form.
     pub log: LogSettings,
-    /// In which form what entries print is passed on.
+    /// In which form what services print is passed on.
     pub output: OutputSettings,
 }
 
-/// What the options say of what entries are started with.
+/// What the options say of what services are started with.
 #[derive(Debug)]
 pub struct LaunchOptions {
     /// `--env-file`, in the order given.
@@ -70,7 +70,7 @@ pub struct LaunchOptions {
     pub port: Option<u16>,
 }
 
-/// Where the entries come from.
+/// Where the services come from.
 #[derive(Debug)]
 pub enum Source {
     /// The words after `--`.

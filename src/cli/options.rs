@@ -18,8 +18,8 @@ untrap [OPTIONS] COMMAND...
        untrap check ... | untrap ps | untrap signal SIGNAL [NAME]...";
 
 const NOTES: &str = "\
-A COMMAND is one quoted argument. [NAME=] limits a value to one entry or process type. Each option has a variable,
-UNTRAP_ and its long name, with commas between values. Exit status: of the entry whose end began the stop, else of the
+A COMMAND is one quoted argument. [NAME=] limits a value to one service or process type. Each option has a variable,
+UNTRAP_ and its long name, with commas between values. Exit status: of the service whose end began the stop, else of the
 first that ended badly, else 0; 2 wrong use, 124 waited in vain, 125 untrap failed, 126 not executable, 127 not found.
 Examples: untrap -h. All of it: man untrap.
 ";
@@ -44,27 +44,27 @@ const FORMATION: &str = "UNTRAP_FORMATION";
 /// All options, under their headings.
 #[rustfmt::skip]
 const OPTIONS: &[(&str, &[Opt])] = &[
-    ("Entries", &[
+    ("Services", &[
         path("procfile", "UNTRAP_PROCFILE", "FILE", "Run this file's process types; '-' is standard input [default: ./Procfile]").short('f'),
         list("env-file", "UNTRAP_ENV_FILE", "FILE", "Set the variables of this file, unless they are set; later files win").short('e'),
         once("port", "UNTRAP_PORT", "N", "Set PORT: N, and 100 more for each next process type, 1 for each next instance"),
-        list("user", "UNTRAP_USER", "[NAME=]USER[:GROUP]", "Run entries as this user"),
+        list("user", "UNTRAP_USER", "[NAME=]USER[:GROUP]", "Run services as this user"),
         once("shell", "UNTRAP_SHELL", "PATH|none", "What runs a command that needs a shell; 'none' allows none [default: /bin/sh]"),
     ]),
     ("Start", &[
-        list("before", "UNTRAP_BEFORE", "COMMAND", "Run to its end before the first entry starts, or a process type of the Procfile"),
+        list("before", "UNTRAP_BEFORE", "COMMAND", "Run to its end before the first service starts, or a process type of the Procfile"),
         list("wait-for", "UNTRAP_WAIT_FOR", "TARGET", "First wait for tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND"),
         once("wait-timeout", "UNTRAP_WAIT_TIMEOUT", "DURATION", "How long --wait-for and --ready wait [default: 60s]"),
-        list("ready", "UNTRAP_READY", "[NAME=]TARGET", "The next entry starts when TARGET is there"),
+        list("ready", "UNTRAP_READY", "[NAME=]TARGET", "The next service starts when TARGET is there"),
     ]),
     ("Signals and end", &[
         list("timeout", "UNTRAP_TIMEOUT", "[NAME=]DURATION", "From the start of the stop to SIGKILL; 0s: at once, inf: never [default: 8s]").short('t'),
-        list("stop-signal", "UNTRAP_STOP_SIGNAL", "[NAME=]SIGNAL", "Sent to an entry when the stop begins [default: what arrived, or TERM]").short('s'),
+        list("stop-signal", "UNTRAP_STOP_SIGNAL", "[NAME=]SIGNAL", "Sent to a service when the stop begins [default: what arrived, or TERM]").short('s'),
         list("on-exit", "UNTRAP_ON_EXIT", "[NAME=]ACTION", "At its end: stop (default), stop-on-failure, ignore, restart, restart-on-failure"),
         once("stop-order", "UNTRAP_STOP_ORDER", "ORDER", "Stop at-once, or one by one: reverse or listed [default: at-once]"),
         list("stop-command", "UNTRAP_STOP_COMMAND", "[NAME=]COMMAND", "Run instead of sending the stop signal; sees UNTRAP_PID and UNTRAP_NAME"),
         once("stop-delay", "UNTRAP_STOP_DELAY", "DURATION", "Wait before telling anyone to stop [default: 0s]"),
-        list("after", "UNTRAP_AFTER", "COMMAND", "Run after the last entry has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL"),
+        list("after", "UNTRAP_AFTER", "COMMAND", "Run after the last service has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL"),
         list("rewrite", "UNTRAP_REWRITE", "FROM=TO", "Receive FROM as TO; TO 'none' drops it").short('r'),
         list("signal-to", "UNTRAP_SIGNAL_TO", "[NAME=]WHOM", "Whom signals go to: auto (a shell: its group), leader or group [default: auto]"),
         list("exit-map", "UNTRAP_EXIT_MAP", "FROM=TO", "End with status TO instead of FROM, for example 143=0"),
@@ -75,7 +75,7 @@ const OPTIONS: &[(&str, &[Opt])] = &[
         once("log-format", "UNTRAP_LOG_FORMAT", "text|json", "How untrap's own messages are written: text, or JSON objects [default: text]"),
         flag("quiet", "UNTRAP_QUIET", "Only messages about what went wrong").short('q'),
         flag("verbose", "UNTRAP_VERBOSE", "Also messages about orphans and other details").short('v'),
-        path("pid-dir", "UNTRAP_PID_DIR", "DIR", "Keep NAME.pid of each entry there, for 'untrap ps' and 'untrap signal'"),
+        path("pid-dir", "UNTRAP_PID_DIR", "DIR", "Keep NAME.pid of each service there, for 'untrap ps' and 'untrap signal'"),
     ]),
     ("Other options", &[
         Opt { variable: None, ..once("generate", "", "man|bash|zsh|fish", "Print the man page or a completion script") },
@@ -179,7 +179,7 @@ fn options() -> impl Iterator<Item = &'static Opt> {
     OPTIONS.iter().flat_map(|(_, options)| options.iter())
 }
 
-/// The environment variables that set options. Entries don't inherit them.
+/// The environment variables that set options. Services don't inherit them.
 pub fn environment_variables() -> impl Iterator<Item = &'static str> {
     options().filter_map(|option| option.variable).chain([FORMATION])
 }

@@ -11,34 +11,34 @@ use crate::sys::{clock, members, terminal};
 
 const KIBIBYTE: u64 = 1024;
 
-/// Shows what a running untrap runs, each entry with its whole process group.
+/// Shows what a running untrap runs, each service with its whole process group.
 #[derive(Parser, Debug)]
 #[command(name = "untrap ps", no_binary_name = true)]
 pub(super) struct PsVerb {
     #[command(flatten)]
     place: PidDirArgument,
 
-    /// Print a JSON array, one object for each entry
+    /// Print a JSON array, one object for each service
     #[arg(long)]
     json: bool,
 }
 
 impl PsVerb {
     pub(super) fn run(self) -> Result<String, VerbError> {
-        let entries = Run::find(&self.place)?.entries;
-        let rows: Vec<Row> = entries.iter().map(Row::of).collect();
+        let services = Run::find(&self.place)?.services;
+        let rows: Vec<Row> = services.iter().map(Row::of).collect();
         Ok(if self.json { json(&rows) } else { table(&rows, terminal::columns()) })
     }
 }
 
-/// What is shown of an entry.
+/// What is shown of a service.
 struct Row<'a> {
     name: &'a str,
     state: &'static str,
     running: Option<Figures>,
 }
 
-/// What only an entry that runs has.
+/// What only a service that runs has.
 struct Figures {
     pid: i32,
     uptime: Option<Duration>,
@@ -50,25 +50,25 @@ struct Figures {
 }
 
 impl<'a> Row<'a> {
-    fn of(entry: &'a RunningService) -> Self {
-        let leader = entry.leader();
-        let state = match (&entry.record, leader) {
+    fn of(service: &'a RunningService) -> Self {
+        let leader = service.leader();
+        let state = match (&service.record, leader) {
             (None, _) => "not running",
             // Those that it has left behind are told to end, and awaited.
             (Some(_), None) => "ending",
             (Some(_), Some(leader)) if leader.stopped => "stopped",
             (Some(_), Some(_)) => "running",
         };
-        let running = entry.record.as_ref().map(|record| Figures {
+        let running = service.record.as_ref().map(|record| Figures {
             pid: record.pid,
             uptime: record.start_ticks.map(clock::age),
             restarts: record.restarts,
-            cpu: entry.members.iter().map(|member| member.cpu).sum(),
-            memory: entry.members.iter().map(|member| member.memory).sum(),
-            processes: entry.members.iter().filter(|member| !member.process.is_zombie()).count(),
+            cpu: service.members.iter().map(|member| member.cpu).sum(),
+            memory: service.members.iter().map(|member| member.memory).sum(),
+            processes: service.members.iter().filter(|member| !member.process.is_zombie()).count(),
             command: members::command_line(record.pid),
         });
-        Self { name: &entry.name, state, running }
+        Self { name: &service.name, state, running }
     }
 
     fn cells(&self) -> [String; 9] {

@@ -53,10 +53,10 @@ pub(super) struct PidDirArgument {
 /// A run, as its pid directory and `/proc` show it.
 pub(super) struct Run {
     /// In the order in which they start.
-    pub(super) entries: Vec<RunningService>,
+    pub(super) services: Vec<RunningService>,
 }
 
-/// An entry of it.
+/// A service of it.
 pub(super) struct RunningService {
     pub(super) name: String,
     /// Missing while it is not running.
@@ -84,13 +84,13 @@ impl Run {
         }
         let all = members::descendants(pid)
             .map_err(|error| VerbError::nothing(format!("can't read /proc: {error}; it must be mounted")))?;
-        let mut entries = Vec::with_capacity(own.entries.len());
-        for name in own.entries {
+        let mut services = Vec::with_capacity(own.services.len());
+        for name in own.services {
             let record = read_record(directory, &name)?;
             let members = record.as_ref().map(|record| members_of(record, &all)).unwrap_or_default();
-            entries.push(RunningService { name, record: record.filter(|_| !members.is_empty()), members });
+            services.push(RunningService { name, record: record.filter(|_| !members.is_empty()), members });
         }
-        Ok(Self { entries })
+        Ok(Self { services })
     }
 }
 

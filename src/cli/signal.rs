@@ -1,4 +1,4 @@
-//! `untrap signal`: a signal to the groups of entries.
+//! `untrap signal`: a signal to the groups of services.
 
 use clap::Parser;
 
@@ -7,7 +7,7 @@ use crate::config::name::Name;
 use crate::signal;
 use crate::sys::members;
 
-/// Sends a signal to entries of a running untrap, each with its whole process group.
+/// Sends a signal to services of a running untrap, each with its whole process group.
 #[derive(Parser, Debug)]
 #[command(name = "untrap signal", no_binary_name = true)]
 pub(super) struct SignalVerb {
@@ -15,7 +15,7 @@ pub(super) struct SignalVerb {
     #[arg(value_name = "SIGNAL")]
     sent: signal::Signal,
 
-    /// An entry (web.2) or a process type (web) [default: all entries]
+    /// A service (web.2) or a process type (web) [default: all services]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 
@@ -26,23 +26,23 @@ pub(super) struct SignalVerb {
 impl SignalVerb {
     /// Nobody is signalled where one of the names is wrong.
     pub(super) fn run(self) -> Result<String, VerbError> {
-        let entries = Run::find(&self.place)?.entries;
-        if let Some(unknown) = self.names.iter().find(|name| !entries.iter().any(|entry| is_called(entry, name))) {
-            let known: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-            return Err(VerbError::nothing(format!("there is no entry '{unknown}'; there is {}", known.join(", "))));
+        let services = Run::find(&self.place)?.services;
+        if let Some(unknown) = self.names.iter().find(|name| !services.iter().any(|service| is_called(service, name))) {
+            let known: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+            return Err(VerbError::nothing(format!("there is no service '{unknown}'; there is {}", known.join(", "))));
         }
         let wanted =
-            |entry: &&RunningService| self.names.is_empty() || self.names.iter().any(|name| is_called(entry, name));
+            |service: &&RunningService| self.names.is_empty() || self.names.iter().any(|name| is_called(service, name));
         let mut signalled = 0;
         let mut problems = Vec::new();
-        for entry in entries.iter().filter(wanted) {
-            let Some(record) = &entry.record else { continue };
-            match members::send_to_group(record.pid, &entry.members, self.sent) {
+        for service in services.iter().filter(wanted) {
+            let Some(record) = &service.record else { continue };
+            match members::send_to_group(record.pid, &service.members, self.sent) {
                 Ok(()) => signalled += 1,
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
                 Err(error) => problems.push(format!(
                     "{} (pid {}) can't be sent {}: {error}; run this as its user, or as root",
-                    entry.name, record.pid, self.sent
+                    service.name, record.pid, self.sent
                 )),
             }
         }
@@ -51,7 +51,7 @@ impl SignalVerb {
         }
         if signalled == 0 {
             let who = if self.names.is_empty() {
-                "no entry".to_owned()
+                "no service".to_owned()
             } else {
                 format!("none of {}", self.names.join(", "))
             };
@@ -61,10 +61,10 @@ impl SignalVerb {
     }
 }
 
-/// Whether a NAME is the entry's own, or its process type.
-fn is_called(entry: &RunningService, name: &str) -> bool {
-    match (Name::read(&entry.name), Name::read(name)) {
+/// Whether a NAME is the service's own, or its process type.
+fn is_called(service: &RunningService, name: &str) -> bool {
+    match (Name::read(&service.name), Name::read(name)) {
         (Some(own), Some(name)) => own.is_in(&name),
-        _ => entry.name == name,
+        _ => service.name == name,
     }
 }

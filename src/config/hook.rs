@@ -1,4 +1,4 @@
-//! Commands and probes that run beside the entries: before and after them, instead of their stop signal, and to find
+//! Commands and probes that run beside the services: before and after them, instead of their stop signal, and to find
 //! out whether something is there.
 
 use crate::config::policy::Policy;
@@ -9,7 +9,7 @@ use crate::config::unit::{Role, UnitId};
 use crate::shell::classify::Command;
 use crate::shell::parse::CommandError;
 
-/// Something that runs for the sake of the entries.
+/// Something that runs for the sake of the services.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hook {
     /// Its name in messages.
@@ -55,14 +55,14 @@ pub struct HookError {
     pub error: CommandError,
 }
 
-/// The hooks of these entries. A `--before` or `--after` that is the name of a process type runs the command that
-/// `process_type` has for it; `policy` is what holds for commands without an entry.
+/// The hooks of these services. A `--before` or `--after` that is the name of a process type runs the command that
+/// `process_type` has for it; `policy` is what holds for commands without a service.
 ///
 /// # Errors
 /// A command that can't be read.
 pub fn hooks<'a>(
     options: &HookOptions,
-    entries: &[Service],
+    services: &[Service],
     policy: Policy,
     process_type: impl Fn(&str) -> Option<&'a Command>,
 ) -> Result<Vec<Hook>, HookError> {
@@ -81,16 +81,16 @@ pub fn hooks<'a>(
             hooks.push(Hook { name, role, task: Task::Command(read(option, line)?), policy });
         }
     }
-    for (id, entry) in entries.iter().enumerate() {
+    for (id, service) in services.iter().enumerate() {
         let id: UnitId = id;
-        if let Some(target) = options.ready.get(&entry.name) {
+        if let Some(target) = options.ready.get(&service.name) {
             hooks.push(probe(target, Role::Ready(id), policy));
         }
-        if let Some(line) = options.stop_command.get(&entry.name) {
+        if let Some(line) = options.stop_command.get(&service.name) {
             let task = Task::Command(read("--stop-command", line)?);
-            // What it asks for has to be done by the entry's own deadline.
-            let policy = Policy { timeout: entry.policy.timeout, ..policy };
-            hooks.push(Hook { name: format!("{}.stop", entry.name), role: Role::StopCommand(id), task, policy });
+            // What it asks for has to be done by the service's own deadline.
+            let policy = Policy { timeout: service.policy.timeout, ..policy };
+            hooks.push(Hook { name: format!("{}.stop", service.name), role: Role::StopCommand(id), task, policy });
         }
     }
     Ok(hooks)

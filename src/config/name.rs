@@ -5,7 +5,7 @@ use std::fmt;
 /// The longest process type: what a DNS label can hold, so that it can become a host or pod name.
 pub(super) const LONGEST_NAME: usize = 63;
 
-/// What an entry is called: its process type, and its instance where the type can have several.
+/// What a service is called: its process type, and its instance where the type can have several.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Name {
     /// The process type, or the name of a command.
@@ -32,7 +32,7 @@ impl Name {
         is_name(process_type).then(|| Self { process_type: process_type.to_owned(), instance })
     }
 
-    /// Whether `scope` is this entry's own name, or its process type.
+    /// Whether `scope` is this service's own name, or its process type.
     #[must_use]
     pub fn is_in(&self, scope: &Self) -> bool {
         self == scope || (scope.instance.is_none() && self.process_type == scope.process_type)

@@ -1,4 +1,4 @@
-//! Settings and command lines to a plan: the list of entries, validated. Pure: reads no file, starts nothing.
+//! Settings and command lines to a plan: the list of services, validated. Pure: reads no file, starts nothing.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -21,7 +21,7 @@ use crate::signal::Signal;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
     /// At least one.
-    pub entries: Vec<Service>,
+    pub services: Vec<Service>,
     /// What runs for their sake.
     pub hooks: Vec<Hook>,
 }
@@ -32,7 +32,7 @@ const ALL: &str = "all";
 /// The process type that a platform runs apart, before the others: Heroku's release phase.
 const RELEASE: &str = "release";
 
-/// What the options say of entries.
+/// What the options say of services.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Options {
     /// `--timeout`.
@@ -83,7 +83,7 @@ pub enum PlanError {
         /// Those that it does define.
         known: Vec<String>,
     },
-    /// An option's NAME that no entry has.
+    /// An option's NAME that no service has.
     UnknownName {
         /// The option.
         option: &'static str,
@@ -92,7 +92,7 @@ pub enum PlanError {
         /// Those that there are.
         known: Vec<String>,
     },
-    /// No entry: the number of every process type is 0, or there is only `release`.
+    /// No service: the number of every process type is 0, or there is only `release`.
     NothingToRun,
     /// The command of an option can't be read.
     Hook(HookError),
@@ -125,7 +125,7 @@ impl fmt::Display for PlanError {
                 write!(f, "{path} has no process type '{process_type}'; it has {}", known.join(", "))
             }
             Self::UnknownName { option, name, known } => {
-                write!(f, "{option} {name}=…: there is no entry '{name}'; there is {}", known.join(", "))
+                write!(f, "{option} {name}=…: there is no service '{name}'; there is {}", known.join(", "))
             }
             Self::Hook(HookError { option, error }) => write!(f, "{option}: {error}"),
             Self::NothingToRun => f.write_str(
@@ -141,7 +141,7 @@ impl Plan {
     /// One program with its arguments, taken as they are.
     ///
     /// # Errors
-    /// An option that names another entry.
+    /// An option that names another service.
     pub fn from_program(words: Vec<OsString>, options: &Options) -> Result<Self, PlanError> {
         let command = Command::Program(words);
         let name = Name { process_type: name_after_program(&command), instance: None };
@@ -153,7 +153,7 @@ impl Plan {
     /// # Errors
     /// See [`PlanError`].
     pub fn from_arguments(arguments: &[String], options: &Options) -> Result<Self, PlanError> {
-        let mut entries: Vec<(Name, u32, Rc<Command>)> = Vec::with_capacity(arguments.len());
+        let mut services: Vec<(Name, u32, Rc<Command>)> = Vec::with_capacity(arguments.len());
         let mut types = 0;
         for (index, argument) in arguments.iter().enumerate() {
             if let Ok((_, Some(_))) = read_formation(argument) {
@@ -162,16 +162,16 @@ impl Plan {
             let (given, line) = split_name(argument);
             let command = Command::read(line).map_err(|error| PlanError::Argument { number: index + 1, error })?;
             let process_type = given.map_or_else(|| name_after_program(&command), str::to_owned);
-            let mut earlier = entries.iter().filter(|(name, ..)| name.process_type == process_type);
+            let mut earlier = services.iter().filter(|(name, ..)| name.process_type == process_type);
             let (type_index, instance) = match earlier.next() {
                 None => (types, None),
                 Some(_) if given.is_some() => return Err(PlanError::RepeatedName(process_type)),
                 Some((_, type_index, _)) => (*type_index, Some(earlier.count() as u32 + 2)),
             };
             types = types.max(type_index + 1);
-            entries.push((Name { process_type, instance }, type_index, Rc::new(command)));
+            services.push((Name { process_type, instance }, type_index, Rc::new(command)));
         }
-        Self::new(entries, options, |_| None)
+        Self::new(services, options, |_| None)
     }
 
     /// The process types of a Procfile: those that `formation` names, as `TYPE` or `TYPE=N`; all of them, but for
@@ -199,7 +199,7 @@ impl Plan {
             let known = types.iter().map(|(name, _)| (name.as_str(), named(name).unwrap_or_else(|| others(name))));
             counts = known.chain(unknown.copied()).collect();
         }
-        let mut entries = Vec::new();
+        let mut services = Vec::new();
         for (process_type, count) in counts {
             let Some(index) = types.iter().position(|(name, _)| name == process_type) else {
                 let known = types.iter().map(|(name, _)| name.clone()).collect();
@@ -207,29 +207,29 @@ impl Plan {
             };
             for instance in 1..=count {
                 let name = Name { process_type: process_type.to_owned(), instance: Some(instance) };
-                entries.push((name, index as u32, Rc::clone(&types[index].1)));
+                services.push((name, index as u32, Rc::clone(&types[index].1)));
             }
         }
-        Self::new(entries, options, |wanted| {
+        Self::new(services, options, |wanted| {
             types.iter().find(|(name, _)| name == wanted).map(|(_, command)| &**command)
         })
     }
 
-    /// What the state machine needs to know: of the entries, then of the hooks.
+    /// What the state machine needs to know: of the services, then of the hooks.
     pub fn parts(&self) -> impl Iterator<Item = (Role, Policy)> {
-        let entries = self.entries.iter().map(|entry| (Role::Service, entry.policy));
-        entries.chain(self.hooks.iter().map(|hook| (hook.role, hook.policy)))
+        let services = self.services.iter().map(|service| (Role::Service, service.policy));
+        services.chain(self.hooks.iter().map(|hook| (hook.role, hook.policy)))
     }
 
     fn new<'a>(
-        entries: Vec<(Name, u32, Rc<Command>)>,
+        services: Vec<(Name, u32, Rc<Command>)>,
         options: &Options,
         process_type: impl Fn(&str) -> Option<&'a Command>,
     ) -> Result<Self, PlanError> {
-        if entries.is_empty() {
+        if services.is_empty() {
             return Err(PlanError::NothingToRun);
         }
-        let names: Vec<Name> = entries.iter().map(|(name, ..)| name.clone()).collect();
+        let names: Vec<Name> = services.iter().map(|(name, ..)| name.clone()).collect();
         let unknown = [
             ("--timeout", options.timeout.unknown(&names)),
             ("--stop-signal", options.stop_signal.unknown(&names)),
@@ -245,7 +245,7 @@ impl Plan {
                 return Err(PlanError::UnknownName { option, name: name.to_string(), known });
             }
         }
-        let entry = |(name, type_index, command)| {
+        let service = |(name, type_index, command)| {
             let policy = Policy {
                 stop_signal: options.stop_signal.get(&name).copied(),
                 timeout: options.timeout.get(&name).copied().unwrap_or_default(),
@@ -254,11 +254,11 @@ impl Plan {
             };
             Service { user: options.user.get(&name).cloned(), name, type_index, command, policy }
         };
-        let entries: Vec<Service> = entries.into_iter().map(entry).collect();
+        let services: Vec<Service> = services.into_iter().map(service).collect();
         let timeout = options.timeout.for_all().copied().unwrap_or_default();
         let policy = Policy { timeout, ..Policy::default() };
-        let hooks = hook::hooks(&options.hooks, &entries, policy, process_type).map_err(PlanError::Hook)?;
-        Ok(Self { entries, hooks })
+        let hooks = hook::hooks(&options.hooks, &services, policy, process_type).map_err(PlanError::Hook)?;
+        Ok(Self { services, hooks })
     }
 }
 
@@ -272,7 +272,7 @@ fn read_formation(word: &str) -> Result<(&str, Option<u32>), PlanError> {
     if is_name(process_type) { Ok((process_type, count)) } else { Err(bad()) }
 }
 
-/// A program's name as an entry's: what can't stand in a name becomes `_`.
+/// A program's name as a service's: what can't stand in a name becomes `_`.
 fn name_after_program(command: &Command) -> String {
     let allowed = |character: char| if is_name(character.encode_utf8(&mut [0; 4])) { character } else { '_' };
     command.program().chars().take(63).map(allowed).collect()

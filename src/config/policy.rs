@@ -1,4 +1,4 @@
-//! What the user decides about entries and about the run: the values of options, as the state machine needs them.
+//! What the user decides about services and about the run: the values of options, as the state machine needs them.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl FromStr for StopOrder {
     }
 }
 
-/// How an entry is stopped, and what its end means.
+/// How a service is stopped, and what its end means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Policy {
     /// What it is sent when the stop begins; `None`: what arrived, or TERM.
@@ -115,7 +115,7 @@ impl FromStr for Delay {
     }
 }
 
-/// What happens when an entry ends.
+/// What happens when a service ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum OnExit {
     /// The stop begins.

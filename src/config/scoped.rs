@@ -1,4 +1,4 @@
-//! Option values that can differ between entries: `[NAME=]VALUE`.
+//! Option values that can differ between services: `[NAME=]VALUE`.
 
 use std::str::FromStr;
 
@@ -27,7 +27,7 @@ impl<T: FromStr> Scoped<T> {
 }
 
 impl<T> Scoped<T> {
-    /// The value for this entry: the one for its own name, else for its process type, else for all. Of several equally
+    /// The value for this service: the one for its own name, else for its process type, else for all. Of several equally
     /// exact ones, the last.
     #[must_use]
     pub fn get(&self, name: &Name) -> Option<&T> {

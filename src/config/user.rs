@@ -1,4 +1,4 @@
-//! Whom an entry runs as: `--user USER[:GROUP]`, looked up in passwd(5) and group(5) files.
+//! Whom a service runs as: `--user USER[:GROUP]`, looked up in passwd(5) and group(5) files.
 //!
 //! The files are read here and not through the C library: a static binary has no name service switch, and an image may
 //! have neither file, which is fine for numeric ids.

@@ -59,7 +59,7 @@ pub struct LogLine<'a> {
     pub level: Verbosity,
     /// What happened, in one word that never changes.
     pub event: &'static str,
-    /// The entry that it is about.
+    /// The service that it is about.
     pub name: Option<&'a str>,
     /// The process that it is about.
     pub pid: Option<i32>,

@@ -22,7 +22,7 @@ const COLLECTED: usize = 16 * LONGEST;
 #[derive(Debug)]
 pub struct Logger {
     settings: LogSettings,
-    entries: Vec<UnitLabel>,
+    services: Vec<UnitLabel>,
     text: String,
     line: Vec<u8>,
     stderr: Writer,
@@ -35,12 +35,12 @@ pub struct Logger {
 #[derive(Clone, Copy, Debug)]
 enum Subject {
     Untrap,
-    Entry(UnitId),
-    /// A process that is no entry.
+    Service(UnitId),
+    /// A process that is no service.
     Process(i32),
 }
 
-/// An entry as messages name it.
+/// A service as messages name it.
 #[derive(Debug)]
 struct UnitLabel {
     name: String,
@@ -49,12 +49,12 @@ struct UnitLabel {
 }
 
 impl Logger {
-    /// Messages about entries with these names and programs.
-    pub fn new(settings: LogSettings, entries: impl IntoIterator<Item = (String, String)>) -> Self {
-        let entries = entries.into_iter().map(|(name, program)| UnitLabel { name, program, pid: 0 }).collect();
+    /// Messages about services with these names and programs.
+    pub fn new(settings: LogSettings, services: impl IntoIterator<Item = (String, String)>) -> Self {
+        let services = services.into_iter().map(|(name, program)| UnitLabel { name, program, pid: 0 }).collect();
         // Whoever writes a message while things go wrong should not need memory for it.
         let (text, line) = (String::with_capacity(LONGEST), Vec::with_capacity(LONGEST));
-        Self { settings, entries, text, line, stderr: Writer::stderr(), collected: None, lost: 0 }
+        Self { settings, services, text, line, stderr: Writer::stderr(), collected: None, lost: 0 }
     }
 
     /// From now on collects its lines for [`Self::hand_over`] instead of writing them.
@@ -71,15 +71,15 @@ impl Logger {
         collected.clear();
     }
 
-    /// From now on messages name this PID with the entry.
+    /// From now on messages name this PID with the service.
     pub fn started(&mut self, id: UnitId, pid: i32) {
-        self.entries[id].pid = pid;
+        self.services[id].pid = pid;
     }
 
-    /// An entry's name.
+    /// A service's name.
     #[must_use]
     pub fn name(&self, id: UnitId) -> &str {
-        &self.entries[id].name
+        &self.services[id].name
     }
 
     /// Says what the state machine has decided.
@@ -95,13 +95,13 @@ impl Logger {
             _ => Verbosity::Normal,
         };
         let (event, subject) = classify(message);
-        self.write(level, event, subject, |f, entries| describe(f, entries, message));
+        self.write(level, event, subject, |f, services| describe(f, services, message));
     }
 
-    /// Says that an entry could not be started, and why.
+    /// Says that a service could not be started, and why.
     pub fn start_failed(&mut self, id: UnitId, error: &SpawnError) {
-        self.write(Verbosity::Quiet, "start-failed", Subject::Entry(id), |f, entries| {
-            let UnitLabel { name, program, .. } = &entries[id];
+        self.write(Verbosity::Quiet, "start-failed", Subject::Service(id), |f, services| {
+            let UnitLabel { name, program, .. } = &services[id];
             match error {
                 SpawnError::NotFound if program.contains('/') => {
                     write!(f, "{name} can't start: there is no file {program}, or its interpreter is missing")
@@ -132,17 +132,17 @@ impl Logger {
         self.write(Verbosity::Verbose, "orphan", Subject::Process(pid), |f, _| write!(f, "orphan (pid {pid}) reaped"));
     }
 
-    /// Says that an entry could not be signalled.
+    /// Says that a service could not be signalled.
     pub fn not_signalled(&mut self, id: UnitId, error: &std::io::Error) {
-        self.write(Verbosity::Quiet, "not-signalled", Subject::Entry(id), |f, entries| {
-            write!(f, "{} can't be signalled: {error}", entries[id])
+        self.write(Verbosity::Quiet, "not-signalled", Subject::Service(id), |f, services| {
+            write!(f, "{} can't be signalled: {error}", services[id])
         });
     }
 
-    /// Says that an entry's pid file could not be `done`: written or removed.
+    /// Says that a service's pid file could not be `done`: written or removed.
     pub fn pid_file(&mut self, id: UnitId, done: &str, error: &std::io::Error) {
-        self.write(Verbosity::Quiet, "pid-file", Subject::Entry(id), |f, entries| {
-            write!(f, "{}: its pid file can't be {done}: {error}; it runs all the same", entries[id])
+        self.write(Verbosity::Quiet, "pid-file", Subject::Service(id), |f, services| {
+            write!(f, "{}: its pid file can't be {done}: {error}; it runs all the same", services[id])
         });
     }
 
@@ -151,7 +151,7 @@ impl Logger {
         self.write(Verbosity::Quiet, "trouble", Subject::Untrap, |f, _| write!(f, "{what}: {error}"));
     }
 
-    /// Says how many lines of the entries could not be written before the end.
+    /// Says how many lines of the services could not be written before the end.
     pub fn lines_lost(&mut self, lines: u64) {
         self.write(Verbosity::Quiet, "output-lost", Subject::Untrap, |f, _| {
             write!(f, "{lines} lines of output are lost: their reader took nothing more, or the disk is full")
@@ -170,14 +170,14 @@ impl Logger {
         }
         self.text.clear();
         // Writing to a string fails for no reason.
-        let _ = message(&mut self.text, &self.entries);
+        let _ = message(&mut self.text, &self.services);
         if self.lost > 0 {
             let _ = write!(self.text, " ({} messages before this are lost: standard error was full)", self.lost);
         }
         let (name, pid) = match subject {
             Subject::Untrap => (None, None),
             Subject::Process(pid) => (None, Some(pid)),
-            Subject::Entry(id) => (Some(self.entries[id].name.as_str()), Some(self.entries[id].pid)),
+            Subject::Service(id) => (Some(self.services[id].name.as_str()), Some(self.services[id].pid)),
         };
         let line = LogLine { level, event, name, pid: pid.filter(|pid| *pid != 0), text: &self.text };
         self.settings.format.finish(&line, &mut self.line);
@@ -203,28 +203,28 @@ impl fmt::Display for UnitLabel {
 /// The name of what happened, for programs that read messages, and whom it is about.
 fn classify(message: Message) -> (&'static str, Subject) {
     match message {
-        Message::Started(id) => ("started", Subject::Entry(id)),
+        Message::Started(id) => ("started", Subject::Service(id)),
         Message::Received(..) => ("signal", Subject::Untrap),
-        Message::Exited { entry, .. } => ("ended", Subject::Entry(entry)),
-        Message::Killed(id, _) => ("killed", Subject::Entry(id)),
-        Message::Restarting { entry, .. } => ("restarting", Subject::Entry(entry)),
-        Message::Waiting(id, _) => ("waiting", Subject::Entry(id)),
-        Message::Ready(id, _) => ("ready", Subject::Entry(id)),
-        Message::ReadinessTimedOut(id, _) => ("waited-in-vain", Subject::Entry(id)),
+        Message::Exited { service, .. } => ("ended", Subject::Service(service)),
+        Message::Killed(id, _) => ("killed", Subject::Service(id)),
+        Message::Restarting { service, .. } => ("restarting", Subject::Service(service)),
+        Message::Waiting(id, _) => ("waiting", Subject::Service(id)),
+        Message::Ready(id, _) => ("ready", Subject::Service(id)),
+        Message::ReadinessTimedOut(id, _) => ("waited-in-vain", Subject::Service(id)),
         Message::Delaying(_) => ("delaying", Subject::Untrap),
-        Message::StopCommandFailed(id) => ("stop-command-failed", Subject::Entry(id)),
+        Message::StopCommandFailed(id) => ("stop-command-failed", Subject::Service(id)),
         Message::StoppingLeftovers | Message::KillingLeftovers(_) | Message::WaitingForLeftovers => {
             ("leftovers", Subject::Untrap)
         }
-        Message::GaveUpOn(id) => ("gave-up", Subject::Entry(id)),
+        Message::GaveUpOn(id) => ("gave-up", Subject::Service(id)),
         Message::GaveUpOnLeftovers => ("gave-up", Subject::Untrap),
         Message::Exit(_) => ("exit", Subject::Untrap),
     }
 }
 
-fn describe(f: &mut String, entries: &[UnitLabel], message: Message) -> fmt::Result {
+fn describe(f: &mut String, services: &[UnitLabel], message: Message) -> fmt::Result {
     match message {
-        Message::Started(id) => write!(f, "{} started (pid {})", entries[id].name, entries[id].pid),
+        Message::Started(id) => write!(f, "{} started (pid {})", services[id].name, services[id].pid),
         Message::Received(signal, sender, consequence) => {
             write!(f, "{signal} from {sender}: ")?;
             match consequence {
@@ -236,45 +236,45 @@ fn describe(f: &mut String, entries: &[UnitLabel], message: Message) -> fmt::Res
                 Consequence::KillAll => write!(f, "the second one, killing all that is left"),
             }
         }
-        Message::Exited { entry, ending, after, stops } => {
+        Message::Exited { service, ending, after, stops } => {
             let stopping = if stops { ", stopping" } else { "" };
-            write!(f, "{} {ending} after {}{stopping}", entries[entry], Rounded(after))
+            write!(f, "{} {ending} after {}{stopping}", services[service], Rounded(after))
         }
         Message::Killed(id, Some(after)) => {
-            write!(f, "{} killed, still there after {}", entries[id], Rounded(after))
+            write!(f, "{} killed, still there after {}", services[id], Rounded(after))
         }
         Message::Killed(id, None) => {
-            write!(f, "what {} left in its group killed, it was in the way of the restart", entries[id])
+            write!(f, "what {} left in its group killed, it was in the way of the restart", services[id])
         }
-        Message::Restarting { entry, wait, restarts } => {
-            write!(f, "{} starts again in {} (restart {restarts})", entries[entry].name, Rounded(wait))
+        Message::Restarting { service, wait, restarts } => {
+            write!(f, "{} starts again in {} (restart {restarts})", services[service].name, Rounded(wait))
         }
-        Message::Waiting(id, Duration::ZERO) => write!(f, "waiting for {}", entries[id].name),
+        Message::Waiting(id, Duration::ZERO) => write!(f, "waiting for {}", services[id].name),
         Message::Waiting(id, waited) => {
-            write!(f, "still waiting for {}, for {} now", entries[id].name, Rounded(waited))
+            write!(f, "still waiting for {}, for {} now", services[id].name, Rounded(waited))
         }
-        Message::Ready(id, waited) => write!(f, "{} is there after {}", entries[id].name, Rounded(waited)),
+        Message::Ready(id, waited) => write!(f, "{} is there after {}", services[id].name, Rounded(waited)),
         Message::ReadinessTimedOut(id, waited) => write!(
             f,
             "{} is not there after {}, stopping; look why, or give it more time with --wait-timeout",
-            entries[id].name,
+            services[id].name,
             Rounded(waited)
         ),
-        Message::Delaying(delay) => write!(f, "the entries are told in {}", Rounded(delay)),
+        Message::Delaying(delay) => write!(f, "the services are told in {}", Rounded(delay)),
         Message::StopCommandFailed(id) => {
-            write!(f, "the stop command of {} failed, sending the stop signal instead", entries[id].name)
+            write!(f, "the stop command of {} failed, sending the stop signal instead", services[id].name)
         }
         Message::StoppingLeftovers => write!(f, "telling leftovers to end"),
         Message::KillingLeftovers(after) => {
             write!(f, "killing leftovers, still there after {}", Rounded(after))
         }
         Message::WaitingForLeftovers => {
-            write!(f, "every entry has ended, waiting for the processes that they left behind; stop with SIGTERM")
+            write!(f, "every service has ended, waiting for the processes that they left behind; stop with SIGTERM")
         }
         Message::GaveUpOn(id) => write!(
             f,
             "{} is still there after SIGKILL, not waiting longer: it is in uninterruptible sleep, or another user's",
-            entries[id]
+            services[id]
         ),
         Message::GaveUpOnLeftovers => write!(f, "leftovers are still there after SIGKILL, not waiting longer"),
         Message::Exit(status) => write!(f, "exit status {status}"),

@@ -14,7 +14,7 @@ use super::lines::OutputLine;
 /// What untrap's own messages are called.
 pub const OWN_NAME: &str = "untrap";
 
-/// One after the other for the entries; readable on black and on white.
+/// One after the other for the services; readable on black and on white.
 const COLOURS: [AnsiColor; 6] =
     [AnsiColor::Cyan, AnsiColor::Yellow, AnsiColor::Green, AnsiColor::Magenta, AnsiColor::Blue, AnsiColor::BrightRed];
 
@@ -30,7 +30,7 @@ pub enum LineFormat {
     Json,
 }
 
-/// Which of an entry's two streams.
+/// Which of a service's two streams.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StreamKind {
     /// Standard output.
@@ -50,7 +50,7 @@ pub struct LinePrefix {
 /// Whose lines they are.
 #[derive(Clone, Debug)]
 pub struct LineSource {
-    /// The entry's name.
+    /// The service's name.
     pub name: String,
     /// All names are padded to this many characters.
     pub width: usize,
@@ -133,10 +133,10 @@ impl LineFormat {
     }
 }
 
-/// The style of an entry's name.
+/// The style of a service's name.
 #[must_use]
-pub fn colour(entry: usize) -> Style {
-    COLOURS[entry % COLOURS.len()].on_default()
+pub fn colour(service: usize) -> Style {
+    COLOURS[service % COLOURS.len()].on_default()
 }
 
 /// A string of JSON. What is not UTF-8 can't be in one, so it is replaced there, and all bytes follow in base64.

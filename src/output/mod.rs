@@ -1,8 +1,8 @@
-//! The entries' output with names before its lines (`prefix`), or as JSON.
+//! The services' output with names before its lines (`prefix`), or as JSON.
 //!
-//! Each entry writes into two pipes. Whole lines are taken out of them and written at once, a lone line as well as a
+//! Each service writes into two pipes. Whole lines are taken out of them and written at once, a lone line as well as a
 //! hundred thousand; nothing is timed. Of each stream the order is kept. When a reader takes no more, nobody reads the
-//! pipes for it, so that the entries wait: that bounds memory.
+//! pipes for it, so that the services wait: that bounds memory.
 
 pub mod format;
 pub mod lines;
@@ -26,7 +26,7 @@ use lines::OutputLine;
 use sink::Sink;
 use stream::Stream;
 
-/// While so much waits to be written, untrap's own messages are dropped. They are short: entries' lines don't fill it.
+/// While so much waits to be written, untrap's own messages are dropped. They are short: services' lines don't fill it.
 const MESSAGES_LIMIT: usize = 512 * 1024;
 
 /// So much of a stream is passed on before the others, and signals, get their turn.
@@ -35,10 +35,10 @@ const BATCH: usize = 512 * 1024;
 /// What `--output` says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum OutputFormat {
-    /// Entries inherit standard output and standard error.
+    /// Services inherit standard output and standard error.
     #[default]
     Raw,
-    /// Each line begins with the entry's name.
+    /// Each line begins with the service's name.
     Prefix,
     /// Each line is an object of JSON.
     Json,
@@ -69,7 +69,7 @@ pub struct OutputSettings {
 /// All output of a run, on its way.
 #[derive(Debug)]
 pub struct Output {
-    /// Of each entry and hook that writes, the first of its two streams.
+    /// Of each service and hook that writes, the first of its two streams.
     sources: Vec<Option<usize>>,
     /// Standard output and standard error, or one where they are the same.
     sinks: Vec<Sink>,
@@ -80,12 +80,12 @@ pub struct Output {
 }
 
 impl Output {
-    /// The output of entries with these names, and of these users if not of our own. `None` for what writes nothing, and
+    /// The output of services with these names, and of these users if not of our own. `None` for what writes nothing, and
     /// instead of all where it is not untrap's business.
     ///
     /// # Errors
     /// Those of pipe2(2).
-    pub fn new(settings: OutputSettings, entries: Vec<Option<(String, Option<u32>)>>) -> io::Result<Option<Self>> {
+    pub fn new(settings: OutputSettings, services: Vec<Option<(String, Option<u32>)>>) -> io::Result<Option<Self>> {
         let Some(form) = LineFormat::new(settings) else { return Ok(None) };
         let (stdout, stderr) = (Writer::stdout(), Writer::stderr());
         let mut writers = vec![stdout];
@@ -94,13 +94,13 @@ impl Output {
             writers.push(stderr);
         }
         let stderr_sink = writers.len() - 1;
-        let width = entries.iter().flatten().map(|(name, _)| name.len()).chain([OWN_NAME.len()]).max().unwrap_or(0);
+        let width = services.iter().flatten().map(|(name, _)| name.len()).chain([OWN_NAME.len()]).max().unwrap_or(0);
         let label = |name, style, pid, side| LineSource { name, width, style: shown(style, side), pid, side };
         let own = label(OWN_NAME.to_owned(), Style::new().bold(), std::process::id() as i32, StreamKind::Stderr);
-        let (mut sources, mut streams) = (Vec::with_capacity(entries.len()), Vec::new());
-        for (id, entry) in entries.into_iter().enumerate() {
-            sources.push(entry.is_some().then_some(streams.len()));
-            let Some((name, user)) = entry else { continue };
+        let (mut sources, mut streams) = (Vec::with_capacity(services.len()), Vec::new());
+        for (id, service) in services.into_iter().enumerate() {
+            sources.push(service.is_some().then_some(streams.len()));
+            let Some((name, user)) = service else { continue };
             for (side, sink) in [(StreamKind::Stdout, 0), (StreamKind::Stderr, stderr_sink)] {
                 let label = label(name.clone(), format::colour(id), 0, side);
                 streams.push(Stream::new(Pipe::new(user)?, sink, form.head(&label), label));
@@ -115,7 +115,7 @@ impl Output {
         self.sources[id].map_or(0..0, |first| first..first + 2)
     }
 
-    /// What the entry gets as standard output and standard error, if it writes.
+    /// What the service gets as standard output and standard error, if it writes.
     #[must_use]
     pub fn ends(&self, id: UnitId) -> Option<[BorrowedFd<'_>; 2]> {
         let first = self.sources[id]?;
@@ -130,7 +130,7 @@ impl Output {
         }
     }
 
-    /// Whether what belongs before a message has been passed on: what was read, and what ended entries have written.
+    /// Whether what belongs before a message has been passed on: what was read, and what ended services have written.
     #[must_use]
     pub fn takes_messages(&self) -> bool {
         let last = self.sinks.len() - 1;
@@ -179,7 +179,7 @@ impl Output {
         self.flush();
     }
 
-    /// Passes on what the entry has written until now, as far as there is room. Messages wait for the rest.
+    /// Passes on what the service has written until now, as far as there is room. Messages wait for the rest.
     pub fn drain(&mut self, id: UnitId) {
         for index in self.streams(id) {
             self.streams[index].mark();
@@ -188,7 +188,7 @@ impl Output {
         self.flush();
     }
 
-    /// Nobody is left in the entry: what it wrote last is a line, even if no newline ends it.
+    /// Nobody is left in the service: what it wrote last is a line, even if no newline ends it.
     pub fn ended(&mut self, id: UnitId) {
         for index in self.streams(id) {
             self.streams[index].ended();

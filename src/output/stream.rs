@@ -1,4 +1,4 @@
-//! One of the two streams of an entry: what is still to be read of it, and which process's lines those are.
+//! One of the two streams of a service: what is still to be read of it, and which process's lines those are.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use super::lines::Lines;
 use super::sink::{INPUT, Sink};
 use crate::sys::pipe::Pipe;
 
-/// A pipe that an entry writes into, and the lines that come out of it.
+/// A pipe that a service writes into, and the lines that come out of it.
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) pipe: Pipe,
@@ -53,7 +53,7 @@ impl Stream {
         self.left = self.pipe.waiting();
     }
 
-    /// Nobody is left in the entry: what was written last is a line, even if no newline ends it.
+    /// Nobody is left in the service: what was written last is a line, even if no newline ends it.
     pub(super) fn ended(&mut self) {
         self.has_ended = true;
     }

@@ -21,7 +21,7 @@ use crate::config::name::Name;
 use crate::config::unit::UnitId;
 use crate::pid_dir::record::{OWN_NAME, Record, file_name};
 
-/// What a file is called until it is whole. No entry's name begins with a dot.
+/// What a file is called until it is whole. No service's name begins with a dot.
 const TEMPORARY: &str = ".untrap.tmp";
 
 /// No file of ours is larger; whatever else there is shall not fill the memory.
@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct PidDir {
     /// Locked. Files are named relative to it, so that they are never written into a directory that took its place.
     directory: File,
-    entries: Vec<PidFile>,
+    services: Vec<PidFile>,
     /// What `untrap.pid` says, while it is there.
     own: Option<Record>,
 }
@@ -59,7 +59,7 @@ pub enum PidDirError {
     InUse(PathBuf, Option<i32>),
     /// A file belongs to a process that lives.
     Alive(PathBuf, i32),
-    /// An entry has the name of untrap's own file.
+    /// A service has the name of untrap's own file.
     ReservedName,
 }
 
@@ -85,7 +85,7 @@ impl fmt::Display for PidDirError {
                 path.display()
             ),
             Self::ReservedName => {
-                write!(f, "an entry can't be called '{OWN_NAME}' with a pid directory; write 'NAME: {OWN_NAME} …'")
+                write!(f, "a service can't be called '{OWN_NAME}' with a pid directory; write 'NAME: {OWN_NAME} …'")
             }
         }
     }
@@ -100,14 +100,14 @@ impl PidDir {
     /// # Errors
     /// See [`PidDirError`].
     pub fn open(path: &Path, names: impl IntoIterator<Item = String>) -> Result<Self, PidDirError> {
-        let entries: Vec<PidFile> = names.into_iter().map(|name| PidFile { name, starts: 0, written: None }).collect();
-        if entries.iter().any(|entry| entry.name == OWN_NAME) {
+        let services: Vec<PidFile> = names.into_iter().map(|name| PidFile { name, starts: 0, written: None }).collect();
+        if services.iter().any(|service| service.name == OWN_NAME) {
             return Err(PidDirError::ReservedName);
         }
         let failed = |error| PidDirError::Directory(path.to_owned(), error);
         DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(failed)?;
         let directory = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(path).map_err(failed)?;
-        let mut pid_dir = Self { directory, entries, own: None };
+        let mut pid_dir = Self { directory, services, own: None };
         match pid_dir.directory.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -117,38 +117,38 @@ impl PidDir {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         pid_dir.clear(path)?;
-        let names = pid_dir.entries.iter().map(|entry| entry.name.clone()).collect();
-        let own = Record { entries: names, ..Record::of_process(std::process::id() as i32) };
+        let names = pid_dir.services.iter().map(|service| service.name.clone()).collect();
+        let own = Record { services: names, ..Record::of_process(std::process::id() as i32) };
         pid_dir.write(OWN_NAME, &own).map_err(failed)?;
         pid_dir.own = Some(own);
         Ok(pid_dir)
     }
 
-    /// Writes down that the entry's leader has this PID from now on.
+    /// Writes down that the service's leader has this PID from now on.
     ///
     /// # Errors
     /// The file can't be written; then there is none, so that nobody reads an earlier PID.
     pub fn started(&mut self, id: UnitId, pid: i32) -> io::Result<()> {
-        // Hooks come after all entries, and have no file.
-        let Some(PidFile { name, starts, .. }) = self.entries.get(id) else { return Ok(()) };
+        // Hooks come after all services, and have no file.
+        let Some(PidFile { name, starts, .. }) = self.services.get(id) else { return Ok(()) };
         let record = Record { restarts: *starts, ..Record::of_process(pid) };
         let written = self.write(name, &record);
-        let entry = &mut self.entries[id];
-        entry.starts += 1;
+        let service = &mut self.services[id];
+        service.starts += 1;
         if written.is_ok() {
-            entry.written = Some(record);
+            service.written = Some(record);
             return Ok(());
         }
         self.ended(id).and(written)
     }
 
-    /// Removes the file of an entry of which nobody is left.
+    /// Removes the file of a service of which nobody is left.
     ///
     /// # Errors
     /// It can't be removed.
     pub fn ended(&mut self, id: UnitId) -> io::Result<()> {
-        let Some(record) = self.entries.get_mut(id).and_then(|entry| entry.written.take()) else { return Ok(()) };
-        self.remove(&self.entries[id].name, &record)
+        let Some(record) = self.services.get_mut(id).and_then(|service| service.written.take()) else { return Ok(()) };
+        self.remove(&self.services[id].name, &record)
     }
 
     /// Removes all of our files, `untrap.pid` last.
@@ -156,9 +156,9 @@ impl PidDir {
     /// # Errors
     /// Not all of them can be removed.
     pub fn close(&mut self) -> io::Result<()> {
-        let entries = (0..self.entries.len()).map(|id| self.ended(id)).fold(Ok(()), io::Result::and);
+        let services = (0..self.services.len()).map(|id| self.ended(id)).fold(Ok(()), io::Result::and);
         let own = self.own.take().map_or(Ok(()), |record| self.remove(OWN_NAME, &record));
-        entries.and(own)
+        services.and(own)
     }
 
     /// Removes what nobody needs any more, and refuses where somebody does.
@@ -166,10 +166,10 @@ impl PidDir {
         let failed = |file: &str, error| PidDirError::File(path.join(file), error);
         self.unlink(TEMPORARY).map_err(|error| PidDirError::Directory(path.to_owned(), error))?;
         let read = |name: &str| self.read(name).map_err(|error| failed(&file_name(name), error));
-        // An untrap that was killed may have had other entries.
-        let former = read(OWN_NAME)?.map(|(record, _)| record.entries).unwrap_or_default();
+        // An untrap that was killed may have had other services.
+        let former = read(OWN_NAME)?.map(|(record, _)| record.services).unwrap_or_default();
         let former = former.iter().map(String::as_str).filter(|name| Name::read(name).is_some());
-        for name in self.entries.iter().map(|entry| entry.name.as_str()).chain(former).chain([OWN_NAME]) {
+        for name in self.services.iter().map(|service| service.name.as_str()).chain(former).chain([OWN_NAME]) {
             let Some((record, age)) = read(name)? else { continue };
             let process = record.process_behind(age).filter(|process| process.pid != std::process::id() as i32);
             let file = file_name(name);

@@ -20,13 +20,13 @@ pub struct Record {
     /// `start-ticks`: when it started, in clock ticks after boot (field 22 of `proc_pid_stat(5)`). With the PID it names
     /// a process for good. Missing where other programs wrote the file, or `/proc` could not say.
     pub start_ticks: Option<u64>,
-    /// `restarts`: how often untrap has started the entry again.
+    /// `restarts`: how often untrap has started the service again.
     pub restarts: u32,
-    /// `entries`: in untrap's own file, the names of all entries in the order in which they start.
-    pub entries: Vec<String>,
+    /// `services`: in untrap's own file, the names of all services in the order in which they start.
+    pub services: Vec<String>,
 }
 
-/// The name of the file for an entry, or for untrap itself.
+/// The name of the file for a service, or for untrap itself.
 #[must_use]
 pub fn file_name(name: &str) -> String {
     format!("{name}.pid")
@@ -62,10 +62,10 @@ impl fmt::Display for Record {
         if let Some(ticks) = self.start_ticks {
             writeln!(f, "start-ticks={ticks}")?;
         }
-        if self.entries.is_empty() {
+        if self.services.is_empty() {
             writeln!(f, "restarts={}", self.restarts)
         } else {
-            writeln!(f, "entries={}", self.entries.join(" "))
+            writeln!(f, "services={}", self.services.join(" "))
         }
     }
 }
@@ -86,7 +86,7 @@ impl FromStr for Record {
             match key {
                 "start-ticks" => record.start_ticks = value.parse().ok(),
                 "restarts" => record.restarts = value.parse().unwrap_or_default(),
-                "entries" => record.entries = value.split_ascii_whitespace().map(str::to_owned).collect(),
+                "services" => record.services = value.split_ascii_whitespace().map(str::to_owned).collect(),
                 _ => {}
             }
         }
@@ -100,11 +100,11 @@ mod tests {
 
     #[test]
     fn a_record_is_read_back_and_begins_with_the_pid_alone() {
-        let entry = Record { pid: 7, start_ticks: Some(98_765), restarts: 3, entries: vec![] };
-        let own = Record { pid: 1, start_ticks: None, restarts: 0, entries: vec!["web.1".into(), "web.2".into()] };
-        assert_eq!(entry.to_string(), "7\nstart-ticks=98765\nrestarts=3\n");
-        assert_eq!(own.to_string(), "1\nentries=web.1 web.2\n");
-        for record in [entry, own] {
+        let service = Record { pid: 7, start_ticks: Some(98_765), restarts: 3, services: vec![] };
+        let own = Record { pid: 1, start_ticks: None, restarts: 0, services: vec!["web.1".into(), "web.2".into()] };
+        assert_eq!(service.to_string(), "7\nstart-ticks=98765\nrestarts=3\n");
+        assert_eq!(own.to_string(), "1\nservices=web.1 web.2\n");
+        for record in [service, own] {
             assert_eq!(record.to_string().parse(), Ok(record));
         }
     }

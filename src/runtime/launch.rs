@@ -1,4 +1,4 @@
-//! A plan to what is executed for each entry: expansions made, variables set, a shell put in front where one is needed.
+//! A plan to what is executed for each service: expansions made, variables set, a shell put in front where one is needed.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -22,7 +22,7 @@ use crate::sys::spawn::Program;
 /// Variables that a hook has when it is started, and not before.
 const SET_LATER: &[&str] = &["UNTRAP_EXIT_CODE", "UNTRAP_NAME", "UNTRAP_PID", "UNTRAP_SIGNAL"];
 
-/// What is executed for an entry.
+/// What is executed for a service.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ExecCommand {
     /// The program and its arguments.
@@ -35,7 +35,7 @@ pub struct ExecCommand {
     pub identity: Option<Identity>,
 }
 
-/// What is done for an entry or a hook.
+/// What is done for a service or a hook.
 #[derive(Debug)]
 pub enum Runnable {
     /// A program is executed.
@@ -60,14 +60,14 @@ pub struct ExecContext {
 pub enum LaunchError {
     /// It needs a shell, and may have none.
     ShellForbidden {
-        /// The entry.
+        /// The service.
         name: String,
         /// What needs the shell.
         reason: Reason,
     },
     /// It needs a shell, and there is none.
     ShellMissing {
-        /// The entry.
+        /// The service.
         name: String,
         /// What needs the shell.
         reason: Reason,
@@ -78,7 +78,7 @@ pub enum LaunchError {
     User(UserError),
     /// `--port` leaves no port for it.
     NoPort {
-        /// The entry.
+        /// The service.
         name: String,
         /// What its port would be.
         port: u32,
@@ -127,18 +127,18 @@ impl From<ExecCommand> for Program {
 }
 
 impl ExecContext {
-    /// What is done for each entry and each hook of a plan. An entry alone is in the foreground.
+    /// What is done for each service and each hook of a plan. A service alone is in the foreground.
     ///
     /// # Errors
     /// The first one that can't be launched.
     pub fn runnables(&self, plan: &Plan) -> Result<Vec<Runnable>, LaunchError> {
-        let alone = plan.entries.len() == 1;
-        let entry = |entry| {
-            let mut program = Program::from(self.launch_entry(entry)?);
+        let alone = plan.services.len() == 1;
+        let service = |service| {
+            let mut program = Program::from(self.launch_service(service)?);
             program.foreground = alone;
             Ok(Runnable::Program(program))
         };
-        plan.entries.iter().map(entry).chain(plan.hooks.iter().map(|hook| self.hook(hook))).collect()
+        plan.services.iter().map(service).chain(plan.hooks.iter().map(|hook| self.hook(hook))).collect()
     }
 
     fn hook(&self, hook: &Hook) -> Result<Runnable, LaunchError> {
@@ -167,15 +167,15 @@ impl ExecContext {
         self.launch(name, left_to_the_shell.as_ref().unwrap_or(command), Vec::new())
     }
 
-    /// What is executed for an entry.
+    /// What is executed for a service.
     ///
     /// # Errors
     /// See [`LaunchError`].
-    pub fn launch_entry(&self, entry: &Service) -> Result<ExecCommand, LaunchError> {
-        let identity = entry.user.as_ref().map(User::look_up).transpose().map_err(LaunchError::User)?;
-        let mut variables = self.variables(entry)?;
+    pub fn launch_service(&self, service: &Service) -> Result<ExecCommand, LaunchError> {
+        let identity = service.user.as_ref().map(User::look_up).transpose().map_err(LaunchError::User)?;
+        let mut variables = self.variables(service)?;
         variables.extend(identity.iter().flat_map(Identity::variables));
-        Ok(ExecCommand { identity, ..self.launch(&entry.name, &entry.command, variables)? })
+        Ok(ExecCommand { identity, ..self.launch(&service.name, &service.command, variables)? })
     }
 
     /// What is executed for a command that has these variables for itself.
@@ -219,15 +219,15 @@ impl ExecContext {
         }
     }
 
-    /// The variables that tell an entry who it is.
-    fn variables(&self, entry: &Service) -> Result<Vec<Variable>, LaunchError> {
-        let name = entry.name.to_string();
+    /// The variables that tell a service who it is.
+    fn variables(&self, service: &Service) -> Result<Vec<Variable>, LaunchError> {
+        let name = service.name.to_string();
         let mut variables = vec![("UNTRAP_NAME".into(), name.clone().into()), ("PS".into(), name.clone().into())];
         if self.environment.get("DYNO").is_none() {
             variables.push(("DYNO".into(), name.clone().into()));
         }
         if let Some(base) = self.port {
-            let port = u32::from(base) + 100 * entry.type_index + entry.name.instance.unwrap_or(1) - 1;
+            let port = u32::from(base) + 100 * service.type_index + service.name.instance.unwrap_or(1) - 1;
             if port > u32::from(u16::MAX) {
                 return Err(LaunchError::NoPort { name, port });
             }

@@ -47,7 +47,7 @@ const TURN: Duration = Duration::from_millis(5);
 /// Where children end faster than they are reaped, whoever lives and makes them gets its turn after this.
 const LONG_REAPING: Duration = Duration::from_millis(100);
 
-/// What there is of an entry.
+/// What there is of a service.
 #[derive(Debug)]
 enum ProcessGroup {
     Empty,
@@ -60,18 +60,18 @@ struct Runtime {
     supervisor: Supervisor,
     signals: Signals,
     poll_set: PollSet,
-    /// `None`: entries have ours.
+    /// `None`: services have ours.
     output: Option<Output>,
     spawner: Spawner,
     report: Logger,
     pid_dir: Option<PidDir>,
-    /// By entry.
+    /// By service.
     groups: Vec<ProcessGroup>,
-    /// By entry.
+    /// By service.
     runnables: Vec<Runnable>,
     events: VecDeque<Event>,
     actions: Vec<Action>,
-    /// Where the one entry, the first of all, can be in the foreground.
+    /// Where the one service, the first of all, can be in the foreground.
     terminal: Option<Terminal>,
     /// Since when children may have ended that nobody has looked at, or since when they are being reaped.
     reaping_since: Option<Instant>,
@@ -314,7 +314,7 @@ impl Runtime {
         }
     }
 
-    /// The entry in the foreground hears the keys that stop and untrap does not, so it looks.
+    /// The service in the foreground hears the keys that stop and untrap does not, so it looks.
     fn look_for_stopped(&mut self) {
         let (Some(terminal), Some(ProcessGroup::Led(leader))) = (&mut self.terminal, self.groups.first()) else {
             return;
@@ -397,7 +397,7 @@ impl Runtime {
         self.reaping_since.get_or_insert_with(Instant::now);
     }
 
-    /// An orphan may have been the last of an entry's group.
+    /// An orphan may have been the last of a service's group.
     fn reap_orphan(&mut self, pid: i32) {
         child::reap(pid);
         self.report.orphan(pid);

@@ -23,7 +23,7 @@ impl Runtime {
         }
     }
 
-    /// Messages take their place among the entries' lines.
+    /// Messages take their place among the services' lines.
     fn hand_over_messages(&mut self) {
         if let Some(output) = self.output.as_mut().filter(|output| output.takes_messages()) {
             self.report.hand_over(|line| output.say(line));
@@ -71,7 +71,7 @@ impl Runtime {
         output.finish();
     }
 
-    /// What an entry wrote comes before the message that it has ended.
+    /// What a service wrote comes before the message that it has ended.
     pub(super) fn pass_on_last_words(&mut self, event: Event) {
         if let Event::LeaderExited(..) = event {
             self.hand_over_messages();

@@ -47,11 +47,11 @@ pub struct RunInput {
 /// untrap could not prepare itself; nothing was started.
 pub fn run(input: RunInput) -> io::Result<u8> {
     let RunInput { plan, runnables, exec_context, rules, log, output, pid_dir, signals } = input;
-    let alone = plan.entries.len() == 1;
+    let alone = plan.services.len() == 1;
     let background = !alone || !plan.hooks.is_empty();
     let parts: Vec<(Role, Policy)> = plan.parts().collect();
-    let Plan { entries, hooks } = plan;
-    let names = entries.iter().map(|entry| entry.name.to_string()).chain(hooks.into_iter().map(|hook| hook.name));
+    let Plan { services, hooks } = plan;
+    let names = services.iter().map(|service| service.name.to_string()).chain(hooks.into_iter().map(|hook| hook.name));
     let paths = runnables.iter().map(|work| match work {
         Runnable::Program(program) => program.path().to_string_lossy().into_owned(),
         Runnable::Probe(_) => String::new(),
@@ -66,7 +66,7 @@ pub fn run(input: RunInput) -> io::Result<u8> {
     if output.is_some() {
         report.collect();
     }
-    drop(entries);
+    drop(services);
     // Whoever can't see its children end must not start any.
     child::look().map_err(|error| io::Error::other(format!("can't wait for children: {error}")))?;
     if let Err(error) = child::adopt_orphans() {

@@ -11,7 +11,7 @@ use crate::shell::Reason;
 use crate::shell::builtins::is_shell_word;
 use crate::shell::parse::{NotSimple, Part, Simple};
 
-/// What to execute for an entry.
+/// What to execute for a service.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
     /// A program, looked up in `PATH` unless its name has a slash, and its arguments, taken as they are.
@@ -38,7 +38,7 @@ impl Command {
         }
     }
 
-    /// The program's name without its directories, to name an entry by; `sh` for a line whose program only sh knows.
+    /// The program's name without its directories, to name a service by; `sh` for a line whose program only sh knows.
     #[must_use]
     pub fn program(&self) -> String {
         let first = match self {

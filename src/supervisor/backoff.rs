@@ -1,4 +1,4 @@
-//! How long an entry that ended waits before it is started again.
+//! How long a service that ended waits before it is started again.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Who ran this long was well, and begins anew.
 const HEALTHY: Duration = Duration::from_mins(1);
 
-/// Waits that double from 100 ms to 30 s. Up to a quarter is added by chance, so that entries that ended together
+/// Waits that double from 100 ms to 30 s. Up to a quarter is added by chance, so that services that ended together
 /// don't come back together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Backoff {

@@ -8,17 +8,17 @@ use crate::signal::{Sender, Signal};
 /// What has happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
-    /// The entry's leader runs its program.
+    /// The service's leader runs its program.
     Started(UnitId),
-    /// The entry's program could not be executed; the status says why.
+    /// The service's program could not be executed; the status says why.
     StartFailed(UnitId, u8),
     /// untrap received a signal.
     Received(Signal, Sender),
-    /// The stop signal was sent to the entry.
+    /// The stop signal was sent to the service.
     StopSignalSent(UnitId, Receivers),
-    /// The entry's leader has stopped, in the sense of SIGSTOP. Told only of the one entry that has the terminal.
+    /// The service's leader has stopped, in the sense of SIGSTOP. Told only of the one service that has the terminal.
     LeaderStopped(UnitId, Need),
-    /// The entry's leader has ended. It is not reaped yet, so that its group can still be dealt with.
+    /// The service's leader has ended. It is not reaped yet, so that its group can still be dealt with.
     LeaderExited(UnitId, ExitStatus),
     /// The leader is reaped and nobody is left in its group.
     GroupEmptied(UnitId),

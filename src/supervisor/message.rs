@@ -9,14 +9,14 @@ use crate::signal::{Sender, Signal};
 /// What the user is told of a decision.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Message {
-    /// An entry runs.
+    /// A service runs.
     Started(UnitId),
     /// A signal arrived.
     Received(Signal, Sender, Consequence),
-    /// An entry's leader has ended.
+    /// A service's leader has ended.
     Exited {
         /// Which.
-        entry: UnitId,
+        service: UnitId,
         /// How.
         ending: ExitStatus,
         /// How long it ran.
@@ -24,13 +24,13 @@ pub enum Message {
         /// Whether this begins the stop.
         stops: bool,
     },
-    /// An entry still ran at its deadline, this long after the stop began; without a time, its group was in the way of
+    /// A service still ran at its deadline, this long after the stop began; without a time, its group was in the way of
     /// its restart.
     Killed(UnitId, Option<Duration>),
-    /// An entry is started again.
+    /// A service is started again.
     Restarting {
         /// Which.
-        entry: UnitId,
+        service: UnitId,
         /// After this time, and not before its group is empty.
         wait: Duration,
         /// How often this makes it since untrap started.
@@ -44,15 +44,15 @@ pub enum Message {
     ReadinessTimedOut(UnitId, Duration),
     /// The stop begins after this time.
     Delaying(Duration),
-    /// The entry's stop command has failed, so the entry is sent the stop signal.
+    /// The service's stop command has failed, so the service is sent the stop signal.
     StopCommandFailed(UnitId),
     /// Leftovers are told to end.
     StoppingLeftovers,
     /// Leftovers still ran at the deadline, this long after the stop began.
     KillingLeftovers(Duration),
-    /// Every entry has ended, the stop has not begun, and leftovers keep untrap running.
+    /// Every service has ended, the stop has not begun, and leftovers keep untrap running.
     WaitingForLeftovers,
-    /// An entry is still there long after SIGKILL.
+    /// A service is still there long after SIGKILL.
     GaveUpOn(UnitId),
     /// Leftovers are still there long after SIGKILL.
     GaveUpOnLeftovers,

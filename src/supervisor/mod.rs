@@ -2,7 +2,7 @@
 //!
 //! Every decision about signals and about the end is made here. [`Supervisor::on`] is told each event with its time and
 //! answers with actions; [`Supervisor::next_start`] and [`Supervisor::wake_at`] say what waits for its turn or its time.
-//! The start is in `start.rs`, the stop and the end are in `stop.rs`, the life of one entry is in `entry.rs`.
+//! The start is in `start.rs`, the stop and the end are in `stop.rs`, the life of one service is in `service.rs`.
 
 pub mod action;
 mod backoff;
@@ -21,7 +21,7 @@ use crate::signal::{Rewrite, Sender, Signal};
 use crate::supervisor::action::Action;
 use crate::supervisor::event::{Event, Need, Receivers};
 use crate::supervisor::message::{Consequence, Message};
-use service::{Ended, Entry, Look, Shutdown, Stage};
+use service::{Ended, Look, Service, Shutdown, Stage};
 use start::Sequence;
 
 /// What leftovers have heard of the end.
@@ -37,7 +37,7 @@ enum Leftovers {
 /// How far the run is. Each goes on to a later one, never back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Phase {
-    /// Entries start, and run.
+    /// Services start, and run.
     Serving,
     /// All is over but for the commands that come after.
     Finishing,
@@ -48,20 +48,20 @@ enum Phase {
 /// The state of a run.
 #[derive(Debug)]
 pub struct Supervisor {
-    entries: Vec<Entry>,
+    services: Vec<Service>,
     sequence: Sequence,
     phase: Phase,
     stop: Option<Shutdown>,
     /// The signal that began the stop.
     stop_cause: Option<Signal>,
     interrupts: u8,
-    /// The terminal has stopped the whole group of the one entry.
+    /// The terminal has stopped the whole group of the one service.
     job_stopped: bool,
     children_left: bool,
     leftovers: Leftovers,
-    /// The status of the entry whose end began the stop.
+    /// The status of the service whose end began the stop.
     decisive: Option<u8>,
-    /// The status of the first entry to end badly.
+    /// The status of the first service to end badly.
     first_failure: Option<u8>,
     /// The status of the first command to fail after all else has ended.
     after_failure: Option<u8>,
@@ -69,14 +69,14 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// A run of these entries, before anything is started. The seed decides what is left to chance: how long an entry
+    /// A run of these services, before anything is started. The seed decides what is left to chance: how long a service
     /// waits for its restart, within limits.
-    pub fn new(entries: impl IntoIterator<Item = (Role, Policy)>, rules: Rules, seed: u64) -> Self {
-        let entry = |(id, (role, policy))| Entry::new(role, policy, seed ^ (id as u64).rotate_left(32));
-        let entries: Vec<Entry> = entries.into_iter().enumerate().map(entry).collect();
+    pub fn new(services: impl IntoIterator<Item = (Role, Policy)>, rules: Rules, seed: u64) -> Self {
+        let service = |(id, (role, policy))| Service::new(role, policy, seed ^ (id as u64).rotate_left(32));
+        let services: Vec<Service> = services.into_iter().enumerate().map(service).collect();
         Self {
-            sequence: Sequence::of(&entries),
-            entries,
+            sequence: Sequence::of(&services),
+            services,
             phase: Phase::Serving,
             stop: None,
             stop_cause: None,
@@ -107,29 +107,29 @@ impl Supervisor {
         self.stop_cause
     }
 
-    /// What an entry is there for.
+    /// What a service is there for.
     #[must_use]
     pub fn role(&self, id: UnitId) -> Role {
-        self.entries[id].role
+        self.services[id].role
     }
 
-    /// How often this entry has been started again.
+    /// How often this service has been started again.
     #[must_use]
     pub fn restarts(&self, id: UnitId) -> u32 {
-        self.entries[id].restarts
+        self.services[id].restarts
     }
 
-    /// When [`Event::TimerExpired`] is due, or an entry is to start, if nothing else happens before.
+    /// When [`Event::TimerExpired`] is due, or a service is to start, if nothing else happens before.
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
         if self.phase == Phase::Over {
             return None;
         }
         let stop = self.stop.as_ref();
-        let alive = self.entries.iter().filter(|entry| entry.is_alive() && !entry.killed);
-        let deadlines = alive.filter_map(|entry| entry.deadline(stop));
-        let looks = self.entries.iter().filter_map(|entry| entry.look_at(stop));
-        let restarts = self.entries.iter().filter_map(Entry::restart_at);
+        let alive = self.services.iter().filter(|service| service.is_alive() && !service.killed);
+        let deadlines = alive.filter_map(|service| service.deadline(stop));
+        let looks = self.services.iter().filter_map(|service| service.look_at(stop));
+        let restarts = self.services.iter().filter_map(Service::restart_at);
         let leftovers = self.leftovers_deadline().filter(|_| self.leftovers == Leftovers::Told);
         let end_of_delay = stop.filter(|_| self.someones_turn()).map(|stop| stop.since);
         let give_up = stop.and_then(|stop| stop.patience).map(|patience| patience.until);
@@ -192,19 +192,19 @@ impl Supervisor {
     /// Forwards a signal to everyone it is for; false where there is nobody.
     fn forward(&mut self, signal: Signal, actions: &mut Vec<Action>) -> bool {
         let before = actions.len();
-        let alone = self.entries.iter().filter(|entry| entry.is_service()).count() == 1;
+        let alone = self.services.iter().filter(|service| service.is_service()).count() == 1;
         let whole_job = signal == Signal::CONT && std::mem::take(&mut self.job_stopped);
         // In a stop one by one, or after a delay, a second TERM is not for those whose turn is still to come.
-        let early = |entry: &Entry| signal.begins_stop() && self.stop.is_some() && !entry.turn_came;
-        // A probe or a stop command knows nothing of signals that mean something to an entry.
-        let concerns = |entry: &Entry| match entry.role {
+        let early = |service: &Service| signal.begins_stop() && self.stop.is_some() && !service.turn_came;
+        // A probe or a stop command knows nothing of signals that mean something to a service.
+        let concerns = |service: &Service| match service.role {
             Role::Service | Role::Before | Role::After => true,
             Role::WaitFor | Role::Ready(_) | Role::StopCommand(_) => signal.begins_stop() || signal.controls_jobs(),
         };
-        let receives = |entry: &Entry| !entry.killed && !early(entry) && concerns(entry);
-        for (id, entry) in self.entries.iter().enumerate().filter(|(_, entry)| receives(entry)) {
-            let Some(to) = entry.signal_to() else { continue };
-            if signal == Signal::CONT && alone && entry.is_service() {
+        let receives = |service: &Service| !service.killed && !early(service) && concerns(service);
+        for (id, service) in self.services.iter().enumerate().filter(|(_, service)| receives(service)) {
+            let Some(to) = service.signal_to() else { continue };
+            if signal == Signal::CONT && alone && service.is_service() {
                 // Whoever woke us may have made us the foreground group again.
                 actions.push(Action::GiveTerminal(id));
             }
@@ -215,7 +215,7 @@ impl Supervisor {
 
     /// A stopped process can act on its stop signal only once it is woken.
     fn on_told(&mut self, id: UnitId, receivers: Receivers, actions: &mut Vec<Action>) {
-        if let Stage::Running { told, .. } = &mut self.entries[id].stage {
+        if let Stage::Running { told, .. } = &mut self.services[id].stage {
             *told = Some(receivers);
         }
         actions.push(Action::Send(id, Signal::CONT, receivers.into()));
@@ -234,16 +234,16 @@ impl Supervisor {
     }
 
     fn on_leader_ended(&mut self, id: UnitId, ending: ExitStatus, now: Instant, actions: &mut Vec<Action>) {
-        let Stage::Running { since, told } = self.entries[id].stage else {
+        let Stage::Running { since, told } = self.services[id].stage else {
             // We had given up on it.
             return actions.push(Action::Reap(id));
         };
-        let entry = &mut self.entries[id];
+        let service = &mut self.services[id];
         let ended = Ended { id, ending, ran: now.saturating_duration_since(since) };
         // Whoever the leader leaves behind in its group may not have heard of the stop yet.
-        let leaves_unaware = entry.turn_came && told != Some(Receivers::Group);
-        entry.stage = Stage::Draining { kill_at: None, restart_at: None, look: Look::from(now) };
-        match entry.role {
+        let leaves_unaware = service.turn_came && told != Some(Receivers::Group);
+        service.stage = Stage::Draining { kill_at: None, restart_at: None, look: Look::from(now) };
+        match service.role {
             Role::Service => self.on_service_ended(ended, now, actions),
             Role::Before => self.on_before_ended(ended, now, actions),
             Role::WaitFor | Role::Ready(_) => self.on_probe_ended(ended, now, actions),
@@ -258,10 +258,10 @@ impl Supervisor {
 
     fn on_service_ended(&mut self, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
         let Ended { id, ending, ran } = ended;
-        let entry = &self.entries[id];
+        let service = &self.services[id];
         let serving = self.stop.is_none();
-        let stops = serving && entry.ends_run(ending);
-        let restarts = serving && entry.restarts_after(ending);
+        let stops = serving && service.ends_run(ending);
+        let restarts = serving && service.restarts_after(ending);
         actions.push(Action::Log(ended.message(stops)));
         if restarts {
             return self.restart(id, ran, now, actions);
@@ -278,8 +278,8 @@ impl Supervisor {
     }
 
     fn on_group_emptied(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
-        let entry = &mut self.entries[id];
-        entry.stage = match entry.stage {
+        let service = &mut self.services[id];
+        service.stage = match service.stage {
             Stage::Draining { restart_at: Some(at), .. } if self.stop.is_none() => Stage::BackingOff(at),
             _ => Stage::Ended,
         };
@@ -290,9 +290,9 @@ impl Supervisor {
         if self.stop.and_then(|stop| stop.patience).is_some_and(|patience| patience.until <= now) {
             return self.give_up(now, actions);
         }
-        for (id, entry) in self.entries.iter_mut().enumerate() {
-            if entry.look_at(self.stop.as_ref()).is_some_and(|at| at <= now) {
-                entry.looked(now);
+        for (id, service) in self.services.iter_mut().enumerate() {
+            if service.look_at(self.stop.as_ref()).is_some_and(|at| at <= now) {
+                service.looked(now);
                 actions.push(Action::CheckGroup(id));
             }
         }

@@ -1,4 +1,4 @@
-//! The life of one entry, and what its policy makes of it.
+//! The life of one service, and what its policy makes of it.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::supervisor::message::Message;
 /// A probe that takes longer has failed.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
-/// Where an entry is in its life.
+/// Where a service is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Stage {
     /// Not started yet.
@@ -64,7 +64,7 @@ impl Look {
 /// The phase that ends the run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shutdown {
-    /// When entries are told, and their timeouts begin: after the `--stop-delay`.
+    /// When services are told, and their timeouts begin: after the `--stop-delay`.
     pub(super) since: Instant,
     /// What arrived, or TERM.
     pub(super) signal: Signal,
@@ -99,7 +99,7 @@ impl Patience {
     }
 }
 
-/// The end of an entry's leader.
+/// The end of a service's leader.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ended {
     pub(super) id: UnitId,
@@ -111,12 +111,12 @@ pub(super) struct Ended {
 impl Ended {
     /// What the user is told of it: also whether it begins the stop.
     pub(super) fn message(self, stops: bool) -> Message {
-        Message::Exited { entry: self.id, ending: self.ending, after: self.ran, stops }
+        Message::Exited { service: self.id, ending: self.ending, after: self.ran, stops }
     }
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
+pub(super) struct Service {
     pub(super) policy: Policy,
     pub(super) role: Role,
     pub(super) stage: Stage,
@@ -128,7 +128,7 @@ pub(super) struct Entry {
     pub(super) restarts: u32,
 }
 
-impl Entry {
+impl Service {
     pub(super) fn new(role: Role, policy: Policy, seed: u64) -> Self {
         let backoff = Backoff::new(seed);
         Self { policy, role, stage: Stage::Waiting, killed: false, turn_came: false, backoff, restarts: 0 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::service::{Ended, Entry, Patience, Shutdown, Stage};
+use super::service::{Ended, Patience, Service, Shutdown, Stage};
 use super::{Leftovers, Phase, Supervisor};
 use crate::config::policy::StopOrder;
 use crate::config::unit::{Role, UnitId};
@@ -17,19 +17,19 @@ impl Supervisor {
             return;
         }
         self.sequence.stop_waiting();
-        for entry in self.entries.iter_mut().filter(|entry| matches!(entry.stage, Stage::BackingOff(_))) {
-            entry.stage = Stage::Ended;
+        for service in self.services.iter_mut().filter(|service| matches!(service.stage, Stage::BackingOff(_))) {
+            service.stage = Stage::Ended;
         }
-        let serves = self.entries.iter().any(|entry| entry.is_service() && entry.is_alive());
+        let serves = self.services.iter().any(|service| service.is_service() && service.is_alive());
         let delay = if serves { self.rules.stop_delay } else { Duration::ZERO };
         self.stop = Some(Shutdown { since: now + delay, signal, impatient: false, patience: None });
         if !delay.is_zero() {
             actions.push(Action::Log(Message::Delaying(delay)));
         }
         // Nobody else looks at what only helps the start, so it need not wait for its turn.
-        for id in 0..self.entries.len() {
-            if !self.entries[id].is_service() && self.entries[id].is_alive() {
-                self.entries[id].turn_came = true;
+        for id in 0..self.services.len() {
+            if !self.services[id].is_service() && self.services[id].is_alive() {
+                self.services[id].turn_came = true;
                 self.tell(id, now, actions);
             }
         }
@@ -37,16 +37,16 @@ impl Supervisor {
         self.kill_late(now, actions);
     }
 
-    /// Whether an entry waits for its turn in the stop.
+    /// Whether a service waits for its turn in the stop.
     pub(super) fn someones_turn(&self) -> bool {
-        let waits = |entry: &Entry| entry.is_service() && entry.is_alive() && !entry.turn_came;
-        self.entries.iter().any(waits) && !self.is_anyone_leaving()
+        let waits = |service: &Service| service.is_service() && service.is_alive() && !service.turn_came;
+        self.services.iter().any(waits) && !self.is_anyone_leaving()
     }
 
     /// Whether those whose turn is next have to wait for somebody's end.
     fn is_anyone_leaving(&self) -> bool {
-        let leaves = |entry: &Entry| entry.is_service() && entry.is_alive() && entry.turn_came;
-        self.rules.stop_order != StopOrder::AtOnce && self.entries.iter().any(leaves)
+        let leaves = |service: &Service| service.is_service() && service.is_alive() && service.turn_came;
+        self.rules.stop_order != StopOrder::AtOnce && self.services.iter().any(leaves)
     }
 
     /// Tells those whose turn has come.
@@ -54,16 +54,16 @@ impl Supervisor {
         if self.stop.is_none_or(|stop| stop.since > now) {
             return;
         }
-        let count = self.entries.len();
+        let count = self.services.len();
         for place in 0..count {
             let id = if self.rules.stop_order == StopOrder::Reverse { count - 1 - place } else { place };
-            let entry = &mut self.entries[id];
-            if !entry.is_service() || !entry.is_alive() {
+            let service = &mut self.services[id];
+            if !service.is_service() || !service.is_alive() {
                 continue;
             }
-            if !std::mem::replace(&mut entry.turn_came, true) {
+            if !std::mem::replace(&mut service.turn_came, true) {
                 match self.stop_command_of(id, now) {
-                    Some(command) => self.entries[command].turn_came = true,
+                    Some(command) => self.services[command].turn_came = true,
                     None => self.tell(id, now, actions),
                 }
             }
@@ -73,12 +73,12 @@ impl Supervisor {
         }
     }
 
-    /// The command that stops this entry, if it has a leader to be stopped and any time for it.
+    /// The command that stops this service, if it has a leader to be stopped and any time for it.
     fn stop_command_of(&self, id: UnitId, now: Instant) -> Option<UnitId> {
-        let entry = &self.entries[id];
-        let has_time = entry.deadline(self.stop.as_ref()).is_none_or(|deadline| deadline > now);
-        let can_be_asked = has_time && matches!(entry.stage, Stage::Running { .. });
-        self.entries.iter().position(|entry| entry.role == Role::StopCommand(id)).filter(|_| can_be_asked)
+        let service = &self.services[id];
+        let has_time = service.deadline(self.stop.as_ref()).is_none_or(|deadline| deadline > now);
+        let can_be_asked = has_time && matches!(service.stage, Stage::Running { .. });
+        self.services.iter().position(|service| service.role == Role::StopCommand(id)).filter(|_| can_be_asked)
     }
 
     pub(super) fn on_stop_command_ended(&mut self, of: UnitId, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
@@ -88,46 +88,46 @@ impl Supervisor {
         }
     }
 
-    /// Sends an entry the stop signal after all: its stop command has failed.
+    /// Sends a service the stop signal after all: its stop command has failed.
     pub(super) fn signal_instead(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
-        if matches!(self.entries[id].stage, Stage::Running { told: None, .. }) {
+        if matches!(self.services[id].stage, Stage::Running { told: None, .. }) {
             actions.push(Action::Log(Message::StopCommandFailed(id)));
             self.tell(id, now, actions);
         }
     }
 
-    /// Sends an entry its stop signal, or SIGKILL where it gets no time.
+    /// Sends a service its stop signal, or SIGKILL where it gets no time.
     pub(super) fn tell(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
-        let entry = &self.entries[id];
-        let (Some(stop), Some(to)) = (self.stop, entry.signal_to()) else { return };
-        if entry.deadline(Some(&stop)).is_some_and(|deadline| deadline <= now) {
+        let service = &self.services[id];
+        let (Some(stop), Some(to)) = (self.stop, service.signal_to()) else { return };
+        if service.deadline(Some(&stop)).is_some_and(|deadline| deadline <= now) {
             self.kill(id, now, actions);
-        } else if !entry.killed {
-            actions.push(Action::SendStopSignal(id, entry.policy.stop_signal.unwrap_or(stop.signal), to));
+        } else if !service.killed {
+            actions.push(Action::SendStopSignal(id, service.policy.stop_signal.unwrap_or(stop.signal), to));
         }
     }
 
     /// Kills those whose deadline has passed, whether or not their turn has come.
     pub(super) fn kill_late(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        for id in 0..self.entries.len() {
-            if self.entries[id].deadline(self.stop.as_ref()).is_some_and(|deadline| deadline <= now) {
+        for id in 0..self.services.len() {
+            if self.services[id].deadline(self.stop.as_ref()).is_some_and(|deadline| deadline <= now) {
                 self.kill(id, now, actions);
             }
         }
     }
 
     pub(super) fn kill(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
-        let entry = &mut self.entries[id];
-        if !entry.is_alive() || std::mem::replace(&mut entry.killed, true) {
+        let service = &mut self.services[id];
+        if !service.is_alive() || std::mem::replace(&mut service.killed, true) {
             return;
         }
-        let since = match (entry.role, entry.stage, self.stop) {
+        let since = match (service.role, service.stage, self.stop) {
             (Role::After, Stage::Running { since, .. }, _) => Some(since),
             (_, _, Some(stop)) => Some(stop.since),
             _ => None,
         };
         let message = Message::Killed(id, since.map(|since| now.saturating_duration_since(since)));
-        actions.push(Action::Kill(id, (!entry.is_probe()).then_some(message)));
+        actions.push(Action::Kill(id, (!service.is_probe()).then_some(message)));
     }
 
     pub(super) fn kill_all(&mut self, now: Instant, actions: &mut Vec<Action>) {
@@ -140,7 +140,7 @@ impl Supervisor {
 
     /// Once all that are left have been sent SIGKILL, they have no more than a moment.
     fn lose_patience(&mut self, now: Instant) {
-        let killed = self.entries.iter().filter(|entry| entry.is_alive()).all(|entry| entry.killed);
+        let killed = self.services.iter().filter(|service| service.is_alive()).all(|service| service.killed);
         if killed && self.stop.is_some_and(|stop| stop.patience.is_none()) {
             self.set_patience(Some(Patience::from(now)));
         }
@@ -161,10 +161,10 @@ impl Supervisor {
     pub(super) fn give_up(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.set_patience(None);
         let mut leftovers_only = true;
-        for id in 0..self.entries.len() {
-            if self.entries[id].is_alive() {
+        for id in 0..self.services.len() {
+            if self.services[id].is_alive() {
                 leftovers_only = false;
-                self.entries[id].stage = Stage::Ended;
+                self.services[id].stage = Stage::Ended;
                 actions.push(Action::Log(Message::GaveUpOn(id)));
                 // It was sent SIGKILL: that it has not ended of it yet is no good end.
                 self.first_failure.get_or_insert(ExitStatus::Signaled(Signal::KILL).code());
@@ -179,8 +179,8 @@ impl Supervisor {
 
     /// Looks whether the run is over, or only leftovers remain.
     pub(super) fn settle(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        let restarts = self.entries.iter().any(|entry| entry.restart_at().is_some());
-        if self.entries.iter().any(Entry::is_alive) {
+        let restarts = self.services.iter().any(|service| service.restart_at().is_some());
+        if self.services.iter().any(Service::is_alive) {
             return self.lose_patience(now);
         }
         if restarts || self.next_start(now).is_some() {
@@ -228,7 +228,7 @@ impl Supervisor {
         }
     }
 
-    /// Nobody knows which entry a leftover came from, so it gets the time of the most patient one.
+    /// Nobody knows which service a leftover came from, so it gets the time of the most patient one.
     pub(super) fn leftovers_deadline(&self) -> Option<Instant> {
         let stop = self.stop?;
         if stop.impatient {
@@ -239,13 +239,14 @@ impl Supervisor {
 
     fn longest_timeout(&self) -> Option<Duration> {
         let role = if self.phase == Phase::Finishing { Role::After } else { Role::Service };
-        let timeouts = self.entries.iter().filter(|entry| entry.role == role).map(|entry| entry.policy.timeout.0);
+        let timeouts =
+            self.services.iter().filter(|service| service.role == role).map(|service| service.policy.timeout.0);
         timeouts.reduce(|a, b| Some(a?.max(b?))).flatten()
     }
 
     /// After the run: until when its output waits for a reader that took something last at `progress`. `None`: for ever.
     ///
-    /// Whoever sent a stop signal wants the end at the timeout. Where an entry's end began the stop nobody is in a hurry,
+    /// Whoever sent a stop signal wants the end at the timeout. Where a service's end began the stop nobody is in a hurry,
     /// and a reader that goes on reading gets everything.
     #[must_use]
     pub fn output_deadline(&self, over: Instant, progress: Instant) -> Option<Instant> {
@@ -266,8 +267,8 @@ impl Supervisor {
     fn finish(&mut self, now: Instant, actions: &mut Vec<Action>) {
         let mut comes_after = false;
         if self.phase == Phase::Serving && self.sequence.has_begun() {
-            for entry in self.entries.iter_mut().filter(|entry| entry.role == Role::After) {
-                entry.turn_came = true;
+            for service in self.services.iter_mut().filter(|service| service.role == Role::After) {
+                service.turn_came = true;
                 comes_after = true;
             }
         }

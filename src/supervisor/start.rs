@@ -1,8 +1,8 @@
-//! The start: what is waited for, what runs before, the entries in their order, and their readiness.
+//! The start: what is waited for, what runs before, the services in their order, and their readiness.
 
 use std::time::{Duration, Instant};
 
-use super::service::{Ended, Entry, Look, Stage};
+use super::service::{Ended, Look, Service, Stage};
 use super::{Leftovers, Phase, Supervisor};
 use crate::config::policy::{SignalTo, Timeout};
 use crate::config::unit::{Role, UnitId};
@@ -35,9 +35,9 @@ struct Waiting {
 }
 
 impl Sequence {
-    /// What is waited for, then what runs before, then each entry and what waits for its readiness.
-    pub(super) fn of(entries: &[Entry]) -> Self {
-        let all = |wanted: Role| entries.iter().enumerate().filter(move |(_, entry)| entry.role == wanted);
+    /// What is waited for, then what runs before, then each service and what waits for its readiness.
+    pub(super) fn of(services: &[Service]) -> Self {
+        let all = |wanted: Role| services.iter().enumerate().filter(move |(_, service)| service.role == wanted);
         let ready = |id| all(Role::Ready(id)).map(|(id, _)| id);
         let services = all(Role::Service).flat_map(|(id, _)| std::iter::once(id).chain(ready(id)));
         let before = all(Role::WaitFor).chain(all(Role::Before)).map(|(id, _)| id);
@@ -74,22 +74,24 @@ impl Supervisor {
     #[must_use]
     pub fn next_start(&self, now: Instant) -> Option<UnitId> {
         let called_for = |wanted: &dyn Fn(Role) -> bool| {
-            self.entries.iter().position(|entry| wanted(entry.role) && entry.stage == Stage::Waiting && entry.turn_came)
+            self.services
+                .iter()
+                .position(|service| wanted(service.role) && service.stage == Stage::Waiting && service.turn_came)
         };
-        let runs = |id: UnitId| matches!(self.entries[id].stage, Stage::Running { .. }) && !self.entries[id].killed;
+        let runs = |id: UnitId| matches!(self.services[id].stage, Stage::Running { .. }) && !self.services[id].killed;
         match self.phase {
             Phase::Over => None,
             Phase::Finishing => {
-                let free = !self.entries.iter().any(Entry::is_alive) && !self.children_left;
+                let free = !self.services.iter().any(Service::is_alive) && !self.children_left;
                 called_for(&|role| role == Role::After).filter(|_| free)
             }
             Phase::Serving if self.stop.is_some() => {
                 called_for(&|role| matches!(role, Role::StopCommand(of) if runs(of)))
             }
             Phase::Serving => {
-                let due = |entry: &Entry| entry.restart_at().is_some_and(|at| at <= now);
-                let current = self.sequence.current().filter(|id| self.entries[*id].stage == Stage::Waiting);
-                self.entries.iter().position(due).or(current)
+                let due = |service: &Service| service.restart_at().is_some_and(|at| at <= now);
+                let current = self.sequence.current().filter(|id| self.services[*id].stage == Stage::Waiting);
+                self.services.iter().position(due).or(current)
             }
         }
     }
@@ -98,16 +100,16 @@ impl Supervisor {
         self.children_left = true;
         self.set_patience(None);
         self.leftovers = Leftovers::Unaware;
-        let entry = &mut self.entries[id];
-        if entry.restart_at().is_some() {
-            entry.restarts += 1;
+        let service = &mut self.services[id];
+        if service.restart_at().is_some() {
+            service.restarts += 1;
         }
-        entry.stage = Stage::Running { since: now, told: None };
-        entry.killed = false;
-        entry.turn_came = self.stop.is_some();
-        match entry.role {
+        service.stage = Stage::Running { since: now, told: None };
+        service.killed = false;
+        service.turn_came = self.stop.is_some();
+        match service.role {
             Role::WaitFor | Role::Ready(_) => return self.begin_waiting(id, now, actions),
-            Role::Service if entry.restarts == 0 => self.sequence.advance(),
+            Role::Service if service.restarts == 0 => self.sequence.advance(),
             Role::Service | Role::Before | Role::After | Role::StopCommand(_) => {}
         }
         self.sequence.begun = true;
@@ -123,13 +125,13 @@ impl Supervisor {
 
     /// A program that can't be executed ends the run, whatever its `--on-exit` says: it is a mistake, not an end.
     pub(super) fn on_start_failed(&mut self, id: UnitId, status: u8, now: Instant, actions: &mut Vec<Action>) {
-        let entry = &mut self.entries[id];
-        let restarts = entry.restart_at().is_some() && entry.is_service();
-        entry.stage = Stage::Ended;
-        match entry.role {
+        let service = &mut self.services[id];
+        let restarts = service.restart_at().is_some() && service.is_service();
+        service.stage = Stage::Ended;
+        match service.role {
             // It could be executed before: the machine may be out of processes for a while.
             Role::Service if restarts => {
-                self.entries[id].restarts += 1;
+                self.services[id].restarts += 1;
                 self.restart(id, Duration::ZERO, now, actions);
                 return self.on_group_emptied(id, now, actions);
             }
@@ -165,7 +167,7 @@ impl Supervisor {
         if ending.is_failure() {
             let restart_at = Some(now + PROBE_INTERVAL);
             let again = Stage::Draining { kill_at: Some(now), restart_at, look: Look::from(now) };
-            self.entries[id].stage = again;
+            self.services[id].stage = again;
             return;
         }
         let waited = self.sequence.waiting.map_or(Duration::ZERO, |waiting| now - waiting.since);
@@ -173,15 +175,15 @@ impl Supervisor {
         self.sequence.advance();
     }
 
-    /// An entry that ended will not be ready: the start goes on without it.
+    /// A service that ended will not be ready: the start goes on without it.
     pub(super) fn skip_readiness_of(&mut self, service: UnitId, now: Instant, actions: &mut Vec<Action>) {
         while let Some(probe) = self.sequence.current()
-            && self.entries[probe].role == Role::Ready(service)
+            && self.services[probe].role == Role::Ready(service)
         {
-            if self.entries[probe].is_alive() {
+            if self.services[probe].is_alive() {
                 self.kill(probe, now, actions);
             } else {
-                self.entries[probe].stage = Stage::Ended;
+                self.services[probe].stage = Stage::Ended;
             }
             self.sequence.advance();
         }
@@ -200,14 +202,14 @@ impl Supervisor {
         }
     }
 
-    /// Plans the next start of an entry that ended after this time, for when nobody of its group is left.
+    /// Plans the next start of a service that ended after this time, for when nobody of its group is left.
     pub(super) fn restart(&mut self, id: UnitId, ran: Duration, now: Instant, actions: &mut Vec<Action>) {
-        let entry = &mut self.entries[id];
-        let wait = entry.backoff.next(ran);
-        let kill_at = entry.policy.timeout.0.map(|timeout| now + timeout);
-        entry.stage = Stage::Draining { kill_at, restart_at: Some(now + wait), look: Look::from(now) };
-        entry.turn_came = true;
-        actions.push(Action::Log(Message::Restarting { entry: id, wait, restarts: entry.restarts + 1 }));
-        actions.push(Action::SendStopSignal(id, entry.policy.stop_signal.unwrap_or(Signal::TERM), SignalTo::Group));
+        let service = &mut self.services[id];
+        let wait = service.backoff.next(ran);
+        let kill_at = service.policy.timeout.0.map(|timeout| now + timeout);
+        service.stage = Stage::Draining { kill_at, restart_at: Some(now + wait), look: Look::from(now) };
+        service.turn_came = true;
+        actions.push(Action::Log(Message::Restarting { service: id, wait, restarts: service.restarts + 1 }));
+        actions.push(Action::SendStopSignal(id, service.policy.stop_signal.unwrap_or(Signal::TERM), SignalTo::Group));
     }
 }

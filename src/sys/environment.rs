@@ -1,4 +1,4 @@
-//! The environment that all entries share.
+//! The environment that all services share.
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr, OsString};
@@ -10,7 +10,7 @@ pub type Variable = (OsString, OsString);
 /// `NAME=value`, as execve(2) takes it. untrap's own variables stay where the kernel has put them.
 pub type Assignment = Cow<'static, CStr>;
 
-/// Variables, for all entries.
+/// Variables, for all services.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Environment(Vec<Assignment>);
 

@@ -1,4 +1,4 @@
-//! The pipes that entries write into.
+//! The pipes that services write into.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -7,11 +7,11 @@ use std::os::unix::fs::fchown;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 
-/// So much may wait in a pipe: an entry that writes a burst need not wait for us, nor we wake up for each page of it.
+/// So much may wait in a pipe: a service that writes a burst need not wait for us, nor we wake up for each page of it.
 const SIZE: libc::c_int = 256 * 1024;
 
 /// A pipe of which untrap keeps both ends. While it does there is no end of file, whoever of the writers comes and goes:
-/// an entry that is started again writes into the same pipe.
+/// a service that is started again writes into the same pipe.
 #[derive(Debug)]
 pub struct Pipe {
     reader: OwnedFd,
@@ -42,7 +42,7 @@ impl Pipe {
         self.reader.as_fd()
     }
 
-    /// The end to give to an entry.
+    /// The end to give to a service.
     #[must_use]
     pub fn writer(&self) -> BorrowedFd<'_> {
         self.writer.as_fd()

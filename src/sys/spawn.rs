@@ -37,7 +37,7 @@ const STACK_SIZE: usize = 32 * 1024;
 /// begins with is not there before it is touched, and most of this never is.
 static STACK: Mutex<[u8; STACK_SIZE]> = Mutex::new([0; STACK_SIZE]);
 
-/// What is executed for an entry.
+/// What is executed for a service.
 #[derive(Debug)]
 pub struct Program {
     /// The program and its arguments.

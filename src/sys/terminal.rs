@@ -17,7 +17,7 @@ const STDOUT: BorrowedFd = unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) 
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
     own: Pid,
-    /// Whether the entry is to have it. Not from the start when standard output is a pipe: the rest of the pipeline
+    /// Whether the service is to have it. Not from the start when standard output is a pipe: the rest of the pipeline
     /// (`| less`) is in our group, and may need the terminal more.
     wanted: bool,
 }
@@ -31,7 +31,7 @@ impl Terminal {
         (STDIN.is_terminal() && tcgetpgrp(STDIN).is_ok()).then(|| Self { own: getpgrp(), wanted: !piped })
     }
 
-    /// The entry reads from it, or changes it.
+    /// The service reads from it, or changes it.
     pub fn want(&mut self) {
         self.wanted = true;
     }

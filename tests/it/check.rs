@@ -72,7 +72,7 @@ fn check_names_every_entry_that_can_not_have_its_shell() {
 }
 
 #[test]
-fn check_shows_what_runs_for_the_sake_of_the_entries() {
+fn check_shows_what_runs_for_the_sake_of_the_services() {
     let scene = Scene::new();
     let hooks = ["--before", "rake db:migrate", "--stop-command", "kill -QUIT $UNTRAP_PID", "--wait-for", "tcp://db:1"];
     let end = scene.run(&[&["check"], &hooks[..], &["web: puma"]].concat());

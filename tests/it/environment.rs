@@ -1,8 +1,8 @@
-//! The environment of entries: who they are, their port, and env files.
+//! The environment of services: who they are, their port, and env files.
 
 use crate::support::Scene;
 
-/// What each entry prints, in the order of the entries' names.
+/// What each service prints, in the order of the services' names.
 #[track_caller]
 fn printed(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
     let output = scene.untrap().args(["-q", "--on-exit", "ignore"]).args(arguments).envs(variables.to_vec()).output();

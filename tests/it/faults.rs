@@ -71,7 +71,7 @@ fn without_descriptors_leftovers_are_not_found_and_the_run_ends_at_the_deadline(
 #[test]
 fn closed_standard_descriptors_are_dev_null_to_everyone_and_never_untraps_own() {
     for closed in ["<&-", ">&-", "2>&-", "<&- >&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-"] {
-        for entries in ["", "'sleep 1000'"] {
+        for services in ["", "'sleep 1000'"] {
             let scene = Scene::new();
             let untrap = env!("CARGO_BIN_EXE_untrap");
             let links =
@@ -80,14 +80,14 @@ fn closed_standard_descriptors_are_dev_null_to_everyone_and_never_untraps_own() 
             // What they were before untrap: the shell's.
             let bare =
                 format!("sh -c 'for fd in 0 1 2; do readlink /proc/self/fd/$fd || echo none; done > bare' {closed}");
-            let line = format!("{bare}; exec {untrap} '{own}; exit 4' {entries} {closed}");
+            let line = format!("{bare}; exec {untrap} '{own}; exit 4' {services} {closed}");
             let mut shell = Command::new("sh");
             shell.args(["-c", &line]).current_dir(scene.path("."));
             assert_eq!(Running::new(Place::Subreaper, &mut shell).end().status, 4, "{closed}");
             let (bare, links) = (scene.lines("bare"), scene.lines("links"));
             for (fd, (bare, link)) in bare.iter().zip(&links).enumerate() {
-                // The second line is the file that the shell writes to; several entries get no standard input.
-                let expected = if bare == "none" || (fd == 0 && !entries.is_empty()) { "/dev/null" } else { bare };
+                // The second line is the file that the shell writes to; several services get no standard input.
+                let expected = if bare == "none" || (fd == 0 && !services.is_empty()) { "/dev/null" } else { bare };
                 assert!(fd == 1 || link == expected, "{closed}: {fd} is {link}, before it was {bare}");
                 assert!(!link.contains("anon_inode"), "{closed}: {fd} is untrap's own");
             }
@@ -98,7 +98,7 @@ fn closed_standard_descriptors_are_dev_null_to_everyone_and_never_untraps_own() 
 }
 
 #[test]
-fn full_disks_behind_its_output_change_nothing_for_the_entries() {
+fn full_disks_behind_its_output_change_nothing_for_the_services() {
     let scene = Scene::new();
     let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let command = || {
@@ -121,7 +121,7 @@ fn when_no_process_can_be_made_the_run_ends_with_125_and_what_ran_is_stopped() {
     }
     let scene = Scene::new();
     std::os::unix::fs::chown(scene.path("."), Some(77_003), None).unwrap();
-    // The limit counts all processes of a user, so it must be one that nobody else is: untrap, one entry, no more.
+    // The limit counts all processes of a user, so it must be one that nobody else is: untrap, one service, no more.
     let limited = ["setpriv", "--reuid", "77003", "--regid", "77003", "--clear-groups", "prlimit", "--nproc=2"];
     let end = run_behind(&scene, &limited, &["sleep 1000", "sleep 1001", "sleep 1002"]);
     assert_eq!(end.status, 125, "{:?}", end.messages);
@@ -163,7 +163,7 @@ fn without_proc_signals_go_to_groups_and_leftovers_are_not_found() {
     kill(scene.ready("daemon")[0], "KILL");
 }
 
-/// Runs an entry that leaves a daemon behind, and one that ends, while these calls fail.
+/// Runs a service that leaves a daemon behind, and one that ends, while these calls fail.
 #[track_caller]
 fn run_denied(denials: &[&str]) -> End {
     let scene = Scene::new();

@@ -4,9 +4,9 @@ use crate::support::Scene;
 
 const PROCFILE: &str = "release: true\nweb: true\nworker: true\nclock: true\n";
 
-/// The entries that would run, in their order.
+/// The services that would run, in their order.
 #[track_caller]
-fn entries(arguments: &[&str], formation: Option<&str>) -> Vec<String> {
+fn services(arguments: &[&str], formation: Option<&str>) -> Vec<String> {
     let scene = Scene::new();
     scene.write("Procfile", PROCFILE);
     let mut untrap = scene.untrap();
@@ -21,33 +21,33 @@ fn entries(arguments: &[&str], formation: Option<&str>) -> Vec<String> {
 
 #[test]
 fn without_a_formation_every_type_runs_once_but_release() {
-    assert_eq!(entries(&[], None), ["web.1", "worker.1", "clock.1"]);
-    assert_eq!(entries(&["-f", "Procfile"], None), ["web.1", "worker.1", "clock.1"]);
+    assert_eq!(services(&[], None), ["web.1", "worker.1", "clock.1"]);
+    assert_eq!(services(&["-f", "Procfile"], None), ["web.1", "worker.1", "clock.1"]);
 }
 
 #[test]
 fn named_types_run_in_the_order_in_which_they_are_named() {
-    assert_eq!(entries(&["-f", "Procfile", "clock", "web=2", "worker=0"], None), ["clock.1", "web.1", "web.2"]);
-    assert_eq!(entries(&["-f", "Procfile", "release"], None), ["release.1"]);
+    assert_eq!(services(&["-f", "Procfile", "clock", "web=2", "worker=0"], None), ["clock.1", "web.1", "web.2"]);
+    assert_eq!(services(&["-f", "Procfile", "release"], None), ["release.1"]);
 }
 
 #[test]
 fn all_stands_for_the_types_that_are_not_named() {
-    assert_eq!(entries(&["-f", "Procfile", "all=1"], None), ["web.1", "worker.1", "clock.1"]);
-    assert_eq!(entries(&["-f", "Procfile", "all=1", "clock=0", "web=2"], None), ["web.1", "web.2", "worker.1"]);
-    assert_eq!(entries(&["-f", "Procfile", "web=1", "all=0"], None), ["web.1"]);
-    assert_eq!(entries(&["-f", "Procfile", "all", "release"], None), ["release.1", "web.1", "worker.1", "clock.1"]);
+    assert_eq!(services(&["-f", "Procfile", "all=1"], None), ["web.1", "worker.1", "clock.1"]);
+    assert_eq!(services(&["-f", "Procfile", "all=1", "clock=0", "web=2"], None), ["web.1", "web.2", "worker.1"]);
+    assert_eq!(services(&["-f", "Procfile", "web=1", "all=0"], None), ["web.1"]);
+    assert_eq!(services(&["-f", "Procfile", "all", "release"], None), ["release.1", "web.1", "worker.1", "clock.1"]);
 }
 
 #[test]
 fn the_environment_can_give_the_formation_and_the_command_line_wins() {
-    assert_eq!(entries(&[], Some("web=2, worker=1")), ["web.1", "web.2", "worker.1"]);
-    assert_eq!(entries(&["-f", "Procfile"], Some("clock")), ["clock.1"]);
-    assert_eq!(entries(&["-f", "Procfile", "web"], Some("clock=3")), ["web.1"]);
-    assert_eq!(entries(&[], Some("")), ["web.1", "worker.1", "clock.1"]);
+    assert_eq!(services(&[], Some("web=2, worker=1")), ["web.1", "web.2", "worker.1"]);
+    assert_eq!(services(&["-f", "Procfile"], Some("clock")), ["clock.1"]);
+    assert_eq!(services(&["-f", "Procfile", "web"], Some("clock=3")), ["web.1"]);
+    assert_eq!(services(&[], Some("")), ["web.1", "worker.1", "clock.1"]);
     // Commands have no formation.
-    assert_eq!(entries(&["a: true"], Some("clock=3")), ["a"]);
-    assert_eq!(entries(&["--", "true"], Some("clock=3")), ["true"]);
+    assert_eq!(services(&["a: true"], Some("clock=3")), ["a"]);
+    assert_eq!(services(&["--", "true"], Some("clock=3")), ["true"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What runs beside the entries: before and after them, instead of their stop signal, until something is there.
+//! What runs beside the services: before and after them, instead of their stop signal, until something is there.
 
 use crate::support::{Place, Running, Scene, places, state, wait_for};
 
@@ -11,12 +11,12 @@ fn note(text: &str) -> String {
 fn before_entries_and_after_run_in_this_order() {
     for place in places() {
         let scene = Scene::new();
-        let (one, two, entry, after) = (note("one"), note("two"), note("entry"), note("after $UNTRAP_EXIT_CODE"));
+        let (one, two, service, after) = (note("one"), note("two"), note("service"), note("after $UNTRAP_EXIT_CODE"));
         let end = scene
-            .start(place, &["--before", &one, "--before", &two, "--after", &after, &format!("{entry}; exit 3")])
+            .start(place, &["--before", &one, "--before", &two, "--after", &after, &format!("{service}; exit 3")])
             .end();
         assert_eq!(end.status, 3);
-        assert_eq!(scene.lines("log"), ["one", "two", "entry", "after 3"]);
+        assert_eq!(scene.lines("log"), ["one", "two", "service", "after 3"]);
         assert!(end.said("before.2 (pid") && end.said("after.1 started"), "{:?}", end.messages);
     }
 }
@@ -25,7 +25,7 @@ fn before_entries_and_after_run_in_this_order() {
 fn a_failing_before_ends_the_run_with_its_status() {
     let scene = Scene::new();
     let end =
-        scene.run(&["--before", "exit 7", "--before", &note("second"), "--after", &note("after"), &note("entry")]);
+        scene.run(&["--before", "exit 7", "--before", &note("second"), "--after", &note("after"), &note("service")]);
     assert_eq!(end.status, 7);
     assert_eq!(scene.lines("log"), ["after"], "nothing further is started, and what comes after does");
     assert_eq!(scene.run(&["--before", "no-such-program", "true"]).status, 127);
@@ -43,7 +43,7 @@ fn a_process_type_can_be_what_runs_before() {
 fn a_signal_during_before_ends_it_and_the_run() {
     for place in places() {
         let scene = Scene::new();
-        let untrap = scene.start(place, &["--before", &scene.witness("before", "TERM=4"), &note("entry")]);
+        let untrap = scene.start(place, &["--before", &scene.witness("before", "TERM=4"), &note("service")]);
         scene.ready("before");
         untrap.signal("USR1");
         scene.wait_for_line("before", "SIGUSR1");
@@ -116,7 +116,8 @@ fn every_kind_of_target_is_waited_for() {
 fn waiting_in_vain_ends_with_124_and_names_what_was_waited_for() {
     for place in places() {
         let scene = Scene::new();
-        let end = scene.start(place, &["--wait-for", "file://never", "--wait-timeout", "300ms", &note("entry")]).end();
+        let end =
+            scene.start(place, &["--wait-for", "file://never", "--wait-timeout", "300ms", &note("service")]).end();
         assert_eq!(end.status, 124);
         assert!(end.said("file://never is not there after "), "{:?}", end.messages);
         assert!(!scene.path("log").exists());
@@ -128,7 +129,7 @@ fn a_signal_ends_the_wait_at_once() {
     for place in places() {
         let scene = Scene::new();
         // Nobody answers at this address, so that the connection hangs.
-        let untrap = scene.start(place, &["--wait-for", "tcp://192.0.2.1:9", &note("entry")]);
+        let untrap = scene.start(place, &["--wait-for", "tcp://192.0.2.1:9", &note("service")]);
         untrap.wait_for_message("waiting for tcp://192.0.2.1:9");
         untrap.signal("TERM");
         assert_eq!(untrap.end().status, 0, "nothing ran that could have ended badly");
@@ -157,9 +158,9 @@ fn the_next_entry_starts_when_the_one_before_is_ready() {
 #[test]
 fn a_stop_command_runs_instead_of_the_stop_signal() {
     let scene = Scene::new();
-    let entry = format!("web: {}", scene.witness("web", "USR2=3"));
+    let service = format!("web: {}", scene.witness("web", "USR2=3"));
     let command = "web=echo $UNTRAP_NAME > asked; kill -USR2 $UNTRAP_PID";
-    let untrap = scene.start(Place::Subreaper, &["--stop-command", command, &entry]);
+    let untrap = scene.start(Place::Subreaper, &["--stop-command", command, &service]);
     scene.ready("web");
     untrap.signal("TERM");
     let end = untrap.end();
@@ -197,10 +198,11 @@ fn a_stop_command_that_hangs_moves_no_deadline() {
 fn in_a_stop_one_by_one_each_is_waited_for() {
     for (order, names) in [("reverse", ["c", "b", "a"]), ("listed", ["a", "b", "c"])] {
         let scene = Scene::new();
-        let entry = |name: &str| {
+        let service = |name: &str| {
             format!("{name}: trap 'echo {name} >> log; exit 0' TERM; touch {name}; while :; do sleep 0.01; done")
         };
-        let untrap = scene.start(Place::Subreaper, &["--stop-order", order, &entry("a"), &entry("b"), &entry("c")]);
+        let untrap =
+            scene.start(Place::Subreaper, &["--stop-order", order, &service("a"), &service("b"), &service("c")]);
         for name in names {
             wait_for("it runs", || scene.path(name).exists().then_some(()));
         }
@@ -216,7 +218,7 @@ fn the_stop_delay_leaves_the_entries_alone_for_its_time() {
     let untrap = scene.start(Place::Subreaper, &["--stop-delay", "1h", &scene.witness("a", "")]);
     scene.ready("a");
     untrap.signal("TERM");
-    untrap.wait_for_message("the entries are told in 1h");
+    untrap.wait_for_message("the services are told in 1h");
     untrap.signal("HUP");
     scene.wait_for_line("a", "SIGHUP");
     assert_eq!(scene.seen("a"), ["SIGHUP"]);
@@ -232,8 +234,8 @@ fn the_stop_delay_leaves_the_entries_alone_for_its_time() {
 fn an_entry_is_started_again_with_a_new_pid() {
     for place in places() {
         let scene = Scene::new();
-        let entry = "web: echo $$ >> pids; [ $(wc -l < pids) -lt 3 ] || exec sleep 1000";
-        let untrap = scene.start(place, &["--on-exit", "restart", entry]);
+        let service = "web: echo $$ >> pids; [ $(wc -l < pids) -lt 3 ] || exec sleep 1000";
+        let untrap = scene.start(place, &["--on-exit", "restart", service]);
         untrap.wait_for_message("web starts again in");
         untrap.wait_for_message("(restart 2)");
         wait_for("it runs for the third time", || (scene.lines("pids").len() == 3).then_some(()));
@@ -249,10 +251,10 @@ fn an_entry_is_started_again_with_a_new_pid() {
 fn the_old_group_is_empty_before_the_restart() {
     let scene = Scene::new();
     let child = scene.witness("child", "TERM=ignore HUP=0");
-    let entry = format!(
+    let service = format!(
         "web: echo start >> log; [ -e child ] && exec sleep 1000; {child} & until grep -qs ready child; do :; done"
     );
-    let untrap = scene.start(Place::Subreaper, &["--on-exit", "restart", &entry]);
+    let untrap = scene.start(Place::Subreaper, &["--on-exit", "restart", &service]);
     let [pid, ..] = scene.ready("child");
     scene.wait_for_line("child", "SIGTERM");
     assert_eq!(scene.lines("log"), ["start"]);
@@ -266,8 +268,8 @@ fn the_old_group_is_empty_before_the_restart() {
 #[test]
 fn restart_on_failure_lets_a_good_end_be() {
     let scene = Scene::new();
-    let entry = "echo x >> log; [ $(wc -l < log) -ge 3 ]";
-    assert_eq!(scene.run(&["--on-exit", "restart-on-failure", entry]).status, 0);
+    let service = "echo x >> log; [ $(wc -l < log) -ge 3 ]";
+    assert_eq!(scene.run(&["--on-exit", "restart-on-failure", service]).status, 0);
     assert_eq!(scene.lines("log").len(), 3);
 }
 
@@ -333,11 +335,11 @@ fn bad_hooks_are_refused_before_anything_is_started() {
         (["--before", "x 'y"], "--before: a quote ' that is never closed"),
         (["--stop-command", ""], "--stop-command: no command"),
         (["--wait-for", "db:5432"], "--wait-for: nothing that can be waited for; write tcp://HOST:PORT"),
-        (["--ready", "web=file://x"], "--ready web=…: there is no entry 'web'"),
+        (["--ready", "web=file://x"], "--ready web=…: there is no service 'web'"),
         (["--stop-order", "random"], "--stop-order 'random': not an order; write at-once"),
         (["--stop-delay", "inf"], "--stop-delay 'inf': not a duration"),
         (["--wait-timeout", "x"], "--wait-timeout 'x': not a duration"),
-        (["--user", "web=root"], "--user web=…: there is no entry 'web'"),
+        (["--user", "web=root"], "--user web=…: there is no service 'web'"),
         (["--user", ":x"], "--user ':x': not USER or USER:GROUP"),
     ] {
         let end = scene.run(&[&arguments[..], &["touch started"]].concat());

@@ -117,7 +117,7 @@ fn no_signal_goes_to_a_recycled_group() {
     recycled(&format!("exec python3 -c \"$(cat << \"END\"\n{orphaned}END\n)\""), "[ -e gone ]");
 }
 
-/// In a namespace with a few hundred PIDs, numbers come back at once. An entry ends, which `gone` tells, its PID is given
+/// In a namespace with a few hundred PIDs, numbers come back at once. A service ends, which `gone` tells, its PID is given
 /// to a stranger who leads a group of that number, and then everything that can be sent is sent.
 #[track_caller]
 fn recycled(short: &str, gone: &str) {
@@ -165,7 +165,7 @@ echo $? > status
     }
     assert!(output.status.success(), "{output:?}");
     let [pid, _, group] = scene.ready("stranger");
-    assert_eq!(scene.lines("pid"), [pid.to_string()], "the stranger has the entry's PID");
+    assert_eq!(scene.lines("pid"), [pid.to_string()], "the stranger has the service's PID");
     assert_eq!(pid, group);
     assert_eq!(scene.lines("status"), ["0"]);
     assert_eq!(scene.seen("main").len(), 3, "what untrap was sent, it has forwarded");

@@ -57,7 +57,7 @@ fn a_daemon_goes_on_when_its_starters_end_is_ignored() {
         let scene = Scene::new();
         let daemon = format!("setsid {} & until grep -qs '^ready .*$' daemon; do :; done", scene.witness("daemon", ""));
         let untrap = scene.start(place, &["--on-exit", "ignore", &daemon]);
-        untrap.wait_for_message("every entry has ended, waiting");
+        untrap.wait_for_message("every service has ended, waiting");
         scene.ready("daemon");
         untrap.signal("TERM");
         assert_eq!(untrap.end().status, 0);

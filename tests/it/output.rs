@@ -43,12 +43,12 @@ fn stuck(timeout: &str, command: &str) -> Running {
     untrap.args(["-t", timeout, "--output", "prefix", command]);
     let untrap = Running::new(Place::Subreaper, &mut untrap);
     let stuck = || {
-        let entry = *crate::support::children(untrap.pid()).first()?;
-        let waits = std::fs::read_to_string(format!("/proc/{entry}/syscall")).ok()?;
+        let service = *crate::support::children(untrap.pid()).first()?;
+        let waits = std::fs::read_to_string(format!("/proc/{service}/syscall")).ok()?;
         // The first word is the number of the system call that it waits in, the second its first argument.
         waits.starts_with(&format!("{} 0x1 ", libc::SYS_write)).then_some(())
     };
-    wait_for("the entry waits for a reader", stuck);
+    wait_for("the service waits for a reader", stuck);
     untrap
 }
 
@@ -182,9 +182,9 @@ fn what_a_process_wrote_before_a_restart_stays_its_own() {
     let (reader, writer) = std::io::pipe().unwrap();
     // What the first writes fills the pipe to the reader, and waits in that to untrap. The second does not wait for it.
     let first = "yes $(printf %999s | tr ' ' x) | head -n 250; printf last";
-    let entry = format!("w: test -e first && {{ echo second; : > second; exec sleep 1000; }}; : > first; {first}");
+    let service = format!("w: test -e first && {{ echo second; : > second; exec sleep 1000; }}; : > first; {first}");
     let mut command = scene.untrap();
-    command.args(["-q", "--output", "json", "--on-exit", "restart", &entry]);
+    command.args(["-q", "--output", "json", "--on-exit", "restart", &service]);
     let mut untrap = command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null()).spawn().unwrap();
     drop(command);
     wait_for("the second process has written", || scene.path("second").exists().then_some(()));
@@ -198,7 +198,7 @@ fn what_a_process_wrote_before_a_restart_stays_its_own() {
 }
 
 #[test]
-fn a_reader_that_goes_away_does_not_end_the_entries() {
+fn a_reader_that_goes_away_does_not_end_the_services() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut untrap = self::untrap();

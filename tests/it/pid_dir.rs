@@ -60,7 +60,7 @@ fn each_entry_and_untrap_have_a_file_that_is_gone_at_the_end() {
             assert!(knows_process || place == Place::Pid1, "{record:?}");
         }
         assert_eq!(files(&scene), ["db.1.pid", "untrap.pid", "web.1.pid"]);
-        assert_eq!(record(&scene, "untrap").unwrap().entries, ["web.1", "db.1"]);
+        assert_eq!(record(&scene, "untrap").unwrap().services, ["web.1", "db.1"]);
         untrap.signal("TERM");
         untrap.end();
         assert_eq!(files(&scene), [""; 0]);
@@ -358,7 +358,7 @@ fn names_stay_in_the_directory_and_off_untraps_own_file() {
     let end = scene.run(&["--pid-dir", "pids", "./..x.y"]);
     assert_eq!(end.stdout.lines().collect::<Vec<_>>(), ["__x_y.pid", "untrap.pid"]);
     let end = scene.run(&["--pid-dir", "pids", "untrap: touch started"]);
-    assert_refused(&scene, &end, "an entry can't be called 'untrap' with a pid directory");
+    assert_refused(&scene, &end, "a service can't be called 'untrap' with a pid directory");
     assert_eq!(scene.run(&["untrap: true"]).status, 0, "without one it can");
     scene.write("Procfile", "untrap: ./..x.y\n");
     let end = scene.run(&["--pid-dir", "pids", "-f", "Procfile"]);

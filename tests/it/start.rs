@@ -86,7 +86,7 @@ fn one_entry_keeps_standard_input_and_several_get_none() {
 }
 
 #[test]
-fn entries_get_the_environment_without_untraps_own_variables() {
+fn services_get_the_environment_without_untraps_own_variables() {
     let scene = Scene::new();
     let mut command = scene.untrap();
     command.args(["--", "env"]).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
@@ -99,7 +99,7 @@ fn entries_get_the_environment_without_untraps_own_variables() {
 
 #[test]
 fn a_stop_signal_during_the_start_starts_nothing_more() {
-    // The first entry makes the signal arrive while hundreds are still to be started.
+    // The first service makes the signal arrive while hundreds are still to be started.
     let scene = Scene::new();
     let mut procfile = String::from("first: kill -TERM $PPID; sleep 1000\n");
     for number in 0..400 {

@@ -135,7 +135,7 @@ fn as_leader_of_the_session_untrap_makes_its_entry_a_normal_shell() {
 }
 
 #[test]
-fn ctrl_z_and_fg_work_with_one_entry() {
+fn ctrl_z_and_fg_work_with_one_service() {
     let scene = Scene::new();
     let mut terminal = Terminal::with_shell(&scene);
     terminal.line(&format!("$untrap -- {}", "sh -c 'echo rea\"\"dy; read x; echo got $x; sleep 1000'"));
@@ -173,7 +173,7 @@ fn fg_wakes_the_whole_group_that_ctrl_z_has_stopped() {
 }
 
 #[test]
-fn ctrl_z_and_fg_work_with_several_entries() {
+fn ctrl_z_and_fg_work_with_several_services() {
     let scene = Scene::new();
     let mut terminal = Terminal::with_shell(&scene);
     terminal.line("$untrap 'sleep 1000' 'sleep 1001'");
@@ -182,13 +182,13 @@ fn ctrl_z_and_fg_work_with_several_entries() {
     terminal.expect("Stopped");
     let untrap = children(terminal.pid)[0];
     assert_eq!(state(untrap), "T");
-    for entry in children(untrap) {
-        wait_for("it is suspended", || (state(entry) == "T").then_some(()));
+    for service in children(untrap) {
+        wait_for("it is suspended", || (state(service) == "T").then_some(()));
     }
     terminal.line("fg");
     terminal.expect("SIGCONT");
-    for entry in children(untrap) {
-        wait_for("it goes on", || (state(entry) == "S").then_some(()));
+    for service in children(untrap) {
+        wait_for("it goes on", || (state(service) == "S").then_some(()));
     }
     terminal.key('c');
     terminal.expect_status(130);
@@ -265,7 +265,7 @@ fn the_rest_of_a_pipeline_keeps_the_terminal_until_the_entry_reads_from_it() {
 }
 
 #[test]
-fn a_key_that_stops_is_undone_where_nobody_could_wake_the_entry() {
+fn a_key_that_stops_is_undone_where_nobody_could_wake_the_service() {
     let scene = Scene::new();
     let mut terminal = Terminal::new(env!("CARGO_BIN_EXE_untrap"), &["-q", "--", "cat"], &scene);
     let cat = wait_for("cat runs", || children(terminal.pid).first().copied());

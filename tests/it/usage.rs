@@ -70,11 +70,11 @@ fn bad_options_are_refused() {
     let scene = Scene::new();
     refused(&scene, &["-t", "5", MARK], "--timeout '5': not a duration; write for example 8s");
     refused(&scene, &["-t", "touch=-1s", MARK], "--timeout 'touch=-1s': not a duration");
-    refused(&scene, &["-t", "tuch=5s", MARK], "--timeout tuch=…: there is no entry 'tuch'; there is touch");
+    refused(&scene, &["-t", "tuch=5s", MARK], "--timeout tuch=…: there is no service 'tuch'; there is touch");
     refused(&scene, &["-s", "BOO", MARK], "--stop-signal 'BOO': not a signal; write");
-    refused(&scene, &["-s", "web=TERM", MARK], "there is no entry 'web'");
+    refused(&scene, &["-s", "web=TERM", MARK], "there is no service 'web'");
     refused(&scene, &["--on-exit", "explode", MARK], "--on-exit 'explode': not an action; write stop, stop-on-failure");
-    refused(&scene, &["--on-exit", "touch.2=stop", MARK], "there is no entry 'touch.2'");
+    refused(&scene, &["--on-exit", "touch.2=stop", MARK], "there is no service 'touch.2'");
     refused(&scene, &["--exit-map", "143", MARK], "--exit-map '143': not FROM=TO");
     refused(&scene, &["--no-such", MARK], "unexpected argument '--no-such'");
     refused(&scene, &["-q", "-v", MARK], "contradict each other");

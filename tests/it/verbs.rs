@@ -25,7 +25,7 @@ fn verb(scene: &Scene, arguments: &[&str]) -> Output {
     output(scene.untrap().env("UNTRAP_PID_DIR", "pids").args(arguments))
 }
 
-/// Each entry as `ps --json` shows it.
+/// Each service as `ps --json` shows it.
 #[track_caller]
 fn shown(scene: &Scene) -> Vec<Value> {
     let (status, stdout, stderr) = verb(scene, &["ps", "--json"]);
@@ -35,7 +35,7 @@ fn shown(scene: &Scene) -> Vec<Value> {
 
 fn state_of(scene: &Scene, name: &str) -> String {
     let all = shown(scene);
-    all.iter().find(|entry| entry["name"] == name).unwrap()["state"].as_str().unwrap().to_owned()
+    all.iter().find(|service| service["name"] == name).unwrap()["state"].as_str().unwrap().to_owned()
 }
 
 /// Two of web, each a shell with a witness `web-PID` in its group, and a db. What the tests send does not end the shells.
@@ -55,7 +55,7 @@ fn record(scene: &Scene, name: &str) -> Record {
     wait_for(&format!("{name}.pid is there"), || fs::read_to_string(&path).ok()?.parse().ok())
 }
 
-/// The file of the witness in an entry of [`start`].
+/// The file of the witness in a service of [`start`].
 fn witness_of(scene: &Scene, name: &str) -> String {
     format!("{}-{}", name.split('.').next().unwrap(), record(scene, name).pid)
 }
@@ -70,19 +70,19 @@ fn end(untrap: Running) {
 fn ps_shows_each_entry_with_its_whole_group() {
     let scene = Scene::new();
     let untrap = start(&scene);
-    let entries = shown(&scene);
-    let names: Vec<_> = entries.iter().map(|entry| entry["name"].as_str().unwrap()).collect();
+    let services = shown(&scene);
+    let names: Vec<_> = services.iter().map(|service| service["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["web.1", "web.2", "db.1"]);
-    for (entry, processes) in entries.iter().zip([2, 2, 1]) {
-        let pid = record(&scene, entry["name"].as_str().unwrap()).pid;
-        assert_eq!(entry["pid"], pid);
-        assert_eq!((&entry["state"], &entry["restarts"]), (&"running".into(), &0.into()));
-        assert_eq!(entry["processes"], processes);
-        assert!(entry["memory_bytes"].as_u64().unwrap() > 4096 * processes, "{entry}");
-        assert!(entry["uptime_seconds"].as_f64().unwrap() < 600.0, "{entry}");
-        assert!(entry["cpu_seconds"].is_f64(), "{entry}");
+    for (service, processes) in services.iter().zip([2, 2, 1]) {
+        let pid = record(&scene, service["name"].as_str().unwrap()).pid;
+        assert_eq!(service["pid"], pid);
+        assert_eq!((&service["state"], &service["restarts"]), (&"running".into(), &0.into()));
+        assert_eq!(service["processes"], processes);
+        assert!(service["memory_bytes"].as_u64().unwrap() > 4096 * processes, "{service}");
+        assert!(service["uptime_seconds"].as_f64().unwrap() < 600.0, "{service}");
+        assert!(service["cpu_seconds"].is_f64(), "{service}");
     }
-    assert_eq!((&entries[0]["command"][0], &entries[0]["command"][1]), (&"/bin/sh".into(), &"-c".into()));
+    assert_eq!((&services[0]["command"][0], &services[0]["command"][1]), (&"/bin/sh".into(), &"-c".into()));
     let (status, table, _) = verb(&scene, &["ps"]);
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(status, 0);
@@ -170,7 +170,7 @@ fn nobody_is_signalled_where_a_name_is_wrong_or_nobody_runs() {
     scene.ready("web");
     wait_for("it has ended", || (state_of(&scene, "ended") == "not running").then_some(()));
     let (status, _, stderr) = verb(&scene, &["signal", "USR1", "web", "wep"]);
-    assert_eq!((status, stderr.as_str()), (1, "untrap: there is no entry 'wep'; there is ended, web\n"));
+    assert_eq!((status, stderr.as_str()), (1, "untrap: there is no service 'wep'; there is ended, web\n"));
     let (status, _, stderr) = verb(&scene, &["signal", "USR1", "ended"]);
     assert_eq!((status, stderr.as_str()), (1, "untrap: none of ended is running; nothing was signalled\n"));
     assert_eq!(verb(&scene, &["signal", "USR2", "ended", "web"]).0, 0, "one of them runs");
@@ -219,7 +219,7 @@ fn whoever_got_the_pid_of_one_that_has_ended_is_never_signalled() {
         assert_eq!(verb(&scene, &["signal", "KILL", "web.1"]).0, 1, "{recycled:?}");
     }
     assert_eq!(stranger.0.try_wait().unwrap(), None, "the stranger lives");
-    assert_ne!(state(web.pid), "", "and so does the entry");
+    assert_ne!(state(web.pid), "", "and so does the service");
     scene.write("pids/web.1.pid", web.to_string());
     end(untrap);
 }

@@ -5,7 +5,7 @@ use insta::{Settings, assert_snapshot};
 
 use crate::support::{Place, Scene, children, wait_for};
 
-/// One entry that ends by itself, one that must be killed, and a leftover that must be killed too.
+/// One service that ends by itself, one that must be killed, and a leftover that must be killed too.
 fn messages(options: &[&str]) -> String {
     let scene = Scene::new();
     let deaf = format!("deaf: {}", scene.witness("deaf", "TERM=ignore"));

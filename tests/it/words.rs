@@ -8,7 +8,7 @@ use crate::support::{Scene, example};
 /// What `show` prints under untrap and under sh, both started with these variables alone.
 #[track_caller]
 fn by_untrap_and_by_sh(scene: &Scene, line: &str, variables: &[(&str, &[u8])]) -> [String; 2] {
-    // The variables that tell an entry who it is are untrap's, not the line's.
+    // The variables that tell a service who it is are untrap's, not the line's.
     let identity = [("UNTRAP_NAME", "show"), ("PS", "show"), ("DYNO", "show")];
     let mut sh = std::process::Command::new("sh");
     sh.args(["-c", line]).current_dir(scene.path(".")).env_clear().envs(identity);

@@ -57,10 +57,10 @@ impl Run<'_> {
 
     /// Whether what comes after all else has begun.
     fn is_finishing(&self, at: usize) -> bool {
-        let after = |entry: usize| self.entry(entry).purpose == Purpose::After;
+        let after = |service: usize| self.service(service).purpose == Purpose::After;
         self.said[..at]
             .iter()
-            .any(|said| matches!(said, Said::Started(entry, _) | Said::StartFailed(entry) if after(*entry)))
+            .any(|said| matches!(said, Said::Started(service, _) | Said::StartFailed(service) if after(*service)))
     }
 
     /// Whether it may have, because all else has ended.
@@ -77,7 +77,7 @@ impl Run<'_> {
 
     fn each_life_ends_as_it_says_itself(&self) -> Result<(), String> {
         for life in &self.lives {
-            if self.program.actors[life.entry].role == Role::InShell {
+            if self.program.actors[life.service].role == Role::InShell {
                 continue;
             }
             let Some((_, ending)) = life.ended else { continue };
@@ -92,19 +92,19 @@ impl Run<'_> {
             };
             let plausible = plausible || (life.killed && ending == ExitStatus::Signaled(Signal::KILL));
             rule(plausible, || {
-                format!("{} {ending}, and that is not what it says itself: {last:?}", self.name(life.entry))
+                format!("{} {ending}, and that is not what it says itself: {last:?}", self.name(life.service))
             })?;
         }
         Ok(())
     }
 
-    /// Each end begins the stop, or leads to a restart, or neither, as the entry's action says.
+    /// Each end begins the stop, or leads to a restart, or neither, as the service's action says.
     fn an_end_has_the_right_consequence(&self) -> Result<(), String> {
         for (at, said) in self.said.iter().enumerate() {
-            let Said::Ended { entry, ending, stops } = *said else { continue };
+            let Said::Ended { service, ending, stops } = *said else { continue };
             let serving = self.stop.is_none_or(|stop| stop.at >= at);
-            let action = match self.entry(entry).purpose {
-                Purpose::Service => self.entry(entry).policy.on_exit,
+            let action = match self.service(service).purpose {
+                Purpose::Service => self.service(service).policy.on_exit,
                 Purpose::Before => "stop-on-failure",
                 _ => "ignore",
             };
@@ -115,9 +115,9 @@ impl Run<'_> {
                 "restart-on-failure" => (false, ending.is_failure()),
                 _ => (false, false),
             };
-            let name = self.name(entry);
+            let name = self.name(service);
             rule(stops == (stop && serving), || format!("the end of {name} in message {at} begins the stop: {stops}"))?;
-            let restarts = matches!(self.said.get(at + 1), Some(Said::Restarting(again, ..)) if *again == entry);
+            let restarts = matches!(self.said.get(at + 1), Some(Said::Restarting(again, ..)) if *again == service);
             rule(restarts == (restart && serving), || {
                 format!("the end of {name} in message {at} leads to a restart: {restarts}")
             })?;
@@ -135,10 +135,10 @@ impl Run<'_> {
     }
 
     fn nobody_is_killed_early_or_late(&self) -> Result<(), String> {
-        let longest = self.program.services().map(|service| self.entry(service).policy.timeout).max().unwrap_or(0);
+        let longest = self.program.services().map(|service| self.service(service).policy.timeout).max().unwrap_or(0);
         for (at, said) in self.said.iter().enumerate() {
             let (who, timeout, after) = match *said {
-                Said::Killed(entry, after) => (self.name(entry), self.entry(entry).policy.timeout, after),
+                Said::Killed(service, after) => (self.name(service), self.service(service).policy.timeout, after),
                 Said::KillingLeftovers(after) if self.is_finishing(at) => {
                     ("leftovers", self.program.common.timeout, after)
                 }
@@ -147,8 +147,8 @@ impl Run<'_> {
                 _ => continue,
             };
             // Its time began before the stop.
-            let leaves = |entry| self.lives_of(entry).next_back().is_some_and(|life| life.restarting.is_some());
-            let began_before = matches!(said, Said::Killed(entry, _) if leaves(*entry));
+            let leaves = |service| self.lives_of(service).next_back().is_some_and(|life| life.restarting.is_some());
+            let began_before = matches!(said, Said::Killed(service, _) if leaves(*service));
             let hurried = began_before || self.impatient().is_some_and(|impatient| impatient < at);
             rule(after >= timeout || hurried, || format!("{who} ended after {after} ms, before its {timeout} ms"))?;
             rule(after <= timeout + LATE, || format!("{who} ended after {after} ms, long after its {timeout} ms"))?;
@@ -157,11 +157,11 @@ impl Run<'_> {
     }
 
     fn who_heeds_is_not_killed(&self) -> Result<(), String> {
-        let is_patient = |entry: usize| self.entry(entry).policy.timeout == PATIENT;
+        let is_patient = |service: usize| self.service(service).policy.timeout == PATIENT;
         let anyone = self.program.services().any(is_patient);
         for (at, said) in self.said.iter().enumerate() {
             let wrong = match *said {
-                Said::Killed(entry, _) | Said::GroupKilled(entry) => is_patient(entry),
+                Said::Killed(service, _) | Said::GroupKilled(service) => is_patient(service),
                 Said::LeftoverKilled(_) | Said::KillingLeftovers(_) => anyone && !self.is_finishing(at),
                 _ => false,
             };

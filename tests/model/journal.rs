@@ -17,7 +17,7 @@ pub(crate) struct Line {
 pub(crate) struct Process {
     /// By its number in the program.
     pub(crate) actor: usize,
-    pub(crate) entry: usize,
+    pub(crate) service: usize,
     pub(crate) role: Role,
     pub(crate) pid: i32,
     pub(crate) group: i32,
@@ -55,8 +55,8 @@ pub(crate) fn processes(program: &Program, journal: &[String]) -> Result<Vec<Pro
         let line = Line { at, millis: millis.parse().map_err(|_| unread())?, text: text.to_owned() };
         if let Some(ids) = text.strip_prefix("ready ") {
             let group = ids.split(' ').next_back().and_then(|group| group.parse().ok()).ok_or_else(unread)?;
-            let (entry, role) = (program.actors[actor].entry, program.actors[actor].role);
-            processes.push(Process { actor, entry, role, pid, group, lines: vec![line] });
+            let (service, role) = (program.actors[actor].service, program.actors[actor].role);
+            processes.push(Process { actor, service, role, pid, group, lines: vec![line] });
         } else {
             let its = |process: &&mut Process| process.actor == actor && process.pid == pid;
             processes.iter_mut().rev().find(its).ok_or_else(unread)?.lines.push(line);

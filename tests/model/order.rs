@@ -22,9 +22,9 @@ impl Run<'_> {
 
     fn each_start_has_its_reason(&self) -> Result<(), String> {
         for (number, life) in self.lives.iter().enumerate() {
-            let earlier = self.lives[..number].iter().rev().find(|earlier| earlier.entry == life.entry);
+            let earlier = self.lives[..number].iter().rev().find(|earlier| earlier.service == life.service);
             let stopped = self.stopped_before(life.started);
-            let fits = match (self.entry(life.entry).purpose, earlier) {
+            let fits = match (self.service(life.service).purpose, earlier) {
                 (Purpose::Service, Some(earlier)) => !stopped && earlier.restarting.is_some(),
                 (Purpose::Service, None) => !stopped && self.all_before_have_started(life),
                 (Purpose::Before, None) => !stopped,
@@ -35,19 +35,19 @@ impl Run<'_> {
                 (Purpose::After, None) => true,
                 _ => false,
             };
-            rule(fits, || format!("{} started in message {}", self.name(life.entry), life.started))?;
+            rule(fits, || format!("{} started in message {}", self.name(life.service), life.started))?;
         }
         let never = self.program.services().find(|service| self.lives_of(*service).next().is_none());
         rule(never.is_none() || self.stop.is_some(), || format!("e{} was not started", never.unwrap_or(0)))
     }
 
     fn all_before_have_started(&self, life: &Life) -> bool {
-        (0..life.entry).all(|other| self.lives_of(other).next().is_some_and(|other| other.started < life.started))
+        (0..life.service).all(|other| self.lives_of(other).next().is_some_and(|other| other.started < life.started))
     }
 
     /// Where a probe or a command succeeded in the journal.
-    fn success_of(&self, entry: usize) -> Option<usize> {
-        let own = self.processes_of(entry).filter(|process| process.role != Role::Member);
+    fn success_of(&self, service: usize) -> Option<usize> {
+        let own = self.processes_of(service).filter(|process| process.role != Role::Member);
         own.filter(|process| process.last().text == "exit 0").map(|process| process.last().at).min()
     }
 
@@ -55,13 +55,13 @@ impl Run<'_> {
     fn probes_and_befores_come_first(&self) -> Result<(), String> {
         let waits = self.program.with(|purpose| purpose == Purpose::WaitFor);
         let steps: Vec<usize> = waits.chain(self.program.with(|purpose| purpose == Purpose::Before)).collect();
-        for (place, entry) in steps.iter().enumerate() {
-            let (name, success) = (self.name(*entry), self.success_of(*entry));
-            let is_later = |other: usize| self.entry(other).is_service() || steps[place + 1..].contains(&other);
-            let mut later = self.processes.iter().filter(|process| is_later(process.entry));
+        for (place, service) in steps.iter().enumerate() {
+            let (name, success) = (self.name(*service), self.success_of(*service));
+            let is_later = |other: usize| self.service(other).is_service() || steps[place + 1..].contains(&other);
+            let mut later = self.processes.iter().filter(|process| is_later(process.service));
             let early = later.find(|process| success.is_none_or(|at| process.first().at < at));
             rule(early.is_none(), || format!("{name} is not waited for: {early:?}"))?;
-            let again = self.processes_of(*entry).filter(|_| self.entry(*entry).is_probe()).map(Process::first);
+            let again = self.processes_of(*service).filter(|_| self.service(*service).is_probe()).map(Process::first);
             let again = again.filter(|first| success.is_some_and(|at| at < first.at)).count();
             rule(again == 0, || format!("{name} was there, and looked for {again} times more"))?;
         }
@@ -73,7 +73,9 @@ impl Run<'_> {
         for service in self.program.services() {
             let Some(probe) = self.program.with(|purpose| purpose == Purpose::Ready(service)).next() else { continue };
             let success = self.success_of(probe);
-            for life in self.lives.iter().filter(|life| self.entry(life.entry).is_service() && life.entry > service) {
+            for life in
+                self.lives.iter().filter(|life| self.service(life.service).is_service() && life.service > service)
+            {
                 let ended =
                     |life: &Life, at| life.restarting.is_none() && life.ended.is_some_and(|(ended, _)| ended < at);
                 let over = self.lives_of(service).any(|own| ended(own, life.started));
@@ -87,16 +89,16 @@ impl Run<'_> {
 
     /// Backoff doubles from 100 ms to 30 s, and up to a quarter comes by chance.
     fn restarts_wait(&self) -> Result<(), String> {
-        for entry in self.program.services() {
-            let lives: Vec<&Life> = self.lives_of(entry).collect();
+        for service in self.program.services() {
+            let lives: Vec<&Life> = self.lives_of(service).collect();
             for (number, life) in lives.iter().enumerate() {
                 let Some((at, wait)) = life.restarting else { continue };
                 let base = (100 << number.min(9)).min(30_000);
                 rule((base..=base + base / 4).contains(&wait), || {
-                    format!("restart {number} of e{entry} waits {wait} ms")
+                    format!("restart {number} of e{service} waits {wait} ms")
                 })?;
                 let counted = matches!(self.said[at], Said::Restarting(_, _, count) if count == number + 1);
-                rule(counted, || format!("restart {number} of e{entry} is counted as another"))?;
+                rule(counted, || format!("restart {number} of e{service} is counted as another"))?;
                 let Some(next) = lives.get(number + 1) else { continue };
                 self.a_restart_follows(life, next, wait)?;
             }
@@ -108,37 +110,37 @@ impl Run<'_> {
     fn a_restart_follows(&self, life: &Life, next: &Life, wait: u64) -> Result<(), String> {
         let Some(first) = self.processes_in(next).map(Process::first).min_by_key(|line| line.at) else { return Ok(()) };
         let left = self.processes_in(life).find(|process| process.last().at > first.at);
-        rule(left.is_none(), || format!("{} started again beside {left:?}", self.name(life.entry)))?;
+        rule(left.is_none(), || format!("{} started again beside {left:?}", self.name(life.service)))?;
         let ended = self.leader_of(life).map(|leader| leader.last().millis);
         let early = ended.is_some_and(|ended| first.millis < ended + wait);
-        rule(!early, || format!("{} started again before the {wait} ms were over: {first:?}", self.name(life.entry)))
+        rule(!early, || format!("{} started again before the {wait} ms were over: {first:?}", self.name(life.service)))
     }
 
     /// Whether this life of a service is the one that the stop finds.
     fn is_last(&self, life: &Life) -> bool {
-        self.entry(life.entry).is_service() && life.restarting.is_none()
+        self.service(life.service).is_service() && life.restarting.is_none()
     }
 
     /// Where, and when, those of this life heard of the stop, or whoever asks them to.
     fn told_to_stop(&self, life: &Life) -> Vec<(usize, u64)> {
         let stops = |text: &str| text.parse::<Signal>().is_ok_and(Signal::begins_stop);
         let own = self.processes_in(life).flat_map(|process| process.lines.iter()).filter(|line| stops(&line.text));
-        let command = self.program.stop_command_of(life.entry);
+        let command = self.program.stop_command_of(life.service);
         let asked = command.into_iter().flat_map(|command| self.processes_of(command)).map(Process::first);
         own.chain(asked).map(|line| (line.at, line.millis)).collect()
     }
 
     fn the_stop_goes_one_by_one(&self) -> Result<(), String> {
         let later = |life: &Life, other: usize| match self.program.stop_order {
-            "reverse" => life.entry < other,
-            "listed" => life.entry > other,
+            "reverse" => life.service < other,
+            "listed" => life.service > other,
             _ => false,
         };
         for life in self.lives.iter().filter(|life| self.is_last(life)) {
             for other in self.program.services().filter(|other| later(life, *other)) {
                 let last = self.processes_of(other).map(|process| process.last().at).max().unwrap_or(0);
                 let early = self.told_to_stop(life).into_iter().find(|(at, _)| *at < last);
-                rule(early.is_none(), || format!("e{} was told before the end of e{other}", life.entry))?;
+                rule(early.is_none(), || format!("e{} was told before the end of e{other}", life.service))?;
             }
         }
         Ok(())
@@ -151,8 +153,8 @@ impl Run<'_> {
             (Some(received), _) => {
                 self.observed.sent.iter().find(|sent| sent.signal == received).map(|sent| sent.millis)
             }
-            (None, Said::Ended { entry, .. }) => {
-                let life = self.lives_of(entry).find(|life| life.ended.is_some_and(|(at, _)| at == stop.at))?;
+            (None, Said::Ended { service, .. }) => {
+                let life = self.lives_of(service).find(|life| life.ended.is_some_and(|(at, _)| at == stop.at))?;
                 self.leader_of(life).map(|leader| leader.last().millis)
             }
             _ => None,
@@ -163,14 +165,14 @@ impl Run<'_> {
         let Some(from) = self.stop_time().map(|begin| begin + self.program.stop_delay) else { return Ok(()) };
         for life in self.lives.iter().filter(|life| self.is_last(life)) {
             let early = self.told_to_stop(life).into_iter().find(|(_, millis)| *millis < from);
-            rule(early.is_none(), || format!("{} was told before the delay was over", self.name(life.entry)))?;
+            rule(early.is_none(), || format!("{} was told before the delay was over", self.name(life.service)))?;
         }
         Ok(())
     }
 
     fn stop_commands_know_whom_they_stop(&self) -> Result<(), String> {
         for life in &self.lives {
-            let Purpose::StopCommand(of) = self.entry(life.entry).purpose else { continue };
+            let Purpose::StopCommand(of) = self.service(life.service).purpose else { continue };
             let (name, of_pid) = (self.name(of), self.lives_of(of).next_back().map_or(0, |of| of.pid));
             for process in self.processes_in(life) {
                 let shown = |line: &str| process.lines.len() < 3 || process.wrote(line);
@@ -181,15 +183,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A stop command that fails while its entry runs is followed by the stop signal, no other is; and it is run where
-    /// only that could have ended its entry.
+    /// A stop command that fails while its service runs is followed by the stop signal, no other is; and it is run where
+    /// only that could have ended its service.
     fn stop_commands_are_run(&self) -> Result<(), String> {
-        for command in 0..self.program.entries.len() {
-            let Purpose::StopCommand(of) = self.entry(command).purpose else { continue };
+        for command in 0..self.program.services.len() {
+            let Purpose::StopCommand(of) = self.service(command).purpose else { continue };
             let Some(life) = self.lives_of(of).next_back() else { continue };
             let Some((end, _)) = life.ended else { continue };
             let bad = |said: &Said| match *said {
-                Said::Ended { entry, ending, .. } => entry == command && ending.is_failure(),
+                Said::Ended { service, ending, .. } => service == command && ending.is_failure(),
                 said => said == Said::StartFailed(command),
             };
             let failed = self.places(bad).any(|at| at < end);
@@ -209,38 +211,38 @@ impl Run<'_> {
 
     /// If anything was started, each command that comes after runs, when nobody who came before it is left.
     fn what_comes_after_comes_last(&self) -> Result<(), String> {
-        let begun = self.lives.iter().any(|life| self.entry(life.entry).purpose != Purpose::After);
-        for (number, entry) in self.program.with(|purpose| purpose == Purpose::After).enumerate() {
-            let tried = |said: &Said| matches!(said, Said::Started(of, _) | Said::StartFailed(of) if *of == entry);
+        let begun = self.lives.iter().any(|life| self.service(life.service).purpose != Purpose::After);
+        for (number, service) in self.program.with(|purpose| purpose == Purpose::After).enumerate() {
+            let tried = |said: &Said| matches!(said, Said::Started(of, _) | Said::StartFailed(of) if *of == service);
             let Some(at) = self.places(tried).next() else {
                 rule(!begun, || format!("after.{} never ran", number + 1))?;
                 continue;
             };
             rule(begun, || format!("after.{} ran, and nothing before it", number + 1))?;
-            let comes_later = |other: usize| self.entry(other).purpose == Purpose::After && other >= entry;
-            let mut earlier = self.processes.iter().filter(|process| !comes_later(process.entry));
-            let own = self.processes.iter().filter(|process| process.entry == entry);
+            let comes_later = |other: usize| self.service(other).purpose == Purpose::After && other >= service;
+            let mut earlier = self.processes.iter().filter(|process| !comes_later(process.service));
+            let own = self.processes.iter().filter(|process| process.service == service);
             if let Some(first) = own.map(|process| process.first().at).min() {
                 let left = earlier.find(|process| process.last().at > first);
                 rule(left.is_none(), || format!("after.{} ran beside {left:?}", number + 1))?;
             }
-            self.it_knows_the_end(entry, at)?;
+            self.it_knows_the_end(service, at)?;
         }
         Ok(())
     }
 
     /// What comes after sees the status so far, and the signal that began the stop.
-    fn it_knows_the_end(&self, entry: usize, at: usize) -> Result<(), String> {
+    fn it_knows_the_end(&self, service: usize, at: usize) -> Result<(), String> {
         let signal = self.stop.and_then(|stop| stop.received).map(|signal| signal.to_string().replacen("SIG", " ", 1));
         let shown = [
             format!("UNTRAP_EXIT_CODE {}", self.status_at(at)),
             format!("UNTRAP_SIGNAL{}", signal.unwrap_or_default()),
         ];
-        for process in self.processes_of(entry).filter(|process| process.role != Role::Member) {
+        for process in self.processes_of(service).filter(|process| process.role != Role::Member) {
             let lines = process.lines.iter().map(|line| line.text.as_str());
             let own: Vec<&str> = lines.filter(|line| line.starts_with("UNTRAP_")).collect();
             let right = shown.iter().zip(&own).all(|(expected, own)| expected == own);
-            rule(right, || format!("{} sees {own:?} instead of {shown:?}", self.name(entry)))?;
+            rule(right, || format!("{} sees {own:?} instead of {shown:?}", self.name(service)))?;
         }
         Ok(())
     }

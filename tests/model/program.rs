@@ -24,8 +24,8 @@ pub(crate) enum Role {
 pub(crate) struct Actor {
     /// Also the name of its log.
     pub(crate) name: String,
-    /// Its entry, by number.
-    pub(crate) entry: usize,
+    /// Its service, by number.
+    pub(crate) service: usize,
     pub(crate) role: Role,
     pub(crate) steps: Vec<String>,
 }
@@ -59,7 +59,7 @@ impl Actor {
 /// A timeout that is over only where something is broken, in milliseconds. It is half of what the tests wait for.
 pub(crate) const PATIENT: u64 = 15_000;
 
-/// How an actor becomes an entry's leader, or doesn't.
+/// How an actor becomes a service's leader, or doesn't.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Shape {
     Direct,
@@ -73,7 +73,7 @@ pub(crate) enum Shape {
     Missing,
 }
 
-/// What an entry is there for. What is no service is what users call a hook, and an entry to the model all the same.
+/// What a service is there for. What is no service is what users call a hook, and a service to the model all the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Purpose {
     Service,
@@ -97,14 +97,14 @@ pub(crate) struct Policy {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) purpose: Purpose,
     pub(crate) shape: Shape,
     pub(crate) policy: Policy,
 }
 
-impl Entry {
+impl Service {
     pub(crate) fn is_service(&self) -> bool {
         self.purpose == Purpose::Service
     }
@@ -138,8 +138,8 @@ pub(crate) struct Program {
     /// What holds where no NAME= says otherwise.
     pub(crate) common: Policy,
     /// The services first.
-    pub(crate) entries: Vec<Entry>,
-    /// The actors of the entries first, in their order.
+    pub(crate) services: Vec<Service>,
+    /// The actors of the services first, in their order.
     pub(crate) actors: Vec<Actor>,
     pub(crate) rewrites: Vec<Rewrite>,
     pub(crate) exit_map: Vec<ExitMapping>,
@@ -151,9 +151,9 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Entries that are there for this, by number.
+    /// Services that are there for this, by number.
     pub(crate) fn with(&self, wanted: impl Fn(Purpose) -> bool) -> impl DoubleEndedIterator<Item = usize> {
-        (0..self.entries.len()).filter(move |number| wanted(self.entries[*number].purpose))
+        (0..self.services.len()).filter(move |number| wanted(self.services[*number].purpose))
     }
 
     pub(crate) fn services(&self) -> impl DoubleEndedIterator<Item = usize> {
@@ -164,9 +164,9 @@ impl Program {
         self.with(|purpose| purpose == Purpose::StopCommand(service)).next()
     }
 
-    /// Actors of an entry, by number.
-    pub(crate) fn actors_of(&self, entry: usize) -> impl Iterator<Item = &Actor> {
-        self.actors.iter().filter(move |actor| actor.entry == entry)
+    /// Actors of a service, by number.
+    pub(crate) fn actors_of(&self, service: usize) -> impl Iterator<Item = &Actor> {
+        self.actors.iter().filter(move |actor| actor.service == service)
     }
 
     /// untrap's arguments.
@@ -187,15 +187,15 @@ impl Program {
             option("--stop-delay", format!("{}ms", self.stop_delay));
         }
         let mut services = Vec::new();
-        for (number, entry) in self.entries.iter().enumerate() {
-            let line = self.line(scene, number, entry.shape);
-            match entry.purpose {
-                Purpose::Service => services.push(format!("{}: {line}", entry.name)),
+        for (number, service) in self.services.iter().enumerate() {
+            let line = self.line(scene, number, service.shape);
+            match service.purpose {
+                Purpose::Service => services.push(format!("{}: {line}", service.name)),
                 Purpose::Before => option("--before", line),
                 Purpose::After => option("--after", line),
-                Purpose::StopCommand(of) => option("--stop-command", format!("{}={line}", self.entries[of].name)),
+                Purpose::StopCommand(of) => option("--stop-command", format!("{}={line}", self.services[of].name)),
                 Purpose::WaitFor => option("--wait-for", format!("exec:{line}")),
-                Purpose::Ready(of) => option("--ready", format!("{}=exec:{line}", self.entries[of].name)),
+                Purpose::Ready(of) => option("--ready", format!("{}=exec:{line}", self.services[of].name)),
             }
         }
         arguments.extend(services);
@@ -213,7 +213,7 @@ impl Program {
         if let Some(signal) = common.stop_signal {
             option("--stop-signal", signal.to_string());
         }
-        for Entry { name, policy, .. } in self.entries.iter().filter(|entry| entry.is_service()) {
+        for Service { name, policy, .. } in self.services.iter().filter(|service| service.is_service()) {
             if policy.timeout != common.timeout {
                 option("--timeout", format!("{name}={}ms", policy.timeout));
             }

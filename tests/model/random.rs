@@ -3,7 +3,7 @@
 use untrap::exit_status::ExitMapping;
 use untrap::signal::{Rewrite, Signal};
 
-use crate::program::{Actor, Entry, Move, PATIENT, Policy, Program, Purpose, Role, Shape};
+use crate::program::{Actor, Move, PATIENT, Policy, Program, Purpose, Role, Service, Shape};
 use crate::support::Place;
 
 /// Splitmix64: small, and every seed is as good as another.
@@ -45,29 +45,29 @@ const SHAPES: [Shape; 5] = [Shape::Direct, Shape::Direct, Shape::Exec, Shape::Sh
 /// Milliseconds.
 const TIMEOUTS: [u64; 6] = [0, 100, 300, 300, 1000, 1000];
 
-/// The entries of a program in the making, and their actors.
+/// The services of a program in the making, and their actors.
 struct Parts {
     common: Policy,
-    entries: Vec<Entry>,
-    /// By entry.
+    services: Vec<Service>,
+    /// By service.
     leaders: Vec<Actor>,
     children: Vec<Actor>,
 }
 
 pub(crate) fn program(random: &mut Random, places: &[Place]) -> Program {
     let common = Policy { stop_signal: random.one_in(6).then(|| signal(random.pick(&STOPPING))), ..policy(random) };
-    let mut parts = Parts { common, entries: Vec::new(), leaders: Vec::new(), children: Vec::new() };
+    let mut parts = Parts { common, services: Vec::new(), leaders: Vec::new(), children: Vec::new() };
     for number in 0..=random.below(5) {
         parts.service(random, number);
     }
     if random.one_in(2) {
         parts.hooks(random);
     }
-    let Parts { entries, leaders, children, .. } = parts;
+    let Parts { services, leaders, children, .. } = parts;
     let mut program = Program {
         place: random.pick(places),
         common,
-        entries,
+        services,
         actors: leaders.into_iter().chain(children).collect(),
         rewrites: rewrites(random),
         exit_map: exit_map(random),
@@ -116,44 +116,44 @@ impl Parts {
                 let name = format!("e{number}-left");
                 steps.insert(0, format!("fork={name}:write=1"));
                 let steps = vec!["write=1".to_owned()];
-                self.children.push(Actor { name, entry: number, role: Role::Member, steps });
+                self.children.push(Actor { name, service: number, role: Role::Member, steps });
             }
         }
-        let entry = Entry { name: format!("e{number}"), purpose: Purpose::Service, shape, policy };
-        self.add(random, entry, children, steps);
+        let service = Service { name: format!("e{number}"), purpose: Purpose::Service, shape, policy };
+        self.add(random, service, children, steps);
     }
 
-    /// Adds an entry with a leader that does this, and children of any kind.
-    fn add(&mut self, random: &mut Random, entry: Entry, children: usize, steps: Vec<String>) {
-        let number = self.entries.len();
+    /// Adds a service with a leader that does this, and children of any kind.
+    fn add(&mut self, random: &mut Random, service: Service, children: usize, steps: Vec<String>) {
+        let number = self.services.len();
         let mut all = Vec::new();
         for child in 0..children {
             let (role, step) = random.pick(&[(Role::Member, "fork"), (Role::Daemon, "daemon")]);
-            let name = format!("{}-{child}", entry.name);
+            let name = format!("{}-{child}", service.name);
             let steps = behaviour(random);
             all.push(format!("{step}={name}:{}", steps.join(":")));
-            self.children.push(Actor { name, entry: number, role, steps });
+            self.children.push(Actor { name, service: number, role, steps });
         }
         all.extend(steps);
-        let role = if matches!(entry.shape, Shape::Shell | Shape::Trap) { Role::InShell } else { Role::Leader };
-        self.leaders.push(Actor { name: entry.name.clone(), entry: number, role, steps: all });
-        self.entries.push(entry);
+        let role = if matches!(service.shape, Shape::Shell | Shape::Trap) { Role::InShell } else { Role::Leader };
+        self.leaders.push(Actor { name: service.name.clone(), service: number, role, steps: all });
+        self.services.push(service);
     }
 
     fn hook(&mut self, random: &mut Random, name: String, purpose: Purpose, children: usize, steps: &[&str]) {
         let (timeout, shape) = match purpose {
             Purpose::WaitFor | Purpose::Ready(_) => (self.common.timeout, Shape::Direct),
-            Purpose::StopCommand(of) => (self.entries[of].policy.timeout, Shape::Direct),
+            Purpose::StopCommand(of) => (self.services[of].policy.timeout, Shape::Direct),
             _ => (self.common.timeout, random.pick(&[Shape::Direct, Shape::Direct, Shape::Exec, Shape::Shell])),
         };
         let shape = if random.one_in(25) { Shape::Missing } else { shape };
         let policy = Policy { on_exit: "ignore", signal_to: "auto", stop_signal: None, timeout };
         let steps = steps.iter().map(ToString::to_string).collect();
-        self.add(random, Entry { name, purpose, shape, policy }, children, steps);
+        self.add(random, Service { name, purpose, shape, policy }, children, steps);
     }
 
     fn hooks(&mut self, random: &mut Random) {
-        let services = self.entries.len();
+        let services = self.services.len();
         for number in 1..=random.pick(&[0, 0, 0, 1, 2]) {
             let attempts = random.pick(&["attempt=1", "attempt=1", "attempt=2", "attempt=3", "attempt=1000"]);
             self.hook(random, format!("wait.{number}"), Purpose::WaitFor, 0, &[attempts]);
@@ -259,8 +259,8 @@ fn wait_for_restarts(random: &mut Random, program: &mut Program) {
     let fails = |actor: &Actor| actor.steps.iter().any(is_failure);
     let comes_back = |number: &usize| {
         let actor = &program.actors[*number];
-        let shape = program.entries[*number].shape;
-        match program.entries[*number].policy.on_exit {
+        let shape = program.services[*number].shape;
+        match program.services[*number].policy.on_exit {
             _ if shape == Shape::Missing => false,
             "restart" => actor.ends(),
             "restart-on-failure" => actor.ends() && (fails(actor) || shape == Shape::Trap),
@@ -290,17 +290,17 @@ fn be_patient(random: &mut Random, program: &mut Program) {
     let patient: Vec<bool> = (0..services).map(|number| heeds(program, number)).collect();
     for (number, patient) in patient.into_iter().enumerate() {
         if patient && !random.one_in(5) {
-            program.entries[number].policy.timeout = PATIENT;
+            program.services[number].policy.timeout = PATIENT;
         }
     }
-    let hooks = |number: &usize| matches!(program.entries[*number].purpose, Purpose::Before | Purpose::After);
-    let mut hooks = (services..program.entries.len()).filter(hooks);
+    let hooks = |number: &usize| matches!(program.services[*number].purpose, Purpose::Before | Purpose::After);
+    let mut hooks = (services..program.services.len()).filter(hooks);
     if hooks.all(|number| heeds(program, number)) && random.one_in(2) {
         program.common.timeout = PATIENT;
     }
-    for number in services..program.entries.len() {
-        program.entries[number].policy.timeout = match program.entries[number].purpose {
-            Purpose::StopCommand(of) => program.entries[of].policy.timeout,
+    for number in services..program.services.len() {
+        program.services[number].policy.timeout = match program.services[number].purpose {
+            Purpose::StopCommand(of) => program.services[of].policy.timeout,
             _ => program.common.timeout,
         };
     }
@@ -314,34 +314,34 @@ fn daemons_heed(program: &Program) -> bool {
     }
     // A daemon that is born into a group after that was told, and leaves it, is told by nobody.
     let services = program.services().count();
-    let of_service = |actor: &&Actor| actor.entry < services;
+    let of_service = |actor: &&Actor| actor.service < services;
     let all_stay = program.actors.iter().filter(of_service).all(|actor| actor.stays(1));
     let ready =
-        matches!(program.moves.first(), Some(Move::WaitUntilReady)) && all_stay && services == program.entries.len();
-    let comes_back = |actor: &Actor| program.entries[actor.entry].may_restart();
+        matches!(program.moves.first(), Some(Move::WaitUntilReady)) && all_stay && services == program.services.len();
+    let comes_back = |actor: &Actor| program.services[actor.service].may_restart();
     !program.actors.iter().any(|actor| is_daemon(actor) && (!ready || comes_back(actor)))
 }
 
-/// Whether all of an entry end soon when they are to.
+/// Whether all of a service end soon when they are to.
 fn heeds(program: &Program, number: usize) -> bool {
-    let entry = &program.entries[number];
+    let service = &program.services[number];
     let children = program.actors_of(number).count() > 1;
     // A shell that is told alone heeds its trap, and SIGINT, only when its program has ended.
-    let hidden = match entry.shape {
-        Shape::Trap => entry.policy.signal_to == "leader" || entry.may_restart(),
-        Shape::Shell => entry.policy.signal_to == "leader",
+    let hidden = match service.shape {
+        Shape::Trap => service.policy.signal_to == "leader" || service.may_restart(),
+        Shape::Shell => service.policy.signal_to == "leader",
         _ => false,
     };
-    let alone = match entry.purpose {
+    let alone = match service.purpose {
         // Who is born behind a shell that has ended, and its group told, is told by nobody.
-        Purpose::Service => !(entry.may_restart() && children && entry.shape == Shape::Shell),
+        Purpose::Service => !(service.may_restart() && children && service.shape == Shape::Shell),
         // Nobody tells it.
         Purpose::After => !children && program.actors[number].ends(),
         _ => !children,
     };
     let asked = program.stop_command_of(number).is_none_or(|command| {
         let has = |wanted: &str| program.actors[command].steps.iter().any(|step| step.starts_with(wanted));
-        program.entries[command].shape == Shape::Missing || (has("exit") && (has("tell") || has("exit=4")))
+        program.services[command].shape == Shape::Missing || (has("exit") && (has("tell") || has("exit=4")))
     });
     program.actors_of(number).all(Actor::heeds) && !hidden && alone && asked
 }

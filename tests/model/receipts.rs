@@ -17,10 +17,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What an entry is told to stop with.
-    fn stop_signal(&self, entry: usize) -> Signal {
+    /// What a service is told to stop with.
+    fn stop_signal(&self, service: usize) -> Signal {
         let begun_with = self.stop.map_or(Signal::TERM, |stop| stop.signal);
-        self.entry(entry).policy.stop_signal.unwrap_or(begun_with)
+        self.service(service).policy.stop_signal.unwrap_or(begun_with)
     }
 
     /// The signal with which a process is told, once, to end; `None`: it is not told.
@@ -30,17 +30,17 @@ impl Run<'_> {
         }
         let life = self.life_of(process)?;
         let is_leader = process.pid == life.pid;
-        match self.entry(life.entry).purpose {
+        match self.service(life.service).purpose {
             Purpose::Service if life.restarting.is_some() => {
                 // Its end was there before.
-                let own = self.entry(life.entry).policy.stop_signal.unwrap_or(Signal::TERM);
+                let own = self.service(life.service).policy.stop_signal.unwrap_or(Signal::TERM);
                 (!is_leader).then_some(own)
             }
-            Purpose::Service if self.stop.is_none() || (is_leader && self.is_asked_instead(life.entry)) => None,
+            Purpose::Service if self.stop.is_none() || (is_leader && self.is_asked_instead(life.service)) => None,
             Purpose::Before if self.stop.is_none() => None,
-            Purpose::Service | Purpose::Before => Some(self.stop_signal(life.entry)),
+            Purpose::Service | Purpose::Before => Some(self.stop_signal(life.service)),
             // Whom they leave behind.
-            Purpose::After | Purpose::StopCommand(_) => (!is_leader).then(|| self.stop_signal(life.entry)),
+            Purpose::After | Purpose::StopCommand(_) => (!is_leader).then(|| self.stop_signal(life.service)),
             Purpose::WaitFor | Purpose::Ready(_) => None,
         }
     }
@@ -48,7 +48,7 @@ impl Run<'_> {
     /// Between which messages a process may get what is forwarded.
     fn hears(&self, process: &Process) -> Option<(usize, usize)> {
         let life = self.life_of(process)?;
-        let from = match (process.role, self.entry(life.entry).policy.signal_to) {
+        let from = match (process.role, self.service(life.service).policy.signal_to) {
             (Role::Daemon, _) => return None,
             // `auto` means it while the leader is a shell, which what execs is at first, or has ended, which it has before
             // untrap says so.
@@ -60,7 +60,7 @@ impl Run<'_> {
 
     /// How often this signal, or one that is taken for it, was forwarded to a process.
     fn forwarded(&self, process: &Process, signal: Signal) -> usize {
-        let purpose = self.entry(process.entry).purpose;
+        let purpose = self.service(process.service).purpose;
         let concerned = signal.begins_stop() || signal.controls_jobs();
         let Some((from, to)) = self.hears(process) else { return 0 };
         let is_it = |said: &Said| matches!(said, Said::Received(received, Fate::Forwarded) if self.taken_for(*received) == Some(signal));
@@ -72,7 +72,7 @@ impl Run<'_> {
 
     /// How often a stop command sent this to a process.
     fn asked(&self, process: &Process, signal: Signal) -> usize {
-        let command = self.program.stop_command_of(process.entry).filter(|_| process.role != Role::Daemon);
+        let command = self.program.stop_command_of(process.service).filter(|_| process.role != Role::Daemon);
         let processes = command.into_iter().flat_map(|command| self.processes_of(command));
         processes.map(|process| process.count(&format!("tell {signal}"))).sum()
     }
@@ -81,16 +81,16 @@ impl Run<'_> {
         let name = &self.actor(process).name;
         for line in process.lines.iter().filter(|line| line.text.starts_with("SIG")) {
             let signal: Signal = line.text.parse().map_err(|_| format!("{name} wrote {line:?}"))?;
-            if self.entry(process.entry).is_probe() {
+            if self.service(process.service).is_probe() {
                 continue;
             }
             let told = self.told(process);
             let once = usize::from(told == Some(signal)) + usize::from(told.is_some() && signal == Signal::CONT);
             let once = once + self.asked(process, signal);
             // A leader that is no shell hears alone what is sent while it lives.
-            let entry = self.entry(process.entry);
+            let service = self.service(process.service);
             let alone =
-                process.role == Role::Member && entry.policy.signal_to == "auto" && entry.shape == Shape::Direct;
+                process.role == Role::Member && service.policy.signal_to == "auto" && service.shape == Shape::Direct;
             let leader = self.life_of(process).and_then(|life| self.leader_of(life)).filter(|_| alone);
             let by_leader = leader.map_or(0, |leader| leader.count(&line.text));
             let at_most = (self.forwarded(process, signal) + once).saturating_sub(by_leader.saturating_sub(once));
@@ -147,8 +147,8 @@ impl Run<'_> {
         let actor = self.actor(process);
         let Some(life) = self.life_of(process) else { return Ok(()) };
         let hears = match process.role {
-            Role::Leader => !matches!(self.entry(process.entry).purpose, Purpose::StopCommand(_)),
-            Role::InShell => self.entry(process.entry).policy.signal_to != "leader",
+            Role::Leader => !matches!(self.service(process.service).purpose, Purpose::StopCommand(_)),
+            Role::InShell => self.service(process.service).policy.signal_to != "leader",
             Role::Member | Role::Daemon => false,
         };
         if !self.stays(process) || !hears || self.is_killed(process) {
@@ -168,7 +168,7 @@ impl Run<'_> {
     /// Whether a process was ready when the one thing came that makes untrap tell it.
     fn was_ready(&self, process: &Process, life: &Life) -> bool {
         let before_end = |life: &Life| self.leader_of(life).is_some_and(|leader| process.first().at < leader.last().at);
-        if life.restarting.is_some() || self.entry(life.entry).purpose == Purpose::After {
+        if life.restarting.is_some() || self.service(life.service).purpose == Purpose::After {
             return before_end(life);
         }
         let Some(stop) = self.stop else { return false };
@@ -177,8 +177,8 @@ impl Run<'_> {
                 let begins = self.observed.sent.iter().find(|sent| self.begins_stop(sent.signal));
                 begins.is_some_and(|sent| process.first().at < sent.lines)
             }
-            (None, Said::Ended { entry, .. }) => {
-                let decisive = self.lives_of(entry).find(|life| life.ended.is_some_and(|(at, _)| at == stop.at));
+            (None, Said::Ended { service, .. }) => {
+                let decisive = self.lives_of(service).find(|life| life.ended.is_some_and(|(at, _)| at == stop.at));
                 decisive.is_some_and(before_end)
             }
             _ => false,

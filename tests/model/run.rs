@@ -4,7 +4,7 @@ use untrap::exit_status::{ExitStatus, NOT_FOUND, TIMED_OUT};
 use untrap::signal::{Rewrite, Signal};
 
 use crate::journal::{Process, processes};
-use crate::program::{Actor, Entry, Program, Purpose, Role};
+use crate::program::{Actor, Program, Purpose, Role, Service};
 use crate::said::{Fate, Said};
 
 /// A signal to untrap.
@@ -30,18 +30,18 @@ pub(crate) struct Observed<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stop {
     pub(crate) at: usize,
-    /// What entries are told.
+    /// What services are told.
     pub(crate) signal: Signal,
     /// What untrap received, if that was it.
     pub(crate) received: Option<Signal>,
-    /// The status of the entry whose end began it.
+    /// The status of the service whose end began it.
     pub(crate) decisive: Option<u8>,
 }
 
-/// An entry from one start to the next. Moments are places in the messages.
+/// A service from one start to the next. Moments are places in the messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Life {
-    pub(crate) entry: usize,
+    pub(crate) service: usize,
     pub(crate) pid: i32,
     pub(crate) started: usize,
     pub(crate) ended: Option<(usize, ExitStatus)>,
@@ -77,12 +77,12 @@ impl<'a> Run<'a> {
         Ok(Self { observed, program, said, processes, lives, stop })
     }
 
-    pub(crate) fn entry(&self, number: usize) -> &'a Entry {
-        &self.program.entries[number]
+    pub(crate) fn service(&self, number: usize) -> &'a Service {
+        &self.program.services[number]
     }
 
     pub(crate) fn name(&self, number: usize) -> &'a str {
-        &self.entry(number).name
+        &self.service(number).name
     }
 
     pub(crate) fn actor(&self, process: &Process) -> &'a Actor {
@@ -122,34 +122,35 @@ impl<'a> Run<'a> {
         self.places(|said| matches!(said, Said::Received(_, Fate::KillsAll))).next()
     }
 
-    pub(crate) fn lives_of(&self, entry: usize) -> impl DoubleEndedIterator<Item = &Life> {
-        self.lives.iter().filter(move |life| life.entry == entry)
+    pub(crate) fn lives_of(&self, service: usize) -> impl DoubleEndedIterator<Item = &Life> {
+        self.lives.iter().filter(move |life| life.service == service)
     }
 
-    /// Processes of an entry, those that have left it aside.
-    pub(crate) fn processes_of(&self, entry: usize) -> impl Iterator<Item = &Process> {
-        self.processes.iter().filter(move |process| process.entry == entry && process.role != Role::Daemon)
+    /// Processes of a service, those that have left it aside.
+    pub(crate) fn processes_of(&self, service: usize) -> impl Iterator<Item = &Process> {
+        self.processes.iter().filter(move |process| process.service == service && process.role != Role::Daemon)
     }
 
     /// The same for one life of it.
     pub(crate) fn processes_in(&self, life: &Life) -> impl Iterator<Item = &Process> {
         let group = life.pid;
-        self.processes_of(life.entry).filter(move |process| process.group == group)
+        self.processes_of(life.service).filter(move |process| process.group == group)
     }
 
     pub(crate) fn leader_of(&self, life: &Life) -> Option<&Process> {
         self.processes_in(life).find(|process| process.pid == life.pid)
     }
 
-    /// Which life of its entry a process belongs to; none where it has left it, or is a probe's.
+    /// Which life of its service a process belongs to; none where it has left it, or is a probe's.
     pub(crate) fn life_of(&self, process: &Process) -> Option<&Life> {
-        self.lives_of(process.entry).find(|life| process.role != Role::Daemon && life.pid == process.group)
+        self.lives_of(process.service).find(|life| process.role != Role::Daemon && life.pid == process.group)
     }
 
-    /// Whether an entry's stop signal is left to its stop command.
-    pub(crate) fn is_asked_instead(&self, entry: usize) -> bool {
-        let asked = self.program.stop_command_of(entry).is_some_and(|command| self.lives_of(command).next().is_some());
-        asked && !self.said.contains(&Said::CommandFailed(entry))
+    /// Whether a service's stop signal is left to its stop command.
+    pub(crate) fn is_asked_instead(&self, service: usize) -> bool {
+        let asked =
+            self.program.stop_command_of(service).is_some_and(|command| self.lives_of(command).next().is_some());
+        asked && !self.said.contains(&Said::CommandFailed(service))
     }
 
     /// The status as it is once these messages have been written.
@@ -157,13 +158,13 @@ impl<'a> Run<'a> {
         let mut first_failure = None;
         let mut after_failure = None;
         for (at, said) in self.said[..place].iter().enumerate() {
-            let (entry, code) = match *said {
-                Said::Ended { entry, ending, .. } => (entry, ending.code()),
-                Said::StartFailed(entry) => (entry, NOT_FOUND),
+            let (service, code) = match *said {
+                Said::Ended { service, ending, .. } => (service, ending.code()),
+                Said::StartFailed(service) => (service, NOT_FOUND),
                 _ => continue,
             };
-            let mended = matches!(self.said.get(at + 1), Some(Said::Restarting(again, ..)) if *again == entry);
-            let bad = match self.entry(entry).purpose {
+            let mended = matches!(self.said.get(at + 1), Some(Said::Restarting(again, ..)) if *again == service);
+            let bad = match self.service(service).purpose {
                 Purpose::After => &mut after_failure,
                 Purpose::Service | Purpose::Before if !mended => &mut first_failure,
                 _ => continue,
@@ -191,7 +192,7 @@ fn stop(said: &[Said], program: &Program) -> Option<Stop> {
             }
             Said::Ended { ending, stops: true, .. } => by_end(ending.code()),
             Said::ReadinessTimedOut(_) => by_end(TIMED_OUT),
-            Said::StartFailed(entry) => match program.entries[entry].purpose {
+            Said::StartFailed(service) => match program.services[service].purpose {
                 Purpose::StopCommand(_) | Purpose::After => None,
                 _ => by_end(NOT_FOUND),
             },
@@ -203,23 +204,31 @@ fn stop(said: &[Said], program: &Program) -> Option<Stop> {
 fn lives(said: &[Said], program: &Program) -> Result<Vec<Life>, String> {
     let mut lives: Vec<Life> = Vec::new();
     for (at, said) in said.iter().enumerate() {
-        let (Said::Started(entry, _)
-        | Said::Ended { entry, .. }
-        | Said::Restarting(entry, ..)
-        | Said::Killed(entry, _)
-        | Said::GroupKilled(entry)) = *said
+        let (Said::Started(service, _)
+        | Said::Ended { service, .. }
+        | Said::Restarting(service, ..)
+        | Said::Killed(service, _)
+        | Said::GroupKilled(service)) = *said
         else {
             continue;
         };
-        let broken = || format!("message {at} about {}, and it is not its time", program.entries[entry].name);
-        let last = lives.iter_mut().rev().find(|life| life.entry == entry);
+        let broken = || format!("message {at} about {}, and it is not its time", program.services[service].name);
+        let last = lives.iter_mut().rev().find(|life| life.service == service);
         match (*said, last) {
             (Said::Started(_, pid), last) => {
                 if let Some(last) = last {
                     last.ended.ok_or_else(broken)?;
                     last.next = Some(at);
                 }
-                lives.push(Life { entry, pid, started: at, ended: None, restarting: None, killed: false, next: None });
+                lives.push(Life {
+                    service,
+                    pid,
+                    started: at,
+                    ended: None,
+                    restarting: None,
+                    killed: false,
+                    next: None,
+                });
             }
             (Said::Ended { ending, .. }, Some(last)) if last.ended.is_none() => last.ended = Some((at, ending)),
             (Said::Restarting(_, wait, _), Some(last)) => last.restarting = Some((at, wait)),

@@ -5,7 +5,7 @@ use untrap::signal::Signal;
 
 use crate::program::{Program, Shape};
 
-/// Entries by number, times in milliseconds.
+/// Services by number, times in milliseconds.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Said {
     Started(usize, i32),
@@ -13,7 +13,7 @@ pub(crate) enum Said {
     /// A signal, and what became of it.
     Received(Signal, Fate),
     Ended {
-        entry: usize,
+        service: usize,
         ending: ExitStatus,
         stops: bool,
     },
@@ -61,44 +61,44 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read(&self) -> Option<Said> {
         let (text, words) = (self.text, &self.words);
-        let entry = || self.entry(words[0]);
+        let service = || self.service(words[0]);
         Some(match text {
             _ if text.contains(" lost") || text.contains("not waiting longer") => return None,
             _ if text.contains(" can't start: there is no file ") => {
-                Said::StartFailed(entry().or_else(|| self.probe())?)
+                Said::StartFailed(service().or_else(|| self.probe())?)
             }
             _ if text.contains(" can't ") => return None,
-            _ if text.starts_with("every entry has ended") => Said::Other,
+            _ if text.starts_with("every service has ended") => Said::Other,
             _ if text.starts_with("exit status ") => Said::Exit(self.number(2)?),
             _ if text.starts_with("leftover ") && text.ends_with("killed") => Said::LeftoverKilled(self.number(3)?),
             _ if text.starts_with("leftover ") => Said::LeftoverTold,
             _ if text.starts_with("killing leftovers") => Said::KillingLeftovers(self.duration("after ")?),
             _ if text.starts_with("SIG") => Said::Received(words[0].parse().ok()?, self.fate()?),
-            _ if text.starts_with("the stop command of ") => Said::CommandFailed(self.entry(words[4])?),
-            _ if text.starts_with("what ") => Said::GroupKilled(self.entry(words[1])?),
+            _ if text.starts_with("the stop command of ") => Said::CommandFailed(self.service(words[4])?),
+            _ if text.starts_with("what ") => Said::GroupKilled(self.service(words[1])?),
             _ if text.contains(" is not there after ") => Said::ReadinessTimedOut(self.duration("after ")?),
             _ if text.starts_with("exec:") => Said::Other,
-            _ if words.get(1) == Some(&"started") => Said::Started(entry()?, self.number(3)?),
+            _ if words.get(1) == Some(&"started") => Said::Started(service()?, self.number(3)?),
             _ if words.get(2) == Some(&"again") => Said::Restarting(
-                entry()?,
+                service()?,
                 self.duration("again in ")?,
                 words.last()?.trim_end_matches(')').parse().ok()?,
             ),
-            _ if words.get(3) == Some(&"killed") => Said::Killed(entry()?, self.duration("after ")?),
+            _ if words.get(3) == Some(&"killed") => Said::Killed(service()?, self.duration("after ")?),
             _ if words.get(3) == Some(&"ended") => {
-                Said::Ended { entry: entry()?, ending: self.ending()?, stops: text.ends_with(", stopping") }
+                Said::Ended { service: service()?, ending: self.ending()?, stops: text.ends_with(", stopping") }
             }
             _ => Said::Other,
         })
     }
 
-    fn entry(&self, name: &str) -> Option<usize> {
-        self.program.entries.iter().position(|entry| entry.name == name)
+    fn service(&self, name: &str) -> Option<usize> {
+        self.program.services.iter().position(|service| service.name == name)
     }
 
     /// The probe that can't start: it has no name of its own.
     fn probe(&self) -> Option<usize> {
-        self.program.entries.iter().position(|entry| entry.is_probe() && entry.shape == Shape::Missing)
+        self.program.services.iter().position(|service| service.is_probe() && service.shape == Shape::Missing)
     }
 
     fn number(&self, word: usize) -> Option<i32> {

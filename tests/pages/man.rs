@@ -29,7 +29,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
         "COMMANDS",
         &[
             "A COMMAND is one argument, read as a line of a Procfile is: a name, a colon and the command. The name may be \
-             missing; the entry is then called after its program.",
+             missing; the service is then called after its program.",
             "Words, quotes, backslashes, assignments before the program (A=1 web) and the expansions $NAME, ${NAME}, \
              ${NAME:-word} and ${NAME-word} are read by untrap as POSIX has it, and the program is executed directly, \
              without a shell. A line with anything else that is special to sh goes to the shell unchanged, with -c; so \
@@ -41,40 +41,40 @@ const SECTIONS: &[(&str, &[&str])] = &[
              process types, each with the number of instances to run: web=2 worker. all=1 stands for every type that is \
              not named. Without words every type runs once. 'release', which platforms run apart, runs only where it is \
              named. Without -f and without words the Procfile is ./Procfile.",
-            "'untrap check', followed by what would follow untrap, prints the entries that would run, how each is \
+            "'untrap check', followed by what would follow untrap, prints the services that would run, how each is \
              executed and why, its options and the names of the variables that are set for it, and runs nothing. Of a \
              Procfile that can't be used it prints every error, with the line. It ends with 0 or 2. A command whose own \
              name is check is written 'check: check' or ./check.",
-            "One entry alone keeps standard input; several have /dev/null there.",
+            "One service alone keeps standard input; several have /dev/null there.",
         ],
     ),
     (
         "SIGNALS",
         &[
-            "SIGTERM, SIGINT, SIGQUIT and SIGRTMIN+3 begin the stop: every entry is sent its stop signal, then SIGCONT; \
+            "SIGTERM, SIGINT, SIGQUIT and SIGRTMIN+3 begin the stop: every service is sent its stop signal, then SIGCONT; \
              at the timeout, SIGKILL goes to its whole process group. A second SIGINT kills at once. Every other signal \
-             that can be caught is forwarded to every entry.",
-            "A signal goes to the entry's first process alone, as programs with workers of their own want it; but to its \
+             that can be caught is forwarded to every service.",
+            "A signal goes to the service's first process alone, as programs with workers of their own want it; but to its \
              whole process group if that process is a shell, because a shell passes nothing on. What is left in a group \
              when its first process ends is told too.",
-            "Processes that left their group (daemons) are sent SIGTERM when all entries have ended, and SIGKILL at the \
+            "Processes that left their group (daemons) are sent SIGTERM when all services have ended, and SIGKILL at the \
              timeout. untrap reaps every orphan, as PID 1 and elsewhere, and ends as soon as nothing is left.",
         ],
     ),
     (
         "OUTPUT",
         &[
-            "With --output raw entries write to untrap's own standard output and standard error, and untrap is not in the \
-             way. With prefix each line begins with the entry's name, padded and, on a terminal, coloured (NO_COLOR and \
+            "With --output raw services write to untrap's own standard output and standard error, and untrap is not in the \
+             way. With prefix each line begins with the service's name, padded and, on a terminal, coloured (NO_COLOR and \
              CLICOLOR_FORCE are obeyed); --timestamps adds the time. With json each line is an object with time, name, pid, \
              stream and message. untrap's own messages have the same form and the name untrap.",
             "Lines are written whole and in order, standard output and standard error apart. Their bytes are not changed; \
              json has U+FFFD where a message is not UTF-8, and then all its bytes in base64. A line longer than 64 KiB \
              comes in pieces: each but the last has '+' instead of '|' after the name, or partial: true. The last line \
              needs no newline.",
-            "A reader that reads slowly slows the entries down; one that goes away does not. What an entry wrote before \
+            "A reader that reads slowly slows the services down; one that goes away does not. What a service wrote before \
              its end is written before untrap ends. A reader that takes nothing more is waited for until the timeout; one \
-             that reads on after the entries have ended by themselves is waited for longer. SIGINT ends the waiting. How \
+             that reads on after the services have ended by themselves is waited for longer. SIGINT ends the waiting. How \
              many lines were lost is the last message.",
         ],
     ),
@@ -82,11 +82,11 @@ const SECTIONS: &[(&str, &[&str])] = &[
         "START AND END",
         &[
             "The start goes in this order: each --wait-for, one after the other; each --before command, to its end; the \
-             entries as they are listed, each of them after the --ready target of the one before is there. A probe of a \
+             services as they are listed, each of them after the --ready target of the one before is there. A probe of a \
              target is repeated after 100 ms, may take 5 s, and is repeated for the --wait-timeout. tcp:// and unix:// \
-             want a connection, file:// a file, exec: a command that ends with 0. An entry that ends before it is ready \
+             want a connection, file:// a file, exec: a command that ends with 0. A service that ends before it is ready \
              has ended as --on-exit says, and is not waited for.",
-            "--on-exit restart starts an entry again when it has ended and its group is empty (who is left of it is sent \
+            "--on-exit restart starts a service again when it has ended and its group is empty (who is left of it is sent \
              the stop signal, and killed at the timeout). The wait before a restart doubles from 100 ms to 30 s, plus up \
              to a quarter by chance, and begins anew after 60 s of running. A bad end that led to a restart does not count \
              for the exit status.",
@@ -96,7 +96,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
              changes an exit status of 0 only. They see UNTRAP_EXIT_CODE, and UNTRAP_SIGNAL (TERM) if a signal began the \
              stop.",
             "--before, --after, --stop-command and exec: run as untrap's own user, in the background, with standard input \
-             from /dev/null. --user is for entries: it sets the user, its group and its supplementary groups from \
+             from /dev/null. --user is for services: it sets the user, its group and its supplementary groups from \
              /etc/passwd and /etc/group (only GROUP where one is given), and HOME, USER and LOGNAME. Numbers need neither \
              file; a number without a line there is its own group too.",
         ],
@@ -104,16 +104,16 @@ const SECTIONS: &[(&str, &[&str])] = &[
     (
         "PID DIRECTORY",
         &[
-            "With --pid-dir, untrap creates the directory if it is missing (mode 0755) and keeps one file for each entry \
-             there, NAME.pid, for as long as anybody is left in the entry's process group, and untrap.pid for itself. \
+            "With --pid-dir, untrap creates the directory if it is missing (mode 0755) and keeps one file for each service \
+             there, NAME.pid, for as long as anybody is left in the service's process group, and untrap.pid for itself. \
              Each is written under another name and renamed, so that nobody reads a half. All are gone at the end.",
             "The first line of a file is the PID. Lines KEY=VALUE follow: start-ticks, when the process started in clock \
              ticks after boot (field 22 of /proc/PID/stat), by which it is told from a later one with the same PID; \
-             restarts, how often the entry was started again; and in untrap.pid entries, the names of all of them.",
+             restarts, how often the service was started again; and in untrap.pid services, the names of all of them.",
             "A directory that can't be created or written is an error before anything is started, and so is one that \
              another untrap uses. What an untrap that was killed has left there is replaced; a file of a process that \
              still lives is an error. A file that can't be written later is a warning. With a pid directory no \
-             entry can be called 'untrap'. It is best on a tmpfs.",
+             service can be called 'untrap'. It is best on a tmpfs.",
         ],
     ),
     (
@@ -124,12 +124,12 @@ const SECTIONS: &[(&str, &[&str])] = &[
              its whole process group, the number of processes, the CPU time (with that of children that have ended), \
              and the resident memory; then the command with its arguments, cut where a terminal's line ends. With \
              --json it is an array of objects with the keys name, state, pid, uptime_seconds, restarts, processes, \
-             cpu_seconds, memory_bytes and command; where an entry is not running, all but the first two are null.",
-            "'untrap signal' sends a signal to the process groups of the entries that are named by their own names or by \
-             their process types, or of all entries. A signal that would begin the stop if untrap received it is nothing \
+             cpu_seconds, memory_bytes and command; where a service is not running, all but the first two are null.",
+            "'untrap signal' sends a signal to the process groups of the services that are named by their own names or by \
+             their process types, or of all services. A signal that would begin the stop if untrap received it is nothing \
              but a signal here. A process that has got the PID of one that has ended is never signalled.",
             "Both read the pid directory, which UNTRAP_PID_DIR names if it is set in the image ('docker exec app untrap \
-             ps'), and /proc. Their exit status is 0; 1 if no untrap or no such entry runs, or the system doesn't allow it; \
+             ps'), and /proc. Their exit status is 0; 1 if no untrap or no such service runs, or the system doesn't allow it; \
              2 for wrong use. As the first word, 'ps' and 'signal' are no commands: write './ps', 'ps: ps' or '-- ps' to \
              run such a program, and '-f Procfile ps' to run such a process type.",
         ],
@@ -140,7 +140,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "Each message is one line on standard error that begins with 'untrap: '. It is written without waiting: where \
              nobody reads, messages are lost, and the next one that is not tells how many.",
             "With --log-format json each is a JSON object with the keys time (RFC 3339, UTC), level (error, which -q \
-             leaves; info; debug, which -v adds), event, message (the text), and where it is about an entry or a process, \
+             leaves; info; debug, which -v adds), event, message (the text), and where it is about a service or a process, \
              name and pid. Events are started, start-failed, signal (received), delaying, ended, restarting, killed, \
              gave-up, waiting, ready, waited-in-vain, stop-command-failed, leftovers, leftover, orphan, not-signalled, \
              pid-file, output-lost, trouble, exit, and failure, after which untrap runs nothing.",
@@ -149,7 +149,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     (
         "EXIT STATUS",
         &[
-            "That of the entry whose end began the stop; else that of the first entry to end badly; else 0. An entry that \
+            "That of the service whose end began the stop; else that of the first service to end badly; else 0. A service that \
              was ended by signal N counts as 128 + N. Then --exit-map is applied.",
             "2: wrong use, nothing was started. 124: what was waited for was not there in time. 125: untrap itself failed. \
              126: a program can't be executed. 127: a program was not found.",
@@ -160,8 +160,8 @@ const SECTIONS: &[(&str, &[&str])] = &[
 /// Of the environment, before the variables themselves.
 const ENVIRONMENT: &[&str] = &[
     "Each option can be set by a variable: UNTRAP_TIMEOUT=8s,db=1m. Commas separate the values of an option that can \
-     repeat. The command line wins. Entries don't inherit these variables, and in an env file they set nothing.",
-    "Every entry has UNTRAP_NAME and PS set to its name (web.1), DYNO too unless it is set, and with --port PORT. \
+     repeat. The command line wins. Services don't inherit these variables, and in an env file they set nothing.",
+    "Every service has UNTRAP_NAME and PS set to its name (web.1), DYNO too unless it is set, and with --port PORT. \
      Assignments of its command come over them, and they over the environment of untrap, which comes over env files.",
     "These are the variables of options, and others that untrap reads or sets:",
 ];
@@ -170,8 +170,8 @@ const ENVIRONMENT: &[&str] = &[
 const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("NO_COLOR", "If it is not empty, names are not coloured."),
     ("CLICOLOR_FORCE", "If it is set and not 0, names are coloured where no terminal is, too."),
-    ("UNTRAP_NAME", "For entries and --stop-command: the entry's name."),
-    ("UNTRAP_PID", "For --stop-command: the PID of the entry's first process."),
+    ("UNTRAP_NAME", "For services and --stop-command: the service's name."),
+    ("UNTRAP_PID", "For --stop-command: the PID of the service's first process."),
     ("UNTRAP_EXIT_CODE", "For --after: the exit status so far."),
     ("UNTRAP_SIGNAL", "For --after: the signal that began the stop, if one did, as TERM."),
 ];
@@ -197,7 +197,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("A worker that is started again when it fails:", "untrap --on-exit worker=restart-on-failure ./web ./worker"),
     ("What would run, and how:", "untrap check -f Procfile all=1 web=2"),
     ("One program, whose end by SIGTERM is a success:", "untrap --exit-map 143=0 -- redis-server"),
-    ("A signal to one entry of an untrap that runs with a pid directory:", "untrap signal --pid-dir /run/app HUP web"),
+    (
+        "A signal to one service of an untrap that runs with a pid directory:",
+        "untrap signal --pid-dir /run/app HUP web",
+    ),
 ];
 
 /// The man page, as roff.

@@ -1,4 +1,4 @@
-//! Ends of entries, what they bring about, and the status of the run.
+//! Ends of services, what they bring about, and the status of the run.
 
 use super::*;
 

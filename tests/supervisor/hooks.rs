@@ -1,15 +1,15 @@
-//! What runs beside the entries: before and after them, instead of their stop signal, and to find out whether something
+//! What runs beside the services: before and after them, instead of their stop signal, and to find out whether something
 //! is there.
 
 use super::*;
 
-/// Entries and hooks in these roles.
+/// Services and hooks in these roles.
 fn with(roles: &[Role]) -> Run {
     Run::with(roles.iter().map(|role| (*role, policy())), Rules::default())
 }
 
 #[test]
-fn what_is_waited_for_comes_first_then_what_runs_before_then_the_entries() {
+fn what_is_waited_for_comes_first_then_what_runs_before_then_the_services() {
     let mut run = with(&[SERVICE, SERVICE, Role::Before, Role::Before, Role::WaitFor]);
     for hook in [4, 2, 3] {
         assert_eq!(run.start_all(), [hook]);
@@ -143,7 +143,7 @@ fn what_comes_after_does_not_run_when_nothing_was_started() {
 }
 
 #[test]
-fn what_comes_after_also_runs_after_a_failed_start_of_a_later_entry() {
+fn what_comes_after_also_runs_after_a_failed_start_of_a_later_service() {
     let mut run = with(&[SERVICE, SERVICE, Role::After]);
     run.on(Event::Started(0));
     run.on(Event::StartFailed(1, 127));

@@ -70,7 +70,7 @@ fn leftovers_are_told_when_all_groups_are_empty_and_killed_at_the_deadline() {
 }
 
 #[test]
-fn leftovers_get_the_time_of_the_most_patient_entry() {
+fn leftovers_get_the_time_of_the_most_patient_service() {
     let mut run = Run::started(&[timeout(1), timeout(30)]);
     run.receive(Signal::TERM);
     run.ends(1, exited(0));

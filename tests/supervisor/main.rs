@@ -37,9 +37,9 @@ impl Run {
         Self::with(policies.iter().map(|policy| (SERVICE, *policy)), Rules::default())
     }
 
-    /// With hooks among the entries, and rules.
-    fn with(entries: impl IntoIterator<Item = (Role, Policy)>, rules: Rules) -> Self {
-        Self { supervisor: Supervisor::new(entries, rules, 1), now: Instant::now(), messages: Vec::new() }
+    /// With hooks among the services, and rules.
+    fn with(services: impl IntoIterator<Item = (Role, Policy)>, rules: Rules) -> Self {
+        Self { supervisor: Supervisor::new(services, rules, 1), now: Instant::now(), messages: Vec::new() }
     }
 
     /// All of these, started.

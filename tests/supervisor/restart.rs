@@ -1,4 +1,4 @@
-//! Entries that are started again.
+//! Services that are started again.
 
 use super::*;
 

@@ -1,9 +1,9 @@
-//! The start of entries, one after the other, and starts that fail.
+//! The start of services, one after the other, and starts that fail.
 
 use super::*;
 
 #[test]
-fn entries_start_one_after_the_other() {
+fn services_start_one_after_the_other() {
     let mut run = Run::new(&[policy(), policy()]);
     assert_eq!(run.supervisor.next_start(run.now), Some(0));
     run.on(Event::Started(0));
