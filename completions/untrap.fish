@@ -24,17 +24,17 @@ function __fish_untrap_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c untrap -n "__fish_untrap_needs_command" -s f -l procfile -d 'Run this file\'s process types; \'-\' is standard input [default: ./Procfile]' -r -F
-complete -c untrap -n "__fish_untrap_needs_command" -s e -l env-file -d 'Set the variables of this file, unless they are set; later files win' -r -F
-complete -c untrap -n "__fish_untrap_needs_command" -l port -d 'Set PORT: N, and 100 more for each next process type, 1 for each next instance' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l user -d 'Run services as this user' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l shell -d 'What runs a command that needs a shell; \'none\' allows none [default: /bin/sh]' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l before -d 'Run to its end before the first service starts, or a process type of the Procfile' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l wait-for -d 'First wait for tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l wait-timeout -d 'How long --wait-for and --ready wait [default: 60s]' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l ready -d 'The next service starts when TARGET is there' -r
-complete -c untrap -n "__fish_untrap_needs_command" -s t -l timeout -d 'From the start of the stop to SIGKILL; 0s: at once, inf: never [default: 8s]' -r
-complete -c untrap -n "__fish_untrap_needs_command" -s s -l stop-signal -d 'Sent to a service when the stop begins [default: what arrived, or TERM]' -r -f -a "TERM\t''
+complete -c untrap -n "__fish_untrap_needs_command" -s f -l procfile -d 'Run the process types of FILE; \'-\' reads standard input [default: ./Procfile]' -r -F
+complete -c untrap -n "__fish_untrap_needs_command" -s e -l env-file -d 'Set the variables of FILE unless they are set already; a later file wins' -r -F
+complete -c untrap -n "__fish_untrap_needs_command" -l port -d 'Set PORT to N, plus 100 per process type and 1 per instance' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l user -d 'Run services as USER' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l shell -d 'Shell for commands that need one; \'none\' refuses them [default: /bin/sh]' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l before -d 'Run a command, or a process type of the Procfile, before the first service starts' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l wait-for -d 'Wait first for tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l wait-timeout -d 'Time limit of --wait-for and --ready [default: 60s]' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l ready -d 'Start the next service once TARGET is ready' -r
+complete -c untrap -n "__fish_untrap_needs_command" -s t -l timeout -d 'Time from the shutdown\'s start to SIGKILL; 0s: at once, inf: never [default: 8s]' -r
+complete -c untrap -n "__fish_untrap_needs_command" -s s -l stop-signal -d 'Signal that stops a service [default: the received signal, or TERM]' -r -f -a "TERM\t''
 HUP\t''
 INT\t''
 QUIT\t''
@@ -47,51 +47,51 @@ TSTP\t''
 ALRM\t''
 ABRT\t''
 KILL\t''"
-complete -c untrap -n "__fish_untrap_needs_command" -l on-exit -d 'At its end: stop (default), stop-on-failure, ignore, restart, restart-on-failure' -r -f -a "stop\t''
+complete -c untrap -n "__fish_untrap_needs_command" -l on-exit -d 'On its exit: stop (default), stop-on-failure, ignore, restart, restart-on-failure' -r -f -a "stop\t''
 stop-on-failure\t''
 ignore\t''
 restart\t''
 restart-on-failure\t''"
-complete -c untrap -n "__fish_untrap_needs_command" -l stop-order -d 'Stop at-once, or one by one: reverse or listed [default: at-once]' -r -f -a "at-once\t''
+complete -c untrap -n "__fish_untrap_needs_command" -l stop-order -d 'Stop services at-once, or one by one: reverse or listed [default: at-once]' -r -f -a "at-once\t''
 reverse\t''
 listed\t''"
-complete -c untrap -n "__fish_untrap_needs_command" -l stop-command -d 'Run instead of sending the stop signal; sees UNTRAP_PID and UNTRAP_NAME' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l stop-delay -d 'Wait before telling anyone to stop [default: 0s]' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l after -d 'Run after the last service has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL' -r
-complete -c untrap -n "__fish_untrap_needs_command" -s r -l rewrite -d 'Receive FROM as TO; TO \'none\' drops it' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l signal-to -d 'Whom signals go to: auto (a shell: its group), leader or group [default: auto]' -r -f -a "auto\t''
+complete -c untrap -n "__fish_untrap_needs_command" -l stop-command -d 'Run instead of sending the stop signal, with UNTRAP_PID and UNTRAP_NAME set' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l stop-delay -d 'Delay before sending stop signals [default: 0s]' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l after -d 'Run after the last service exits, with UNTRAP_EXIT_CODE and UNTRAP_SIGNAL set' -r
+complete -c untrap -n "__fish_untrap_needs_command" -s r -l rewrite -d 'Handle signal FROM as signal TO; \'none\' drops it' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l signal-to -d 'Signal the leader, the group, or auto: the group if the leader is a shell' -r -f -a "auto\t''
 leader\t''
 group\t''"
-complete -c untrap -n "__fish_untrap_needs_command" -l exit-map -d 'End with status TO instead of FROM, for example 143=0' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l output -d 'raw, prefix (the name before each line) or json (an object a line) [default: raw]' -r -f -a "raw\t''
+complete -c untrap -n "__fish_untrap_needs_command" -l exit-map -d 'Exit with status TO instead of FROM, for example 143=0' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l output -d 'raw, prefix (name before each line) or json (one object per line) [default: raw]' -r -f -a "raw\t''
 prefix\t''
 json\t''"
-complete -c untrap -n "__fish_untrap_needs_command" -l log-format -d 'How untrap\'s own messages are written: text, or JSON objects [default: text]' -r -f -a "text\t''
+complete -c untrap -n "__fish_untrap_needs_command" -l log-format -d 'Format of untrap\'s own messages [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c untrap -n "__fish_untrap_needs_command" -l pid-dir -d 'Keep NAME.pid of each service there, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
+complete -c untrap -n "__fish_untrap_needs_command" -l pid-dir -d 'Write NAME.pid for each service, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
 complete -c untrap -n "__fish_untrap_needs_command" -l generate -d 'Print the man page or a completion script' -r -f -a "man\t''
 bash\t''
 zsh\t''
 fish\t''"
-complete -c untrap -n "__fish_untrap_needs_command" -l timestamps -d 'With --output prefix: the time before each line'
-complete -c untrap -n "__fish_untrap_needs_command" -s q -l quiet -d 'Only messages about what went wrong'
-complete -c untrap -n "__fish_untrap_needs_command" -s v -l verbose -d 'Also messages about orphans and other details'
-complete -c untrap -n "__fish_untrap_needs_command" -s h -l help -d 'Print the most used options (-h) or all of them (--help)'
+complete -c untrap -n "__fish_untrap_needs_command" -l timestamps -d 'Write the time before each line; needs --output prefix'
+complete -c untrap -n "__fish_untrap_needs_command" -s q -l quiet -d 'Print only errors and warnings'
+complete -c untrap -n "__fish_untrap_needs_command" -s v -l verbose -d 'Also print messages about orphans and other details'
+complete -c untrap -n "__fish_untrap_needs_command" -s h -l help -d 'Print the most used options (-h) or all options (--help)'
 complete -c untrap -n "__fish_untrap_needs_command" -s V -l version -d 'Print the version'
 complete -c untrap -n "__fish_untrap_needs_command" -f -a "check" -d 'Prints what would run, and runs nothing'
 complete -c untrap -n "__fish_untrap_needs_command" -f -a "ps" -d 'Shows what a running untrap runs, each service with its whole process group'
 complete -c untrap -n "__fish_untrap_needs_command" -f -a "signal" -d 'Sends a signal to services of a running untrap, each with its whole process group'
-complete -c untrap -n "__fish_untrap_using_subcommand check" -s f -l procfile -d 'Run this file\'s process types; \'-\' is standard input [default: ./Procfile]' -r -F
-complete -c untrap -n "__fish_untrap_using_subcommand check" -s e -l env-file -d 'Set the variables of this file, unless they are set; later files win' -r -F
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l port -d 'Set PORT: N, and 100 more for each next process type, 1 for each next instance' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l user -d 'Run services as this user' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l shell -d 'What runs a command that needs a shell; \'none\' allows none [default: /bin/sh]' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l before -d 'Run to its end before the first service starts, or a process type of the Procfile' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l wait-for -d 'First wait for tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l wait-timeout -d 'How long --wait-for and --ready wait [default: 60s]' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l ready -d 'The next service starts when TARGET is there' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -s t -l timeout -d 'From the start of the stop to SIGKILL; 0s: at once, inf: never [default: 8s]' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -s s -l stop-signal -d 'Sent to a service when the stop begins [default: what arrived, or TERM]' -r -f -a "TERM\t''
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s f -l procfile -d 'Run the process types of FILE; \'-\' reads standard input [default: ./Procfile]' -r -F
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s e -l env-file -d 'Set the variables of FILE unless they are set already; a later file wins' -r -F
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l port -d 'Set PORT to N, plus 100 per process type and 1 per instance' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l user -d 'Run services as USER' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l shell -d 'Shell for commands that need one; \'none\' refuses them [default: /bin/sh]' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l before -d 'Run a command, or a process type of the Procfile, before the first service starts' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l wait-for -d 'Wait first for tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l wait-timeout -d 'Time limit of --wait-for and --ready [default: 60s]' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l ready -d 'Start the next service once TARGET is ready' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s t -l timeout -d 'Time from the shutdown\'s start to SIGKILL; 0s: at once, inf: never [default: 8s]' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s s -l stop-signal -d 'Signal that stops a service [default: the received signal, or TERM]' -r -f -a "TERM\t''
 HUP\t''
 INT\t''
 QUIT\t''
@@ -104,36 +104,36 @@ TSTP\t''
 ALRM\t''
 ABRT\t''
 KILL\t''"
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l on-exit -d 'At its end: stop (default), stop-on-failure, ignore, restart, restart-on-failure' -r -f -a "stop\t''
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l on-exit -d 'On its exit: stop (default), stop-on-failure, ignore, restart, restart-on-failure' -r -f -a "stop\t''
 stop-on-failure\t''
 ignore\t''
 restart\t''
 restart-on-failure\t''"
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l stop-order -d 'Stop at-once, or one by one: reverse or listed [default: at-once]' -r -f -a "at-once\t''
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l stop-order -d 'Stop services at-once, or one by one: reverse or listed [default: at-once]' -r -f -a "at-once\t''
 reverse\t''
 listed\t''"
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l stop-command -d 'Run instead of sending the stop signal; sees UNTRAP_PID and UNTRAP_NAME' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l stop-delay -d 'Wait before telling anyone to stop [default: 0s]' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l after -d 'Run after the last service has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -s r -l rewrite -d 'Receive FROM as TO; TO \'none\' drops it' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l signal-to -d 'Whom signals go to: auto (a shell: its group), leader or group [default: auto]' -r -f -a "auto\t''
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l stop-command -d 'Run instead of sending the stop signal, with UNTRAP_PID and UNTRAP_NAME set' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l stop-delay -d 'Delay before sending stop signals [default: 0s]' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l after -d 'Run after the last service exits, with UNTRAP_EXIT_CODE and UNTRAP_SIGNAL set' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s r -l rewrite -d 'Handle signal FROM as signal TO; \'none\' drops it' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l signal-to -d 'Signal the leader, the group, or auto: the group if the leader is a shell' -r -f -a "auto\t''
 leader\t''
 group\t''"
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l exit-map -d 'End with status TO instead of FROM, for example 143=0' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l output -d 'raw, prefix (the name before each line) or json (an object a line) [default: raw]' -r -f -a "raw\t''
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l exit-map -d 'Exit with status TO instead of FROM, for example 143=0' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l output -d 'raw, prefix (name before each line) or json (one object per line) [default: raw]' -r -f -a "raw\t''
 prefix\t''
 json\t''"
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l log-format -d 'How untrap\'s own messages are written: text, or JSON objects [default: text]' -r -f -a "text\t''
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l log-format -d 'Format of untrap\'s own messages [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l pid-dir -d 'Keep NAME.pid of each service there, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l pid-dir -d 'Write NAME.pid for each service, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l generate -d 'Print the man page or a completion script' -r -f -a "man\t''
 bash\t''
 zsh\t''
 fish\t''"
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l timestamps -d 'With --output prefix: the time before each line'
-complete -c untrap -n "__fish_untrap_using_subcommand check" -s q -l quiet -d 'Only messages about what went wrong'
-complete -c untrap -n "__fish_untrap_using_subcommand check" -s v -l verbose -d 'Also messages about orphans and other details'
-complete -c untrap -n "__fish_untrap_using_subcommand check" -s h -l help -d 'Print the most used options (-h) or all of them (--help)'
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l timestamps -d 'Write the time before each line; needs --output prefix'
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s q -l quiet -d 'Print only errors and warnings'
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s v -l verbose -d 'Also print messages about orphans and other details'
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s h -l help -d 'Print the most used options (-h) or all options (--help)'
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s V -l version -d 'Print the version'
 complete -c untrap -n "__fish_untrap_using_subcommand ps" -l pid-dir -d 'The pid directory of the running untrap' -r -f -a "(__fish_complete_directories)"
 complete -c untrap -n "__fish_untrap_using_subcommand ps" -l json -d 'Print a JSON array, one object for each service'

@@ -15,41 +15,41 @@ _untrap() {
 
     local context curcontext="$curcontext" state line
     _arguments "${_arguments_options[@]}" : \
-'-f+[Run this file'\''s process types; '\''-'\'' is standard input \[default\: ./Procfile\]]:FILE:_files' \
-'--procfile=[Run this file'\''s process types; '\''-'\'' is standard input \[default\: ./Procfile\]]:FILE:_files' \
-'*-e+[Set the variables of this file, unless they are set; later files win]:FILE:_files' \
-'*--env-file=[Set the variables of this file, unless they are set; later files win]:FILE:_files' \
-'--port=[Set PORT\: N, and 100 more for each next process type, 1 for each next instance]:N:_default' \
-'*--user=[Run services as this user]:[NAME=]USER[:GROUP]:_default' \
-'--shell=[What runs a command that needs a shell; '\''none'\'' allows none \[default\: /bin/sh\]]:PATH|none:_default' \
-'*--before=[Run to its end before the first service starts, or a process type of the Procfile]:COMMAND:_default' \
-'*--wait-for=[First wait for tcp\://HOST\:PORT, unix\://PATH, file\://PATH or exec\:COMMAND]:TARGET:_default' \
-'--wait-timeout=[How long --wait-for and --ready wait \[default\: 60s\]]:DURATION:_default' \
-'*--ready=[The next service starts when TARGET is there]:[NAME=]TARGET:_default' \
-'*-t+[From the start of the stop to SIGKILL; 0s\: at once, inf\: never \[default\: 8s\]]:[NAME=]DURATION:_default' \
-'*--timeout=[From the start of the stop to SIGKILL; 0s\: at once, inf\: never \[default\: 8s\]]:[NAME=]DURATION:_default' \
-'*-s+[Sent to a service when the stop begins \[default\: what arrived, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
-'*--stop-signal=[Sent to a service when the stop begins \[default\: what arrived, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
-'*--on-exit=[At its end\: stop (default), stop-on-failure, ignore, restart, restart-on-failure]:[NAME=]ACTION:(stop stop-on-failure ignore restart restart-on-failure)' \
-'--stop-order=[Stop at-once, or one by one\: reverse or listed \[default\: at-once\]]:ORDER:(at-once reverse listed)' \
-'*--stop-command=[Run instead of sending the stop signal; sees UNTRAP_PID and UNTRAP_NAME]:[NAME=]COMMAND:_default' \
-'--stop-delay=[Wait before telling anyone to stop \[default\: 0s\]]:DURATION:_default' \
-'*--after=[Run after the last service has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL]:COMMAND:_default' \
-'*-r+[Receive FROM as TO; TO '\''none'\'' drops it]:FROM=TO:_default' \
-'*--rewrite=[Receive FROM as TO; TO '\''none'\'' drops it]:FROM=TO:_default' \
-'*--signal-to=[Whom signals go to\: auto (a shell\: its group), leader or group \[default\: auto\]]:[NAME=]WHOM:(auto leader group)' \
-'*--exit-map=[End with status TO instead of FROM, for example 143=0]:FROM=TO:_default' \
-'--output=[raw, prefix (the name before each line) or json (an object a line) \[default\: raw\]]:FORMAT:(raw prefix json)' \
-'--log-format=[How untrap'\''s own messages are written\: text, or JSON objects \[default\: text\]]:text|json:(text json)' \
-'--pid-dir=[Keep NAME.pid of each service there, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
+'-f+[Run the process types of FILE; '\''-'\'' reads standard input \[default\: ./Procfile\]]:FILE:_files' \
+'--procfile=[Run the process types of FILE; '\''-'\'' reads standard input \[default\: ./Procfile\]]:FILE:_files' \
+'*-e+[Set the variables of FILE unless they are set already; a later file wins]:FILE:_files' \
+'*--env-file=[Set the variables of FILE unless they are set already; a later file wins]:FILE:_files' \
+'--port=[Set PORT to N, plus 100 per process type and 1 per instance]:N:_default' \
+'*--user=[Run services as USER]:[NAME=]USER[:GROUP]:_default' \
+'--shell=[Shell for commands that need one; '\''none'\'' refuses them \[default\: /bin/sh\]]:PATH|none:_default' \
+'*--before=[Run a command, or a process type of the Procfile, before the first service starts]:COMMAND:_default' \
+'*--wait-for=[Wait first for tcp\://HOST\:PORT, unix\://PATH, file\://PATH or exec\:COMMAND]:TARGET:_default' \
+'--wait-timeout=[Time limit of --wait-for and --ready \[default\: 60s\]]:DURATION:_default' \
+'*--ready=[Start the next service once TARGET is ready]:[NAME=]TARGET:_default' \
+'*-t+[Time from the shutdown'\''s start to SIGKILL; 0s\: at once, inf\: never \[default\: 8s\]]:[NAME=]DURATION:_default' \
+'*--timeout=[Time from the shutdown'\''s start to SIGKILL; 0s\: at once, inf\: never \[default\: 8s\]]:[NAME=]DURATION:_default' \
+'*-s+[Signal that stops a service \[default\: the received signal, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
+'*--stop-signal=[Signal that stops a service \[default\: the received signal, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
+'*--on-exit=[On its exit\: stop (default), stop-on-failure, ignore, restart, restart-on-failure]:[NAME=]ACTION:(stop stop-on-failure ignore restart restart-on-failure)' \
+'--stop-order=[Stop services at-once, or one by one\: reverse or listed \[default\: at-once\]]:ORDER:(at-once reverse listed)' \
+'*--stop-command=[Run instead of sending the stop signal, with UNTRAP_PID and UNTRAP_NAME set]:[NAME=]COMMAND:_default' \
+'--stop-delay=[Delay before sending stop signals \[default\: 0s\]]:DURATION:_default' \
+'*--after=[Run after the last service exits, with UNTRAP_EXIT_CODE and UNTRAP_SIGNAL set]:COMMAND:_default' \
+'*-r+[Handle signal FROM as signal TO; '\''none'\'' drops it]:FROM=TO:_default' \
+'*--rewrite=[Handle signal FROM as signal TO; '\''none'\'' drops it]:FROM=TO:_default' \
+'*--signal-to=[Signal the leader, the group, or auto\: the group if the leader is a shell]:[NAME=]MODE:(auto leader group)' \
+'*--exit-map=[Exit with status TO instead of FROM, for example 143=0]:FROM=TO:_default' \
+'--output=[raw, prefix (name before each line) or json (one object per line) \[default\: raw\]]:FORMAT:(raw prefix json)' \
+'--log-format=[Format of untrap'\''s own messages \[default\: text\]]:text|json:(text json)' \
+'--pid-dir=[Write NAME.pid for each service, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
 '--generate=[Print the man page or a completion script]:man|bash|zsh|fish:(man bash zsh fish)' \
-'--timestamps[With --output prefix\: the time before each line]' \
-'-q[Only messages about what went wrong]' \
-'--quiet[Only messages about what went wrong]' \
-'-v[Also messages about orphans and other details]' \
-'--verbose[Also messages about orphans and other details]' \
-'-h[Print the most used options (-h) or all of them (--help)]' \
-'--help[Print the most used options (-h) or all of them (--help)]' \
+'--timestamps[Write the time before each line; needs --output prefix]' \
+'-q[Print only errors and warnings]' \
+'--quiet[Print only errors and warnings]' \
+'-v[Also print messages about orphans and other details]' \
+'--verbose[Also print messages about orphans and other details]' \
+'-h[Print the most used options (-h) or all options (--help)]' \
+'--help[Print the most used options (-h) or all options (--help)]' \
 '-V[Print the version]' \
 '--version[Print the version]' \
 ":: :_untrap_commands" \
@@ -63,41 +63,41 @@ _untrap() {
         case $line[1] in
             (check)
 _arguments "${_arguments_options[@]}" : \
-'-f+[Run this file'\''s process types; '\''-'\'' is standard input \[default\: ./Procfile\]]:FILE:_files' \
-'--procfile=[Run this file'\''s process types; '\''-'\'' is standard input \[default\: ./Procfile\]]:FILE:_files' \
-'*-e+[Set the variables of this file, unless they are set; later files win]:FILE:_files' \
-'*--env-file=[Set the variables of this file, unless they are set; later files win]:FILE:_files' \
-'--port=[Set PORT\: N, and 100 more for each next process type, 1 for each next instance]:N:_default' \
-'*--user=[Run services as this user]:[NAME=]USER[:GROUP]:_default' \
-'--shell=[What runs a command that needs a shell; '\''none'\'' allows none \[default\: /bin/sh\]]:PATH|none:_default' \
-'*--before=[Run to its end before the first service starts, or a process type of the Procfile]:COMMAND:_default' \
-'*--wait-for=[First wait for tcp\://HOST\:PORT, unix\://PATH, file\://PATH or exec\:COMMAND]:TARGET:_default' \
-'--wait-timeout=[How long --wait-for and --ready wait \[default\: 60s\]]:DURATION:_default' \
-'*--ready=[The next service starts when TARGET is there]:[NAME=]TARGET:_default' \
-'*-t+[From the start of the stop to SIGKILL; 0s\: at once, inf\: never \[default\: 8s\]]:[NAME=]DURATION:_default' \
-'*--timeout=[From the start of the stop to SIGKILL; 0s\: at once, inf\: never \[default\: 8s\]]:[NAME=]DURATION:_default' \
-'*-s+[Sent to a service when the stop begins \[default\: what arrived, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
-'*--stop-signal=[Sent to a service when the stop begins \[default\: what arrived, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
-'*--on-exit=[At its end\: stop (default), stop-on-failure, ignore, restart, restart-on-failure]:[NAME=]ACTION:(stop stop-on-failure ignore restart restart-on-failure)' \
-'--stop-order=[Stop at-once, or one by one\: reverse or listed \[default\: at-once\]]:ORDER:(at-once reverse listed)' \
-'*--stop-command=[Run instead of sending the stop signal; sees UNTRAP_PID and UNTRAP_NAME]:[NAME=]COMMAND:_default' \
-'--stop-delay=[Wait before telling anyone to stop \[default\: 0s\]]:DURATION:_default' \
-'*--after=[Run after the last service has ended; sees UNTRAP_EXIT_CODE and UNTRAP_SIGNAL]:COMMAND:_default' \
-'*-r+[Receive FROM as TO; TO '\''none'\'' drops it]:FROM=TO:_default' \
-'*--rewrite=[Receive FROM as TO; TO '\''none'\'' drops it]:FROM=TO:_default' \
-'*--signal-to=[Whom signals go to\: auto (a shell\: its group), leader or group \[default\: auto\]]:[NAME=]WHOM:(auto leader group)' \
-'*--exit-map=[End with status TO instead of FROM, for example 143=0]:FROM=TO:_default' \
-'--output=[raw, prefix (the name before each line) or json (an object a line) \[default\: raw\]]:FORMAT:(raw prefix json)' \
-'--log-format=[How untrap'\''s own messages are written\: text, or JSON objects \[default\: text\]]:text|json:(text json)' \
-'--pid-dir=[Keep NAME.pid of each service there, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
+'-f+[Run the process types of FILE; '\''-'\'' reads standard input \[default\: ./Procfile\]]:FILE:_files' \
+'--procfile=[Run the process types of FILE; '\''-'\'' reads standard input \[default\: ./Procfile\]]:FILE:_files' \
+'*-e+[Set the variables of FILE unless they are set already; a later file wins]:FILE:_files' \
+'*--env-file=[Set the variables of FILE unless they are set already; a later file wins]:FILE:_files' \
+'--port=[Set PORT to N, plus 100 per process type and 1 per instance]:N:_default' \
+'*--user=[Run services as USER]:[NAME=]USER[:GROUP]:_default' \
+'--shell=[Shell for commands that need one; '\''none'\'' refuses them \[default\: /bin/sh\]]:PATH|none:_default' \
+'*--before=[Run a command, or a process type of the Procfile, before the first service starts]:COMMAND:_default' \
+'*--wait-for=[Wait first for tcp\://HOST\:PORT, unix\://PATH, file\://PATH or exec\:COMMAND]:TARGET:_default' \
+'--wait-timeout=[Time limit of --wait-for and --ready \[default\: 60s\]]:DURATION:_default' \
+'*--ready=[Start the next service once TARGET is ready]:[NAME=]TARGET:_default' \
+'*-t+[Time from the shutdown'\''s start to SIGKILL; 0s\: at once, inf\: never \[default\: 8s\]]:[NAME=]DURATION:_default' \
+'*--timeout=[Time from the shutdown'\''s start to SIGKILL; 0s\: at once, inf\: never \[default\: 8s\]]:[NAME=]DURATION:_default' \
+'*-s+[Signal that stops a service \[default\: the received signal, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
+'*--stop-signal=[Signal that stops a service \[default\: the received signal, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
+'*--on-exit=[On its exit\: stop (default), stop-on-failure, ignore, restart, restart-on-failure]:[NAME=]ACTION:(stop stop-on-failure ignore restart restart-on-failure)' \
+'--stop-order=[Stop services at-once, or one by one\: reverse or listed \[default\: at-once\]]:ORDER:(at-once reverse listed)' \
+'*--stop-command=[Run instead of sending the stop signal, with UNTRAP_PID and UNTRAP_NAME set]:[NAME=]COMMAND:_default' \
+'--stop-delay=[Delay before sending stop signals \[default\: 0s\]]:DURATION:_default' \
+'*--after=[Run after the last service exits, with UNTRAP_EXIT_CODE and UNTRAP_SIGNAL set]:COMMAND:_default' \
+'*-r+[Handle signal FROM as signal TO; '\''none'\'' drops it]:FROM=TO:_default' \
+'*--rewrite=[Handle signal FROM as signal TO; '\''none'\'' drops it]:FROM=TO:_default' \
+'*--signal-to=[Signal the leader, the group, or auto\: the group if the leader is a shell]:[NAME=]MODE:(auto leader group)' \
+'*--exit-map=[Exit with status TO instead of FROM, for example 143=0]:FROM=TO:_default' \
+'--output=[raw, prefix (name before each line) or json (one object per line) \[default\: raw\]]:FORMAT:(raw prefix json)' \
+'--log-format=[Format of untrap'\''s own messages \[default\: text\]]:text|json:(text json)' \
+'--pid-dir=[Write NAME.pid for each service, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
 '--generate=[Print the man page or a completion script]:man|bash|zsh|fish:(man bash zsh fish)' \
-'--timestamps[With --output prefix\: the time before each line]' \
-'-q[Only messages about what went wrong]' \
-'--quiet[Only messages about what went wrong]' \
-'-v[Also messages about orphans and other details]' \
-'--verbose[Also messages about orphans and other details]' \
-'-h[Print the most used options (-h) or all of them (--help)]' \
-'--help[Print the most used options (-h) or all of them (--help)]' \
+'--timestamps[Write the time before each line; needs --output prefix]' \
+'-q[Print only errors and warnings]' \
+'--quiet[Print only errors and warnings]' \
+'-v[Also print messages about orphans and other details]' \
+'--verbose[Also print messages about orphans and other details]' \
+'-h[Print the most used options (-h) or all options (--help)]' \
+'--help[Print the most used options (-h) or all options (--help)]' \
 '-V[Print the version]' \
 '--version[Print the version]' \
 '*::words -- Commands, each one quoted argument ('\''web\: puma -p 3000'\''); with -f process types (web=2):_default' \

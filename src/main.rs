@@ -1,8 +1,8 @@
 //! The `untrap` program: block signals, parse, run, exit.
 //!
-//! The C library calls us, not the Rust runtime, which would make twenty system calls first and read
-//! `/proc/self/maps` for a message about stack overflows. What we need of what it does is in [`untrap::sys`]: SIGPIPE is
-//! blocked with the other signals, and descriptors 0, 1 and 2 are open.
+//! The C library calls `main` directly. The Rust runtime would make twenty system calls first and read
+//! `/proc/self/maps` to report stack overflows. [`untrap::sys`] does the two parts that untrap needs: it blocks SIGPIPE
+//! with the other signals and opens descriptors 0, 1 and 2 if they are closed.
 #![no_main]
 
 use std::ffi::OsString;
@@ -23,7 +23,7 @@ use untrap::sys::descriptors::open_standard;
 use untrap::sys::environment::Environment;
 use untrap::sys::signalfd::Signals;
 
-/// Why nothing was started: the exit status, and what the user is told.
+/// An error before the first start: exit status and message.
 struct StartError(u8, String);
 
 impl StartError {
@@ -34,10 +34,10 @@ impl StartError {
 
 untrap::c_main!(respond);
 
-/// Does what the arguments ask for, and gives the exit status.
+/// Carries out the command line and returns the exit status.
 fn respond(arguments: Vec<OsString>) -> u8 {
     open_standard();
-    // Before anything can take time: the kernel drops what PID 1 has not prepared for.
+    // Block signals first: the kernel drops signals that PID 1 does not handle.
     let signals = match Signals::block() {
         Ok(signals) => signals,
         Err(error) => {
@@ -50,7 +50,7 @@ fn respond(arguments: Vec<OsString>) -> u8 {
         Some(Err(error)) => return fail(LogFormat::Text, error.status, &error.to_string()),
     }
     let request = cli::parse(&arguments);
-    // A run may last for years, and needs them no more.
+    // Free the arguments: a run may last for years and does not use them.
     drop(arguments);
     match request {
         Ok(Request::Run(settings)) => {
@@ -77,7 +77,7 @@ fn run(settings: Settings, signals: Signals) -> Result<u8, StartError> {
     let Settings { rules, log, output, .. } = settings;
     let input = RunInput { plan, runnables, exec_context, rules, log, output, pid_dir, signals };
     let status = runtime::run(input);
-    status.map_err(|error| StartError(INTERNAL_ERROR, format!("can't prepare to start anything: {error}")))
+    status.map_err(|error| StartError(INTERNAL_ERROR, format!("can't prepare the start: {error}")))
 }
 
 fn check(settings: &Settings) -> Result<u8, StartError> {
@@ -124,7 +124,7 @@ fn plan(settings: &Settings, text: &[u8]) -> Result<Plan, PlanError> {
     }
 }
 
-/// The text of the Procfile; nothing where there is none to read.
+/// The text of the Procfile, or nothing if another source is used.
 fn procfile_text(source: &Source) -> Result<Vec<u8>, StartError> {
     let mut bytes = Vec::new();
     let Source::Procfile { path, .. } = source else { return Ok(bytes) };
@@ -142,7 +142,7 @@ fn procfile_text(source: &Source) -> Result<Vec<u8>, StartError> {
     })
 }
 
-/// Prints to standard output, where a reader that has seen enough (`| head`) is no failure.
+/// Prints to standard output. EPIPE is no error, because the reader may exit early (`| head`).
 fn print(text: &[u8]) -> u8 {
     let mut out = std::io::stdout().lock();
     match out.write_all(text).and_then(|()| out.flush()) {
@@ -156,7 +156,7 @@ fn print(text: &[u8]) -> u8 {
 fn fail(format: LogFormat, status: u8, message: &str) -> u8 {
     let mut line = Vec::new();
     format.finish(&LogLine::failure(message), &mut line);
-    // Where standard error is closed there is nobody to tell.
+    // An error cannot be reported if standard error is closed.
     let _ = std::io::stderr().write_all(&line);
     status
 }

@@ -1,4 +1,4 @@
-//! The command line: options to settings, nothing else.
+//! The command line: converts arguments and variables to [`Settings`].
 
 pub mod check;
 pub mod generate;
@@ -15,7 +15,6 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Command};
 
 pub use self::options::{definition, environment_variables};
 use self::values::OptionValues;
@@ -27,7 +26,7 @@ use crate::log::line::LogSettings;
 use crate::output::{OutputFormat, OutputSettings};
 use crate::shell::Shell;
 
-/// What the user asks for.
+/// The action that a command line requests.
 #[derive(Debug)]
 pub enum Request {
     /// Run services.
@@ -36,30 +35,30 @@ pub enum Request {
     Check(Box<Settings>),
     /// Print this page.
     Generate(Page),
-    /// Print this text, of `--help` or `--version`.
+    /// Print the text of `--help` or `--version`.
     Print(String),
 }
 
 /// All settings of a run.
 #[derive(Debug)]
 pub struct Settings {
-    /// What to run.
+    /// The commands, Procfile or program to run.
     pub source: Source,
-    /// What the options say of services.
+    /// Options of services.
     pub options: Options,
-    /// What the options say of the whole run.
+    /// Options of the whole run.
     pub rules: Rules,
-    /// What services are started with.
+    /// Options for starting services.
     pub launch: LaunchOptions,
-    /// Where pid files go, if anywhere.
+    /// The directory of the pid files, if one is set.
     pub pid_dir: Option<PathBuf>,
-    /// What untrap says, and in which form.
+    /// Level and format of untrap's own messages.
     pub log: LogSettings,
-    /// In which form what services print is passed on.
+    /// Format of the services' output.
     pub output: OutputSettings,
 }
 
-/// What the options say of what services are started with.
+/// Options for starting services.
 #[derive(Debug)]
 pub struct LaunchOptions {
     /// `--env-file`, in the order given.
@@ -70,10 +69,10 @@ pub struct LaunchOptions {
     pub port: Option<u16>,
 }
 
-/// Where the services come from.
+/// The source of the services.
 #[derive(Debug)]
 pub enum Source {
-    /// The words after `--`.
+    /// The program and its arguments, after `--`.
     Program(Vec<OsString>),
     /// Commands, each one argument.
     Arguments(Vec<String>),
@@ -81,12 +80,12 @@ pub enum Source {
     Procfile {
         /// Its path, or `-`.
         path: PathBuf,
-        /// `TYPE` or `TYPE=N`; none for all.
+        /// `TYPE` or `TYPE=N`; empty for all process types.
         formation: Vec<String>,
     },
 }
 
-/// A command line that can't be used. The text says what is wrong and what would be right.
+/// A usage error: the text states the mistake and the correction.
 #[derive(Debug)]
 pub struct UsageError(String);
 
@@ -98,18 +97,18 @@ impl fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
-/// Reads the arguments, the program's own name first, and the environment.
+/// Parses the arguments (the first is the program's own name) and the environment.
 ///
 /// # Errors
-/// A command line that can't be used.
+/// The command line or a variable is invalid.
 pub fn parse(arguments: &[OsString]) -> Result<Request, UsageError> {
     let checks = arguments.get(1).is_some_and(|word| word == "check");
     let verb = usize::from(checks);
     let arguments = arguments.get(1 + verb..).unwrap_or_default();
-    let matches = match matches(arguments) {
+    let matches = match definition().no_binary_name(true).try_get_matches_from(arguments) {
         Ok(matches) => OptionValues(matches),
         Err(error) if error.use_stderr() => {
-            let variable = options::variable_that_is_no_text().filter(|_| error.kind() == ErrorKind::InvalidUtf8);
+            let variable = options::non_utf8_variable().filter(|_| error.kind() == ErrorKind::InvalidUtf8);
             let in_variable = |name| UsageError(format!("{name} is not UTF-8, as the values of its option must be"));
             return Err(variable.map_or_else(|| UsageError(describe(&error)), in_variable));
         }
@@ -164,13 +163,7 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, UsageError> {
     Ok(if checks { Request::Check(settings) } else { Request::Run(settings) })
 }
 
-/// What clap makes of the arguments; only for its words about wrong ones it needs the whole definition.
-fn matches(arguments: &[OsString]) -> Result<ArgMatches, clap::Error> {
-    let read = |definition: Command| definition.no_binary_name(true).try_get_matches_from(arguments);
-    read(options::definition_for(arguments)).or_else(|_| read(definition()))
-}
-
-/// `--port`: 0 is no port.
+/// The value of `--port`, from 1 to 65535.
 struct Port(u16);
 
 impl FromStr for Port {
@@ -182,7 +175,7 @@ impl FromStr for Port {
     }
 }
 
-/// clap's words for an error, without its heading and its pointer to the help.
+/// The text of a clap error without `error: ` and the usage.
 pub(crate) fn describe(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);

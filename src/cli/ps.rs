@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use serde_json::{Value, json};
 
-use super::running::{PidDirArgument, Run, RunningService, VerbError};
+use super::running::{PidDirOption, RunningInstance, RunningService, VerbError};
 use crate::sys::{clock, members, terminal};
 
 const KIBIBYTE: u64 = 1024;
@@ -16,7 +16,7 @@ const KIBIBYTE: u64 = 1024;
 #[command(name = "untrap ps", no_binary_name = true)]
 pub(super) struct PsVerb {
     #[command(flatten)]
-    place: PidDirArgument,
+    place: PidDirOption,
 
     /// Print a JSON array, one object for each service
     #[arg(long)]
@@ -25,7 +25,7 @@ pub(super) struct PsVerb {
 
 impl PsVerb {
     pub(super) fn run(self) -> Result<String, VerbError> {
-        let services = Run::find(&self.place)?.services;
+        let services = RunningInstance::find(&self.place)?.services;
         let rows: Vec<Row> = services.iter().map(Row::of).collect();
         Ok(if self.json { json(&rows) } else { table(&rows, terminal::columns()) })
     }

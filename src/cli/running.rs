@@ -1,5 +1,4 @@
-//! `untrap ps` and `untrap signal`: what a running untrap has written to its pid directory, and `/proc`, tell all that
-//! they need.
+//! A running untrap, as `untrap ps` and `untrap signal` see it in its pid directory and `/proc`.
 
 use std::fmt;
 use std::io;
@@ -12,10 +11,10 @@ use crate::exit_status::USAGE;
 use crate::pid_dir::record::{OWN_NAME, Record, file_name};
 use crate::sys::members::{self, Member};
 
-/// The status where there is nobody to look at or to signal, or the system says no.
+/// The status if no untrap or no such service runs, or if the system denies access.
 const NOTHING: u8 = 1;
 
-/// Why a verb did not do what it should.
+/// The error of a verb.
 #[derive(Debug)]
 pub struct VerbError {
     /// The exit status.
@@ -41,45 +40,48 @@ impl VerbError {
     }
 }
 
-/// Where the running untrap is found.
+/// The option that locates the running untrap.
 #[derive(Args, Debug)]
-pub(super) struct PidDirArgument {
+pub(super) struct PidDirOption {
     /// The pid directory of the running untrap
     #[arg(long, value_name = "DIR", hide_env = true, env = "UNTRAP_PID_DIR")]
     #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pid_dir: Option<PathBuf>,
 }
 
-/// A run, as its pid directory and `/proc` show it.
-pub(super) struct Run {
-    /// In the order in which they start.
+/// A running untrap and its services.
+pub(super) struct RunningInstance {
+    /// In the order of their start.
     pub(super) services: Vec<RunningService>,
 }
 
-/// A service of it.
+/// A service of a running untrap.
 pub(super) struct RunningService {
     pub(super) name: String,
-    /// Missing while it is not running.
+    /// The content of the pid file, while the service runs.
     pub(super) record: Option<Record>,
-    /// The processes of its group, and its leader; none while it is not running.
+    /// The leader and the processes of its group; empty if the service does not run.
     pub(super) members: Vec<Member>,
 }
 
-impl Run {
-    pub(super) fn find(place: &PidDirArgument) -> Result<Self, VerbError> {
+impl RunningInstance {
+    pub(super) fn find(place: &PidDirOption) -> Result<Self, VerbError> {
         let Some(directory) = place.pid_dir.as_deref().filter(|path| !path.as_os_str().is_empty()) else {
             let message = "no pid directory; set UNTRAP_PID_DIR, or give --pid-dir, to what the running untrap has";
             return Err(VerbError::usage(message.to_owned()));
         };
         let shown = directory.display();
-        let nobody = |why: String| VerbError::nothing(format!("no untrap runs with the pid directory {shown}: {why}"));
-        let own = read_record(directory, OWN_NAME)?.ok_or_else(|| nobody("there is no untrap.pid in it".to_owned()))?;
+        let not_running =
+            |why: String| VerbError::nothing(format!("no untrap runs with the pid directory {shown}: {why}"));
+        let own = read_record(directory, OWN_NAME)?.ok_or_else(|| not_running("it has no untrap.pid".to_owned()))?;
         let pid = own.pid;
         if own.process().is_none() {
             return Err(if members::is_hidden(pid) {
                 VerbError::nothing(format!("/proc does not show untrap (pid {pid}); run this as its user, or as root"))
             } else {
-                nobody(format!("pid {pid} in its untrap.pid is not there; where that is a container's, run this in it"))
+                not_running(format!(
+                    "pid {pid} of its untrap.pid does not exist; if untrap runs in a container, run this command there"
+                ))
             });
         }
         let all = members::descendants(pid)
@@ -94,7 +96,7 @@ impl Run {
     }
 }
 
-/// The group and its leader; nobody where the PID has become another process's.
+/// The leader and the members of its group; empty if another process has reused the PID.
 fn members_of(record: &Record, all: &[Member]) -> Vec<Member> {
     let has_pid = |member: &&Member| member.process.pid == record.pid;
     let is_other = |member: &Member| record.start_ticks.is_some_and(|ticks| ticks != member.process.start_time);
@@ -106,7 +108,7 @@ fn members_of(record: &Record, all: &[Member]) -> Vec<Member> {
     if members.iter().all(|member| member.process.is_zombie()) { Vec::new() } else { members }
 }
 
-/// What a file says, if it is there.
+/// The record in the pid file of `name`, if the file exists and is valid.
 fn read_record(directory: &Path, name: &str) -> Result<Option<Record>, VerbError> {
     let path = directory.join(file_name(name));
     match std::fs::read_to_string(&path) {
@@ -120,7 +122,7 @@ fn read_record(directory: &Path, name: &str) -> Result<Option<Record>, VerbError
 }
 
 impl RunningService {
-    /// Its leader, unless that has ended.
+    /// The leader, unless it has exited.
     pub(super) fn leader(&self) -> Option<&Member> {
         let pid = self.record.as_ref()?.pid;
         self.members.iter().find(|member| member.process.pid == pid && !member.process.is_zombie())

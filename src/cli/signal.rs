@@ -2,7 +2,7 @@
 
 use clap::Parser;
 
-use super::running::{PidDirArgument, Run, RunningService, VerbError};
+use super::running::{PidDirOption, RunningInstance, RunningService, VerbError};
 use crate::config::name::Name;
 use crate::signal;
 use crate::sys::members;
@@ -20,13 +20,13 @@ pub(super) struct SignalVerb {
     names: Vec<String>,
 
     #[command(flatten)]
-    place: PidDirArgument,
+    place: PidDirOption,
 }
 
 impl SignalVerb {
     /// Nobody is signalled where one of the names is wrong.
     pub(super) fn run(self) -> Result<String, VerbError> {
-        let services = Run::find(&self.place)?.services;
+        let services = RunningInstance::find(&self.place)?.services;
         if let Some(unknown) = self.names.iter().find(|name| !services.iter().any(|service| is_called(service, name))) {
             let known: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
             return Err(VerbError::nothing(format!("there is no service '{unknown}'; there is {}", known.join(", "))));

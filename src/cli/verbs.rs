@@ -1,4 +1,4 @@
-//! The verbs beside `check`: which one the arguments name.
+//! The verbs `ps` and `signal`.
 
 use std::ffi::OsString;
 
@@ -8,8 +8,8 @@ use super::ps::PsVerb;
 use super::running::VerbError;
 use super::signal::SignalVerb;
 
-/// Carries out the verb that is the first of the arguments after the program's own name, and gives what is to be printed.
-/// `None` where the first word is no verb: it is a command then.
+/// Carries out the verb that is the first argument after the program's own name, and returns the text to print.
+/// Returns `None` if the first argument is a command.
 #[must_use]
 pub fn run(arguments: &[OsString]) -> Option<Result<String, VerbError>> {
     match arguments.get(1)?.to_str()? {
@@ -19,7 +19,7 @@ pub fn run(arguments: &[OsString]) -> Option<Result<String, VerbError>> {
     }
 }
 
-/// The definitions of the verbs that this module has, for completions.
+/// The definitions of the verbs, for completions.
 #[must_use]
 pub fn definitions() -> [Command; 2] {
     [PsVerb::command().name("ps"), SignalVerb::command().name("signal")]

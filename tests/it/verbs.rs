@@ -121,12 +121,12 @@ fn verbs_say_what_is_missing() {
         let (status, _, stderr) = output(scene.untrap().args(arguments));
         assert_eq!((status, stderr.contains("set UNTRAP_PID_DIR, or give --pid-dir")), (2, true), "{stderr}");
         let (status, _, stderr) = verb(&scene, arguments);
-        let message = "untrap: no untrap runs with the pid directory pids: there is no untrap.pid in it\n";
+        let message = "untrap: no untrap runs with the pid directory pids: it has no untrap.pid\n";
         assert_eq!((status, stderr.as_str()), (1, message));
     }
     scene.write("pids/untrap.pid", Record { start_ticks: Some(1), ..Record::of_process(1) }.to_string());
     let (status, _, stderr) = verb(&scene, &["ps"]);
-    assert_eq!((status, stderr.contains("pid 1 in its untrap.pid is not there")), (1, true), "{stderr}");
+    assert_eq!((status, stderr.contains("pid 1 of its untrap.pid does not exist")), (1, true), "{stderr}");
     for (arguments, message) in [
         (&["ps", "web"][..], "unexpected argument 'web'"),
         (&["signal"], "required arguments were not provided: <SIGNAL>"),
