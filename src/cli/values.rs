@@ -1,4 +1,4 @@
-//! What is given for each option, by the command line or a variable, as values of its type.
+//! Converts the raw values of options, from the command line or a variable, to their types.
 
 use std::any::Any;
 use std::ffi::OsString;
@@ -7,31 +7,26 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::ArgMatches;
-use clap::parser::{MatchesError, ValueSource};
+use clap::parser::ValueSource;
 
 use super::{Source, UsageError};
 use crate::config::scoped::Scoped;
 use crate::log::line::Verbosity;
 
-/// What the command line and the environment give.
+/// The raw values of the command line and the environment.
 pub(super) struct OptionValues(pub(super) ArgMatches);
 
 impl OptionValues {
     fn all<T: Any + Clone + Send + Sync>(&self, id: &str) -> Vec<T> {
-        match self.0.try_get_many(id) {
-            Ok(values) => values.into_iter().flatten().cloned().collect(),
-            // It was not defined, because nobody names it.
-            Err(MatchesError::UnknownArgument { .. }) => Vec::new(),
-            Err(error) => panic!("{id}: {error}"),
-        }
+        self.0.get_many(id).into_iter().flatten().cloned().collect()
     }
 
     /// Where the values of an option come from, if it has any.
     fn origin(&self, id: &str) -> Option<ValueSource> {
-        self.0.try_contains_id(id).is_ok_and(|is_there| is_there).then(|| self.0.value_source(id)).flatten()
+        self.0.value_source(id)
     }
 
-    /// Whether it stands on the command line.
+    /// Whether the option is on the command line.
     pub(super) fn given(&self, id: &str) -> bool {
         self.origin(id) == Some(ValueSource::CommandLine)
     }
@@ -74,14 +69,14 @@ impl OptionValues {
         Ok(values)
     }
 
-    /// Of an option that does not repeat.
+    /// The value of an option that does not repeat.
     pub(super) fn value<T: FromStr<Err: fmt::Display>>(&self, id: &str) -> Result<Option<T>, UsageError> {
         let mut value = None;
         self.each(id, false, |text| text.parse().map(|read| value = Some(read)))?;
         Ok(value)
     }
 
-    /// Hands each value of an option to `read`, and says which option a bad one belongs to.
+    /// Passes each value of an option to `read`. An error names the option or its variable.
     fn each<E: fmt::Display>(
         &self,
         id: &str,
@@ -97,7 +92,7 @@ impl OptionValues {
                 read(value).map_err(|error| {
                     let variable = format!("UNTRAP_{}", id.replace('-', "_").to_uppercase());
                     let origin = if from_environment { variable } else { format!("--{id}") };
-                    // A target may hold a command, or a password that does not belong there.
+                    // Do not print a target: it may contain a command or a password.
                     let shown = if is_target { String::new() } else { format!(" '{value}'") };
                     let hint = if is_list { "; commas separate the values of a variable" } else { "" };
                     UsageError(format!("{origin}{shown}: {error}{hint}"))
@@ -107,7 +102,7 @@ impl OptionValues {
         Ok(())
     }
 
-    /// Decides what the words are that are no options.
+    /// Determines the source of the services from the positional arguments.
     pub(super) fn source(&self, program_given: bool) -> Result<Source, UsageError> {
         if program_given {
             let program: Vec<OsString> = self.all("program");

@@ -1,15 +1,16 @@
-//! The man page and the completions are what the definition of the command line says.
+//! The man page, the completions and README's table of options match the definition of the command line.
 //!
-//! `UNTRAP_WRITE_PAGES=1 cargo test --test pages` writes them anew.
+//! `UNTRAP_WRITE_PAGES=1 cargo test --test pages` rewrites them.
 
 mod completions;
 mod man;
+mod readme;
 
 use std::path::Path;
 
 use clap_complete::Shell;
 
-/// Fails where the file in the repository is another, or makes it this one.
+/// Compares the file in the repository with `page`, or rewrites it.
 #[track_caller]
 fn keep(file: &str, page: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
@@ -30,4 +31,10 @@ fn the_completions_are_current() {
     for (shell, file) in [(Shell::Bash, "untrap.bash"), (Shell::Zsh, "untrap.zsh"), (Shell::Fish, "untrap.fish")] {
         keep(&format!("completions/{file}"), &completions::script(shell));
     }
+}
+
+#[test]
+fn the_table_of_options_in_the_readme_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    keep("README.md", &readme::with_options(&std::fs::read_to_string(path).unwrap()));
 }
