@@ -1,4 +1,4 @@
-//! `untrap ps`: who runs, since when, and what it uses.
+//! `untrap ps`: the services of a running untrap and their resource usage.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -31,14 +31,14 @@ impl PsVerb {
     }
 }
 
-/// What is shown of a service.
+/// A row of the table.
 struct Row<'a> {
     name: &'a str,
     state: &'static str,
     running: Option<Figures>,
 }
 
-/// What only a service that runs has.
+/// The figures of a running service.
 struct Figures {
     pid: i32,
     uptime: Option<Duration>,
@@ -54,7 +54,7 @@ impl<'a> Row<'a> {
         let leader = service.leader();
         let state = match (&service.record, leader) {
             (None, _) => "not running",
-            // Those that it has left behind are told to end, and awaited.
+            // The leader has exited; processes of its group remain.
             (Some(_), None) => "ending",
             (Some(_), Some(leader)) if leader.stopped => "stopped",
             (Some(_), Some(_)) => "running",
@@ -113,10 +113,10 @@ fn json(rows: &[Row]) -> String {
 
 const HEADINGS: [&str; 9] = ["NAME", "PID", "STATE", "UPTIME", "RESTARTS", "PROCESSES", "CPU", "MEMORY", "COMMAND"];
 
-/// Numbers stand to the right.
+/// Whether a column is aligned to the right.
 const TO_THE_RIGHT: [bool; 9] = [false, true, false, true, true, true, true, true, false];
 
-/// Lines are no longer than the terminal has columns, if it is one.
+/// Cuts the lines at `columns`, the width of the terminal.
 fn table(rows: &[Row], columns: Option<usize>) -> String {
     let lines: Vec<[String; 9]> =
         std::iter::once(HEADINGS.map(str::to_owned)).chain(rows.iter().map(Row::cells)).collect();
@@ -126,7 +126,7 @@ fn table(rows: &[Row], columns: Option<usize>) -> String {
     for line in lines {
         let start = text.len();
         for ((cell, width), right) in line.iter().zip(widths).zip(TO_THE_RIGHT) {
-            // Writing to a string fails for no reason.
+            // Writing to a String cannot fail.
             let _ = if right { write!(text, "{cell:>width$}  ") } else { write!(text, "{cell:width$}  ") };
         }
         let end = columns.and_then(|columns| text[start..].char_indices().nth(columns)).map(|(end, _)| start + end);

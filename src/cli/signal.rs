@@ -1,4 +1,4 @@
-//! `untrap signal`: a signal to the groups of services.
+//! `untrap signal`: sends a signal to the process groups of services.
 
 use clap::Parser;
 
@@ -24,7 +24,7 @@ pub(super) struct SignalVerb {
 }
 
 impl SignalVerb {
-    /// Nobody is signalled where one of the names is wrong.
+    /// Signals nothing if one of the names is unknown.
     pub(super) fn run(self) -> Result<String, VerbError> {
         let services = RunningInstance::find(&self.place)?.services;
         if let Some(unknown) = self.names.iter().find(|name| !services.iter().any(|service| is_called(service, name))) {
@@ -61,7 +61,7 @@ impl SignalVerb {
     }
 }
 
-/// Whether a NAME is the service's own, or its process type.
+/// Whether `name` is the service's name or its process type.
 fn is_called(service: &RunningService, name: &str) -> bool {
     match (Name::read(&service.name), Name::read(name)) {
         (Some(own), Some(name)) => own.is_in(&name),
