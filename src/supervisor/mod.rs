@@ -39,10 +39,13 @@ enum Leftovers {
 enum Phase {
     /// Services start, and run.
     Serving,
-    /// All is over but for the commands that come after.
-    Finishing,
+    /// All services and leftover processes have exited, and the `--after` commands run.
+    RunningAfter {
+        /// Whether a shutdown has begun; if not, a stop signal can still begin it.
+        in_shutdown: bool,
+    },
     /// The exit status has been given.
-    Over,
+    Done,
 }
 
 /// The state of a run.
@@ -122,7 +125,7 @@ impl Supervisor {
     /// When [`Event::TimerExpired`] is due, or a service is to start, if nothing else happens before.
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
-        if self.phase == Phase::Over {
+        if self.phase == Phase::Done {
             return None;
         }
         let stop = self.stop.as_ref();
@@ -139,7 +142,7 @@ impl Supervisor {
 
     /// Takes one event, and appends what is to be done about it to `actions`.
     pub fn on(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
-        if self.phase == Phase::Over {
+        if self.phase == Phase::Done {
             return;
         }
         match event {
@@ -177,6 +180,13 @@ impl Supervisor {
             self.stop_cause = Some(received);
             self.begin_stop(signal, now, actions);
             return self.settle(now, actions);
+        }
+        if self.phase == (Phase::RunningAfter { in_shutdown: false })
+            && (received.begins_stop() || signal.begins_stop())
+        {
+            actions.push(said(Consequence::Shutdown));
+            self.stop_cause = Some(received);
+            return self.begin_shutdown_of_after(signal, now, actions);
         }
         let consequence = match self.forward(signal, actions) {
             false => Consequence::Ignore,

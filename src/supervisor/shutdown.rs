@@ -238,7 +238,7 @@ impl Supervisor {
     }
 
     fn longest_timeout(&self) -> Option<Duration> {
-        let role = if self.phase == Phase::Finishing { Role::After } else { Role::Service };
+        let role = if matches!(self.phase, Phase::RunningAfter { .. }) { Role::After } else { Role::Service };
         let timeouts =
             self.services.iter().filter(|service| service.role == role).map(|service| service.policy.timeout.0);
         timeouts.reduce(|a, b| Some(a?.max(b?))).flatten()
@@ -273,13 +273,28 @@ impl Supervisor {
             }
         }
         if comes_after {
-            self.phase = Phase::Finishing;
+            self.phase = Phase::RunningAfter { in_shutdown: self.stop.is_some() };
             self.allow_time_again(now);
         } else if self.next_start(now).is_none() {
-            self.phase = Phase::Over;
+            self.phase = Phase::Done;
             actions.push(Action::Log(Message::Exit(self.status())));
             actions.push(Action::Exit(self.status()));
         }
+    }
+
+    /// Stops the `--after` command that runs. The ones after it still run, as `ExecStopPost=` does under systemd: a
+    /// cleanup must not be lost because a signal came late.
+    pub(super) fn begin_shutdown_of_after(&mut self, signal: Signal, now: Instant, actions: &mut Vec<Action>) {
+        self.phase = Phase::RunningAfter { in_shutdown: true };
+        if let Some(stop) = &mut self.stop {
+            stop.signal = signal;
+        }
+        for id in 0..self.services.len() {
+            if self.services[id].role == Role::After && self.services[id].is_alive() {
+                self.tell(id, now, actions);
+            }
+        }
+        self.settle(now, actions);
     }
 
     fn allow_time_again(&mut self, now: Instant) {

@@ -80,8 +80,8 @@ impl Supervisor {
         };
         let runs = |id: UnitId| matches!(self.services[id].stage, Stage::Running { .. }) && !self.services[id].killed;
         match self.phase {
-            Phase::Over => None,
-            Phase::Finishing => {
+            Phase::Done => None,
+            Phase::RunningAfter { .. } => {
                 let free = !self.services.iter().any(Service::is_alive) && !self.children_left;
                 called_for(&|role| role == Role::After).filter(|_| free)
             }

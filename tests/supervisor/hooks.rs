@@ -135,6 +135,22 @@ fn what_comes_after_has_the_timeout_for_itself() {
 }
 
 #[test]
+fn a_stop_signal_during_after_begins_the_shutdown_and_the_next_after_command_still_runs() {
+    let ignore = on_exit(OnExit::Ignore);
+    let mut run = Run::with([SERVICE, Role::After, Role::After].map(|role| (role, ignore)), Rules::default());
+    run.start_all();
+    run.all_ends(0, exited(0));
+    assert_eq!(run.start_all(), [1]);
+    assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(1, Signal::TERM, AUTO)]);
+    assert_eq!(run.messages.last(), Some(&Message::Received(Signal::TERM, Sender::Outside, Consequence::Shutdown)));
+    assert_eq!(run.supervisor.stop_cause(), Some(Signal::TERM), "the next command sees UNTRAP_SIGNAL");
+    assert_eq!(run.receive(Signal::TERM), [Action::Send(1, Signal::TERM, AUTO)], "a second one is forwarded");
+    run.all_ends(1, ExitStatus::Signaled(Signal::TERM));
+    assert_eq!(run.start_all(), [2], "cleanups run to the end");
+    assert_eq!(run.all_ends(2, exited(0)).last(), Some(&Action::Exit(143)));
+}
+
+#[test]
 fn what_comes_after_does_not_run_when_nothing_was_started() {
     let mut run = with(&[SERVICE, Role::After]);
     assert_eq!(run.receive(Signal::TERM), [Action::Exit(0)]);
