@@ -59,11 +59,11 @@ pub struct Supervisor {
     stop_cause: Option<Signal>,
     interrupts: u8,
     /// The terminal has stopped the whole group of the one service.
-    job_stopped: bool,
+    is_job_suspended: bool,
     children_left: bool,
     leftovers: Leftovers,
     /// The status of the service whose end began the stop.
-    decisive: Option<u8>,
+    deciding_status: Option<u8>,
     /// The status of the first service to end badly.
     first_failure: Option<u8>,
     /// The status of the first command to fail after all else has ended.
@@ -84,10 +84,10 @@ impl Supervisor {
             stop: None,
             stop_cause: None,
             interrupts: 0,
-            job_stopped: false,
+            is_job_suspended: false,
             children_left: false,
             leftovers: Leftovers::Unaware,
-            decisive: None,
+            deciding_status: None,
             first_failure: None,
             after_failure: None,
             rules,
@@ -97,7 +97,7 @@ impl Supervisor {
     /// The exit status, as far as it is known by now.
     #[must_use]
     pub fn status(&self) -> u8 {
-        let status = ExitMapping::apply(&self.rules.exit_map, self.decisive.or(self.first_failure).unwrap_or(0));
+        let status = ExitMapping::apply(&self.rules.exit_map, self.deciding_status.or(self.first_failure).unwrap_or(0));
         match self.after_failure {
             Some(bad) if status == 0 => ExitMapping::apply(&self.rules.exit_map, bad),
             _ => status,
@@ -134,7 +134,7 @@ impl Supervisor {
         let looks = self.services.iter().filter_map(|service| service.look_at(stop));
         let restarts = self.services.iter().filter_map(Service::restart_at);
         let leftovers = self.leftovers_deadline().filter(|_| self.leftovers == Leftovers::Told);
-        let end_of_delay = stop.filter(|_| self.someones_turn()).map(|stop| stop.since);
+        let end_of_delay = stop.filter(|_| self.is_stop_due()).map(|stop| stop.since);
         let give_up = stop.and_then(|stop| stop.patience).map(|patience| patience.until);
         let waiting = self.sequence.wake_at(self.rules.wait_timeout);
         deadlines.chain(looks).chain(restarts).chain(leftovers).chain(end_of_delay).chain(give_up).chain(waiting).min()
@@ -149,16 +149,16 @@ impl Supervisor {
             Event::Started(id) => self.on_started(id, now, actions),
             Event::StartFailed(id, status) => self.on_start_failed(id, status, now, actions),
             Event::Received(signal, sender) => self.on_signal(signal, sender, now, actions),
-            Event::StopSignalSent(id, receivers) => self.on_told(id, receivers, actions),
+            Event::StopSignalSent(id, receivers) => self.on_stop_signal_sent(id, receivers, actions),
             Event::LeaderStopped(id, need) => self.on_leader_stopped(id, need, actions),
             Event::LeaderExited(id, ending) => self.on_leader_ended(id, ending, now, actions),
             Event::GroupEmptied(id) => self.on_group_emptied(id, now, actions),
             Event::Reaped { children_left } => {
                 self.children_left = children_left;
                 self.see_progress(now);
-                self.settle(now, actions);
+                self.check_end(now, actions);
             }
-            Event::StillReaping => self.on_reaping_goes_on(now, actions),
+            Event::StillReaping => self.on_still_reaping(now, actions),
             Event::TimerExpired => self.on_time(now, actions),
         }
     }
@@ -179,7 +179,7 @@ impl Supervisor {
             actions.push(said(Consequence::Shutdown));
             self.stop_cause = Some(received);
             self.begin_stop(signal, now, actions);
-            return self.settle(now, actions);
+            return self.check_end(now, actions);
         }
         if self.phase == (Phase::RunningAfter { in_shutdown: false })
             && (received.begins_stop() || signal.begins_stop())
@@ -203,9 +203,9 @@ impl Supervisor {
     fn forward(&mut self, signal: Signal, actions: &mut Vec<Action>) -> bool {
         let before = actions.len();
         let alone = self.services.iter().filter(|service| service.is_service()).count() == 1;
-        let whole_job = signal == Signal::CONT && std::mem::take(&mut self.job_stopped);
+        let whole_job = signal == Signal::CONT && std::mem::take(&mut self.is_job_suspended);
         // In a stop one by one, or after a delay, a second TERM is not for those whose turn is still to come.
-        let early = |service: &Service| signal.begins_stop() && self.stop.is_some() && !service.turn_came;
+        let early = |service: &Service| signal.begins_stop() && self.stop.is_some() && !service.is_stopping;
         // A probe or a stop command knows nothing of signals that mean something to a service.
         let concerns = |service: &Service| match service.role {
             Role::Service | Role::Before | Role::After => true,
@@ -224,7 +224,7 @@ impl Supervisor {
     }
 
     /// A stopped process can act on its stop signal only once it is woken.
-    fn on_told(&mut self, id: UnitId, receivers: Receivers, actions: &mut Vec<Action>) {
+    fn on_stop_signal_sent(&mut self, id: UnitId, receivers: Receivers, actions: &mut Vec<Action>) {
         if let Stage::Running { told, .. } = &mut self.services[id].stage {
             *told = Some(receivers);
         }
@@ -234,7 +234,7 @@ impl Supervisor {
     fn on_leader_stopped(&mut self, id: UnitId, need: Need, actions: &mut Vec<Action>) {
         match need {
             Need::Shell if self.stop.is_none() => {
-                self.job_stopped = true;
+                self.is_job_suspended = true;
                 return actions.push(Action::Suspend);
             }
             Need::Terminal => actions.push(Action::GiveTerminal(id)),
@@ -251,7 +251,7 @@ impl Supervisor {
         let service = &mut self.services[id];
         let ended = Ended { id, ending, ran: now.saturating_duration_since(since) };
         // Whoever the leader leaves behind in its group may not have heard of the stop yet.
-        let leaves_unaware = service.turn_came && told != Some(Receivers::Group);
+        let leaves_unaware = service.is_stopping && told != Some(Receivers::Group);
         service.stage = Stage::Draining { kill_at: None, restart_at: None, look: Look::from(now) };
         match service.role {
             Role::Service => self.on_service_ended(ended, now, actions),
@@ -261,7 +261,7 @@ impl Supervisor {
             Role::After => self.on_after_ended(ended, now, actions),
         }
         if leaves_unaware {
-            self.tell(id, now, actions);
+            self.send_stop_signal(id, now, actions);
         }
         actions.push(Action::Reap(id));
     }
@@ -280,7 +280,7 @@ impl Supervisor {
             self.first_failure.get_or_insert(ending.code());
         }
         if stops {
-            self.decisive = Some(ending.code());
+            self.deciding_status = Some(ending.code());
             self.begin_stop(Signal::TERM, now, actions);
         } else {
             self.skip_readiness_of(id, now, actions);
@@ -293,7 +293,7 @@ impl Supervisor {
             Stage::Draining { restart_at: Some(at), .. } if self.stop.is_none() => Stage::BackingOff(at),
             _ => Stage::Ended,
         };
-        self.tell_next(now, actions);
+        self.stop_next(now, actions);
     }
 
     fn on_time(&mut self, now: Instant, actions: &mut Vec<Action>) {
@@ -308,7 +308,7 @@ impl Supervisor {
         }
         self.kill_late(now, actions);
         self.on_wait_time(now, actions);
-        self.tell_next(now, actions);
-        self.settle(now, actions);
+        self.stop_next(now, actions);
+        self.check_end(now, actions);
     }
 }

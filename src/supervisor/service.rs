@@ -69,7 +69,7 @@ pub(super) struct Shutdown {
     /// What arrived, or TERM.
     pub(super) signal: Signal,
     /// Nobody gets any more time.
-    pub(super) impatient: bool,
+    pub(super) kills_at_once: bool,
     /// With whoever survives SIGKILL; set once everybody left has been sent it.
     pub(super) patience: Option<Patience>,
 }
@@ -122,7 +122,7 @@ pub(super) struct Service {
     pub(super) stage: Stage,
     pub(super) killed: bool,
     /// Its turn in the stop has come: it has been told, or its stop command has been called for.
-    pub(super) turn_came: bool,
+    pub(super) is_stopping: bool,
     pub(super) backoff: Backoff,
     /// How often it was started again.
     pub(super) restarts: u32,
@@ -131,7 +131,7 @@ pub(super) struct Service {
 impl Service {
     pub(super) fn new(role: Role, policy: Policy, seed: u64) -> Self {
         let backoff = Backoff::new(seed);
-        Self { policy, role, stage: Stage::Waiting, killed: false, turn_came: false, backoff, restarts: 0 }
+        Self { policy, role, stage: Stage::Waiting, killed: false, is_stopping: false, backoff, restarts: 0 }
     }
 
     /// Whether its leader or anyone of its group may be there.
@@ -206,7 +206,7 @@ impl Service {
             _ => None,
         };
         let of_stop = stop.and_then(|stop| match self.policy.timeout.0 {
-            _ if stop.impatient => Some(stop.since),
+            _ if stop.kills_at_once => Some(stop.since),
             // Until its own end it has the timeout for itself; who it leaves behind has that of the stop.
             Some(timeout) if self.role != Role::After || matches!(self.stage, Stage::Draining { .. }) => {
                 Some(stop.since + timeout)

@@ -22,35 +22,35 @@ impl Supervisor {
         }
         let serves = self.services.iter().any(|service| service.is_service() && service.is_alive());
         let delay = if serves { self.rules.stop_delay } else { Duration::ZERO };
-        self.stop = Some(Shutdown { since: now + delay, signal, impatient: false, patience: None });
+        self.stop = Some(Shutdown { since: now + delay, signal, kills_at_once: false, patience: None });
         if !delay.is_zero() {
             actions.push(Action::Log(Message::Delaying(delay)));
         }
         // Nobody else looks at what only helps the start, so it need not wait for its turn.
         for id in 0..self.services.len() {
             if !self.services[id].is_service() && self.services[id].is_alive() {
-                self.services[id].turn_came = true;
-                self.tell(id, now, actions);
+                self.services[id].is_stopping = true;
+                self.send_stop_signal(id, now, actions);
             }
         }
-        self.tell_next(now, actions);
+        self.stop_next(now, actions);
         self.kill_late(now, actions);
     }
 
     /// Whether a service waits for its turn in the stop.
-    pub(super) fn someones_turn(&self) -> bool {
-        let waits = |service: &Service| service.is_service() && service.is_alive() && !service.turn_came;
-        self.services.iter().any(waits) && !self.is_anyone_leaving()
+    pub(super) fn is_stop_due(&self) -> bool {
+        let waits = |service: &Service| service.is_service() && service.is_alive() && !service.is_stopping;
+        self.services.iter().any(waits) && !self.is_exit_awaited()
     }
 
     /// Whether those whose turn is next have to wait for somebody's end.
-    fn is_anyone_leaving(&self) -> bool {
-        let leaves = |service: &Service| service.is_service() && service.is_alive() && service.turn_came;
+    fn is_exit_awaited(&self) -> bool {
+        let leaves = |service: &Service| service.is_service() && service.is_alive() && service.is_stopping;
         self.rules.stop_order != StopOrder::AtOnce && self.services.iter().any(leaves)
     }
 
     /// Tells those whose turn has come.
-    pub(super) fn tell_next(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn stop_next(&mut self, now: Instant, actions: &mut Vec<Action>) {
         if self.stop.is_none_or(|stop| stop.since > now) {
             return;
         }
@@ -61,10 +61,10 @@ impl Supervisor {
             if !service.is_service() || !service.is_alive() {
                 continue;
             }
-            if !std::mem::replace(&mut service.turn_came, true) {
+            if !std::mem::replace(&mut service.is_stopping, true) {
                 match self.stop_command_of(id, now) {
-                    Some(command) => self.services[command].turn_came = true,
-                    None => self.tell(id, now, actions),
+                    Some(command) => self.services[command].is_stopping = true,
+                    None => self.send_stop_signal(id, now, actions),
                 }
             }
             if self.rules.stop_order != StopOrder::AtOnce {
@@ -92,12 +92,12 @@ impl Supervisor {
     pub(super) fn signal_instead(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
         if matches!(self.services[id].stage, Stage::Running { told: None, .. }) {
             actions.push(Action::Log(Message::StopCommandFailed(id)));
-            self.tell(id, now, actions);
+            self.send_stop_signal(id, now, actions);
         }
     }
 
     /// Sends a service its stop signal, or SIGKILL where it gets no time.
-    pub(super) fn tell(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn send_stop_signal(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
         let service = &self.services[id];
         let (Some(stop), Some(to)) = (self.stop, service.signal_to()) else { return };
         if service.deadline(Some(&stop)).is_some_and(|deadline| deadline <= now) {
@@ -132,14 +132,14 @@ impl Supervisor {
 
     pub(super) fn kill_all(&mut self, now: Instant, actions: &mut Vec<Action>) {
         if let Some(stop) = &mut self.stop {
-            stop.impatient = true;
+            stop.kills_at_once = true;
             stop.since = stop.since.min(now);
         }
         self.on_time(now, actions);
     }
 
     /// Once all that are left have been sent SIGKILL, they have no more than a moment.
-    fn lose_patience(&mut self, now: Instant) {
+    fn limit_wait_after_kill(&mut self, now: Instant) {
         let killed = self.services.iter().filter(|service| service.is_alive()).all(|service| service.killed);
         if killed && self.stop.is_some_and(|stop| stop.patience.is_none()) {
             self.set_patience(Some(Patience::from(now)));
@@ -174,14 +174,14 @@ impl Supervisor {
             actions.push(Action::Log(Message::GaveUpOnLeftovers));
             self.children_left = false;
         }
-        self.settle(now, actions);
+        self.check_end(now, actions);
     }
 
     /// Looks whether the run is over, or only leftovers remain.
-    pub(super) fn settle(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn check_end(&mut self, now: Instant, actions: &mut Vec<Action>) {
         let restarts = self.services.iter().any(|service| service.restart_at().is_some());
         if self.services.iter().any(Service::is_alive) {
-            return self.lose_patience(now);
+            return self.limit_wait_after_kill(now);
         }
         if restarts || self.next_start(now).is_some() {
             return;
@@ -221,17 +221,17 @@ impl Supervisor {
     }
 
     /// A bomb whose dead never end would otherwise keep the stop from those who still live.
-    pub(super) fn on_reaping_goes_on(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn on_still_reaping(&mut self, now: Instant, actions: &mut Vec<Action>) {
         if self.stop.is_some() {
             self.see_progress(now);
-            self.settle(now, actions);
+            self.check_end(now, actions);
         }
     }
 
     /// Nobody knows which service a leftover came from, so it gets the time of the most patient one.
     pub(super) fn leftovers_deadline(&self) -> Option<Instant> {
         let stop = self.stop?;
-        if stop.impatient {
+        if stop.kills_at_once {
             return Some(stop.since);
         }
         self.longest_timeout().map(|timeout| stop.since + timeout)
@@ -268,7 +268,7 @@ impl Supervisor {
         let mut comes_after = false;
         if self.phase == Phase::Serving && self.sequence.has_begun() {
             for service in self.services.iter_mut().filter(|service| service.role == Role::After) {
-                service.turn_came = true;
+                service.is_stopping = true;
                 comes_after = true;
             }
         }
@@ -291,15 +291,15 @@ impl Supervisor {
         }
         for id in 0..self.services.len() {
             if self.services[id].role == Role::After && self.services[id].is_alive() {
-                self.tell(id, now, actions);
+                self.send_stop_signal(id, now, actions);
             }
         }
-        self.settle(now, actions);
+        self.check_end(now, actions);
     }
 
     fn allow_time_again(&mut self, now: Instant) {
         let signal = self.stop.map_or(Signal::TERM, |stop| stop.signal);
-        self.stop = Some(Shutdown { since: now, signal, impatient: false, patience: None });
+        self.stop = Some(Shutdown { since: now, signal, kills_at_once: false, patience: None });
         self.leftovers = Leftovers::Unaware;
     }
 }

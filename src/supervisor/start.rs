@@ -76,7 +76,7 @@ impl Supervisor {
         let called_for = |wanted: &dyn Fn(Role) -> bool| {
             self.services
                 .iter()
-                .position(|service| wanted(service.role) && service.stage == Stage::Waiting && service.turn_came)
+                .position(|service| wanted(service.role) && service.stage == Stage::Waiting && service.is_stopping)
         };
         let runs = |id: UnitId| matches!(self.services[id].stage, Stage::Running { .. }) && !self.services[id].killed;
         match self.phase {
@@ -106,7 +106,7 @@ impl Supervisor {
         }
         service.stage = Stage::Running { since: now, told: None };
         service.killed = false;
-        service.turn_came = self.stop.is_some();
+        service.is_stopping = self.stop.is_some();
         match service.role {
             Role::WaitFor | Role::Ready(_) => return self.begin_waiting(id, now, actions),
             Role::Service if service.restarts == 0 => self.sequence.advance(),
@@ -136,13 +136,13 @@ impl Supervisor {
                 return self.on_group_emptied(id, now, actions);
             }
             Role::Service | Role::Before | Role::WaitFor | Role::Ready(_) => {
-                self.decisive = Some(status);
+                self.deciding_status = Some(status);
                 self.begin_stop(Signal::TERM, now, actions);
             }
             Role::StopCommand(of) => self.signal_instead(of, now, actions),
             Role::After => drop(self.after_failure.get_or_insert(status)),
         }
-        self.settle(now, actions);
+        self.check_end(now, actions);
     }
 
     pub(super) fn on_before_ended(&mut self, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
@@ -150,7 +150,7 @@ impl Supervisor {
         let stops = self.stop.is_none() && ending.is_failure();
         actions.push(Action::Log(ended.message(stops)));
         if stops {
-            self.decisive = Some(ending.code());
+            self.deciding_status = Some(ending.code());
             self.begin_stop(Signal::TERM, now, actions);
         } else if ending.is_failure() {
             self.first_failure.get_or_insert(ending.code());
@@ -194,7 +194,7 @@ impl Supervisor {
         let waited = now.saturating_duration_since(waiting.since);
         if self.rules.wait_timeout.0.is_some_and(|timeout| timeout <= waited) {
             actions.push(Action::Log(Message::ReadinessTimedOut(id, waited)));
-            self.decisive = Some(TIMED_OUT);
+            self.deciding_status = Some(TIMED_OUT);
             self.begin_stop(Signal::TERM, now, actions);
         } else if waiting.notice_at <= now {
             actions.push(Action::Log(Message::Waiting(id, waited)));
@@ -208,7 +208,7 @@ impl Supervisor {
         let wait = service.backoff.next(ran);
         let kill_at = service.policy.timeout.0.map(|timeout| now + timeout);
         service.stage = Stage::Draining { kill_at, restart_at: Some(now + wait), look: Look::from(now) };
-        service.turn_came = true;
+        service.is_stopping = true;
         actions.push(Action::Log(Message::Restarting { service: id, wait, restarts: service.restarts + 1 }));
         actions.push(Action::SendStopSignal(id, service.policy.stop_signal.unwrap_or(Signal::TERM), SignalTo::Group));
     }
