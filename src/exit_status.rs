@@ -45,8 +45,8 @@ impl ExitStatus {
 impl fmt::Display for ExitStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exited(code) => write!(f, "ended with status {code}"),
-            Self::Signaled(signal) => write!(f, "ended by {signal}"),
+            Self::Exited(code) => write!(f, "exited with status {code}"),
+            Self::Signaled(signal) => write!(f, "killed by {signal}"),
         }
     }
 }

@@ -7,6 +7,9 @@ use std::time::SystemTime;
 /// The longest line, with its newline: what a pipe takes as a whole or not at all, see pipe(7).
 pub const LONGEST: usize = libc::PIPE_BUF;
 
+/// The version of the JSON schema, see docs/messages.md. A new key or event does not change it.
+const SCHEMA_VERSION: u32 = 1;
+
 /// The variable of `--log-format`, for messages about a command line that can't be read.
 const VARIABLE: &str = "UNTRAP_LOG_FORMAT";
 
@@ -116,9 +119,9 @@ fn finish_json(line: &LogLine, now: SystemTime, out: &mut Vec<u8>) {
         Verbosity::Normal => "info",
         Verbosity::Verbose => "debug",
     };
-    // Writing to memory fails for no reason.
+    // Writing to a Vec cannot fail.
     let time = humantime::format_rfc3339_millis(now);
-    let _ = write!(out, r#"{{"time":"{time}","level":"{level}","event":"{}""#, line.event);
+    let _ = write!(out, r#"{{"version":{SCHEMA_VERSION},"time":"{time}","level":"{level}","event":"{}""#, line.event);
     if let Some(name) = line.name {
         out.extend_from_slice(br#","name":"#);
         let _ = serde_json::to_writer(&mut *out, name);

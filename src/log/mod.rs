@@ -18,7 +18,7 @@ const PREFIX: &str = "untrap: ";
 /// More bytes than these are not collected.
 const COLLECTED: usize = 16 * LONGEST;
 
-/// Says what happens, to whom, and what became of it.
+/// Writes messages about services and processes.
 #[derive(Debug)]
 pub struct Logger {
     settings: LogSettings,
@@ -26,12 +26,12 @@ pub struct Logger {
     text: String,
     line: Vec<u8>,
     stderr: Writer,
-    /// Lines that somebody else writes, see [`Logger::hand_over`].
+    /// Lines that the output writes, see [`Logger::hand_over`].
     collected: Option<String>,
     lost: u64,
 }
 
-/// Whom a message is about.
+/// What a message is about.
 #[derive(Clone, Copy, Debug)]
 enum Subject {
     Untrap,
@@ -52,7 +52,7 @@ impl Logger {
     /// Messages about services with these names and programs.
     pub fn new(settings: LogSettings, services: impl IntoIterator<Item = (String, String)>) -> Self {
         let services = services.into_iter().map(|(name, program)| UnitLabel { name, program, pid: 0 }).collect();
-        // Whoever writes a message while things go wrong should not need memory for it.
+        // Allocate both buffers now, so that a message about a failure needs no memory.
         let (text, line) = (String::with_capacity(LONGEST), Vec::with_capacity(LONGEST));
         Self { settings, services, text, line, stderr: Writer::stderr(), collected: None, lost: 0 }
     }
@@ -60,7 +60,7 @@ impl Logger {
     /// From now on collects its lines for [`Self::hand_over`] instead of writing them.
     pub fn collect(&mut self) {
         self.collected = Some(String::with_capacity(COLLECTED));
-        // Whoever writes them gives them their form.
+        // The output gives the lines their format.
         self.settings.format = LogFormat::Text;
     }
 
@@ -124,7 +124,9 @@ impl Logger {
     /// Says what was done to a leftover.
     pub fn leftover(&mut self, process: &Process, done: &str, level: Verbosity) {
         let Process { pid, name, .. } = process;
-        self.write(level, "leftover", Subject::Process(*pid), |f, _| write!(f, "leftover {name} (pid {pid}) {done}"));
+        self.write(level, "leftover", Subject::Process(*pid), |f, _| {
+            write!(f, "leftover process {name} (pid {pid}) {done}")
+        });
     }
 
     /// Says that an orphan was reaped.
@@ -148,13 +150,13 @@ impl Logger {
 
     /// Says that something that untrap needs from the system went wrong, and what follows from it.
     pub fn trouble(&mut self, what: &str, error: &std::io::Error) {
-        self.write(Verbosity::Quiet, "trouble", Subject::Untrap, |f, _| write!(f, "{what}: {error}"));
+        self.write(Verbosity::Quiet, "system-error", Subject::Untrap, |f, _| write!(f, "{what}: {error}"));
     }
 
     /// Says how many lines of the services could not be written before the end.
     pub fn lines_lost(&mut self, lines: u64) {
         self.write(Verbosity::Quiet, "output-lost", Subject::Untrap, |f, _| {
-            write!(f, "{lines} lines of output are lost: their reader took nothing more, or the disk is full")
+            write!(f, "{lines} lines of output lost: the reader is blocked or the disk is full")
         });
     }
 
@@ -169,10 +171,10 @@ impl Logger {
             return;
         }
         self.text.clear();
-        // Writing to a string fails for no reason.
+        // Writing to a String cannot fail.
         let _ = message(&mut self.text, &self.services);
         if self.lost > 0 {
-            let _ = write!(self.text, " ({} messages before this are lost: standard error was full)", self.lost);
+            let _ = write!(self.text, " ({} earlier messages lost: standard error was full)", self.lost);
         }
         let (name, pid) = match subject {
             Subject::Untrap => (None, None),
@@ -204,13 +206,13 @@ impl fmt::Display for UnitLabel {
 fn classify(message: Message) -> (&'static str, Subject) {
     match message {
         Message::Started(id) => ("started", Subject::Service(id)),
-        Message::Received(..) => ("signal", Subject::Untrap),
-        Message::Exited { service, .. } => ("ended", Subject::Service(service)),
+        Message::Received(..) => ("signal-received", Subject::Untrap),
+        Message::Exited { service, .. } => ("exited", Subject::Service(service)),
         Message::Killed(id, _) => ("killed", Subject::Service(id)),
         Message::Restarting { service, .. } => ("restarting", Subject::Service(service)),
         Message::Waiting(id, _) => ("waiting", Subject::Service(id)),
         Message::Ready(id, _) => ("ready", Subject::Service(id)),
-        Message::ReadinessTimedOut(id, _) => ("waited-in-vain", Subject::Service(id)),
+        Message::ReadinessTimedOut(id, _) => ("wait-timeout", Subject::Service(id)),
         Message::Delaying(_) => ("delaying", Subject::Untrap),
         Message::StopCommandFailed(id) => ("stop-command-failed", Subject::Service(id)),
         Message::StoppingLeftovers | Message::KillingLeftovers(_) | Message::WaitingForLeftovers => {
@@ -226,62 +228,66 @@ fn describe(f: &mut String, services: &[UnitLabel], message: Message) -> fmt::Re
     match message {
         Message::Started(id) => write!(f, "{} started (pid {})", services[id].name, services[id].pid),
         Message::Received(signal, sender, consequence) => {
-            write!(f, "{signal} from {sender}: ")?;
+            write!(f, "{signal} from {sender}")?;
             match consequence {
-                Consequence::Shutdown => write!(f, "stopping"),
-                Consequence::Forward => write!(f, "forwarded"),
-                Consequence::ForwardAs(other) => write!(f, "forwarded as {other}"),
-                Consequence::Ignore => write!(f, "forwarded to nobody"),
-                Consequence::Drop => write!(f, "dropped"),
-                Consequence::KillAll => write!(f, "the second one, killing all that is left"),
+                Consequence::Shutdown => write!(f, ": stopping"),
+                Consequence::Forward => write!(f, ": forwarded"),
+                Consequence::ForwardAs(other) => write!(f, ": forwarded as {other}"),
+                Consequence::Ignore => write!(f, " ignored: no service to forward it to"),
+                Consequence::Drop => write!(f, ": dropped"),
+                Consequence::KillAll => write!(f, ": second {signal}, killing all remaining processes"),
             }
         }
         Message::Exited { service, ending, after, stops } => {
-            let stopping = if stops { ", stopping" } else { "" };
+            let stopping = match (stops, services.len()) {
+                (false, _) => "",
+                (true, 1) => ", stopping",
+                (true, _) => ", stopping the others",
+            };
             write!(f, "{} {ending} after {}{stopping}", services[service], Rounded(after))
         }
         Message::Killed(id, Some(after)) => {
-            write!(f, "{} killed, still there after {}", services[id], Rounded(after))
+            write!(f, "{} did not stop within {}, killed", services[id], Rounded(after))
         }
         Message::Killed(id, None) => {
-            write!(f, "what {} left in its group killed, it was in the way of the restart", services[id])
+            write!(f, "{}: killed the remaining processes of its group before the restart", services[id].name)
         }
         Message::Restarting { service, wait, restarts } => {
-            write!(f, "{} starts again in {} (restart {restarts})", services[service].name, Rounded(wait))
+            write!(f, "{} restarts in {} (restart {restarts})", services[service].name, Rounded(wait))
         }
         Message::Waiting(id, Duration::ZERO) => write!(f, "waiting for {}", services[id].name),
         Message::Waiting(id, waited) => {
-            write!(f, "still waiting for {}, for {} now", services[id].name, Rounded(waited))
+            write!(f, "still waiting for {} after {}", services[id].name, Rounded(waited))
         }
-        Message::Ready(id, waited) => write!(f, "{} is there after {}", services[id].name, Rounded(waited)),
+        Message::Ready(id, waited) => write!(f, "{} is ready after {}", services[id].name, Rounded(waited)),
         Message::ReadinessTimedOut(id, waited) => write!(
             f,
-            "{} is not there after {}, stopping; look why, or give it more time with --wait-timeout",
-            services[id].name,
-            Rounded(waited)
+            "timed out after {} waiting for {}, stopping; raise --wait-timeout if it needs longer",
+            Rounded(waited),
+            services[id].name
         ),
-        Message::Delaying(delay) => write!(f, "the services are told in {}", Rounded(delay)),
+        Message::Delaying(delay) => write!(f, "sending stop signals in {}", Rounded(delay)),
         Message::StopCommandFailed(id) => {
             write!(f, "the stop command of {} failed, sending the stop signal instead", services[id].name)
         }
-        Message::StoppingLeftovers => write!(f, "telling leftovers to end"),
+        Message::StoppingLeftovers => write!(f, "stopping leftover processes"),
         Message::KillingLeftovers(after) => {
-            write!(f, "killing leftovers, still there after {}", Rounded(after))
+            write!(f, "leftover processes did not stop within {}, killing them", Rounded(after))
         }
         Message::WaitingForLeftovers => {
-            write!(f, "every service has ended, waiting for the processes that they left behind; stop with SIGTERM")
+            write!(f, "every service has exited, waiting for leftover processes; send SIGTERM to stop")
         }
         Message::GaveUpOn(id) => write!(
             f,
-            "{} is still there after SIGKILL, not waiting longer: it is in uninterruptible sleep, or another user's",
+            "{} is still alive after SIGKILL, not waiting longer: it is in uninterruptible sleep or another user's",
             services[id]
         ),
-        Message::GaveUpOnLeftovers => write!(f, "leftovers are still there after SIGKILL, not waiting longer"),
+        Message::GaveUpOnLeftovers => write!(f, "leftover processes are still alive after SIGKILL, not waiting longer"),
         Message::Exit(status) => write!(f, "exit status {status}"),
     }
 }
 
-/// A duration as people say it: nobody reads nanoseconds.
+/// A duration rounded for people: to the millisecond below 10 s, the tenth of a second below 60 s, else the second.
 struct Rounded(Duration);
 
 impl fmt::Display for Rounded {

@@ -171,7 +171,7 @@ impl Runtime {
             Action::CheckGroup(id) => self.look_at_group(id),
             Action::SignalLeftovers(signal) => {
                 let told = descendants::send_to_descendants(&[signal, Signal::CONT]);
-                self.report_leftovers(told, "told to end", Verbosity::Normal);
+                self.report_leftovers(told, "sent the stop signal", Verbosity::Normal);
             }
             Action::KillLeftovers => {
                 self.report_leftovers(descendants::kill_descendants(), "killed", Verbosity::Quiet);

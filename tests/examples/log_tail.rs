@@ -66,7 +66,7 @@ fn it_ends_with_tail_and_the_server_is_killed() {
         },
         |untrap| {
             untrap.release("tail");
-            untrap.pid1.wait_for_message("ended with status 0");
+            untrap.pid1.wait_for_message("exited with status 0");
             untrap.send("legacy-server", "USR2");
             let end = untrap.end();
             assert_eq!((end.status, end.scene.seen("legacy-server")), (3, vec!["SIGUSR2".to_owned()]));

@@ -8,7 +8,7 @@ fn the_end_of_one_stops_the_others_and_gives_the_status() {
         let scene = Scene::new();
         let end = scene.start(place, &[&scene.witness("a", ""), "sh -c 'exit 3'"]).end();
         assert_eq!(end.status, 3, "{:?}", end.messages);
-        assert!(end.said("ended with status 3 after") && end.said(", stopping"));
+        assert!(end.said("exited with status 3 after") && end.said(", stopping"));
     }
 }
 
@@ -18,7 +18,11 @@ fn a_signal_that_ends_an_entry_counts_128_and_its_number() {
     assert_eq!(scene.run(&["kill -USR1 $$"]).status, 128 + 10);
     assert_eq!(scene.run(&["kill -40 $$"]).status, 128 + 40, "a real-time signal too");
     let end = scene.run(&["python3 -c 'import os; os.kill(os.getpid(), 33)'"]);
-    assert!(end.status == 128 + 33 && end.said("ended by signal 33"), "one of the C library's own: {:?}", end.messages);
+    assert!(
+        end.status == 128 + 33 && end.said("killed by signal 33"),
+        "one of the C library's own: {:?}",
+        end.messages
+    );
 }
 
 #[test]
@@ -65,8 +69,8 @@ fn who_ignores_the_stop_is_killed_at_the_timeout_and_its_neighbour_ends_cleanly(
         untrap.signal("TERM");
         let end = untrap.end();
         assert_eq!(end.status, 137);
-        assert!(end.said("b (pid") && end.said("ended with status 0"), "{:?}", end.messages);
-        let killed: Vec<_> = end.messages.iter().filter(|line| line.contains("killed")).collect();
+        assert!(end.said("b (pid") && end.said("exited with status 0"), "{:?}", end.messages);
+        let killed: Vec<_> = end.messages.iter().filter(|line| line.contains(", killed")).collect();
         assert!(killed.len() == 1 && killed[0].contains("a (pid"), "{killed:?}");
     }
 }
@@ -114,7 +118,7 @@ fn a_program_that_is_not_there_ends_the_run_with_127_and_stops_what_was_started(
         let end = scene.start(place, &["sleep 1000", "no-such-program -x", "sleep 1001"]).end();
         assert_eq!(end.status, 127);
         assert!(end.said("no-such-program not found"), "{:?}", end.messages);
-        assert!(end.said("sleep (pid") && end.said("ended by SIGTERM"));
+        assert!(end.said("sleep (pid") && end.said("killed by SIGTERM"));
         assert!(!end.said("sleep.2 started"));
     }
 }

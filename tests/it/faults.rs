@@ -57,10 +57,10 @@ fn without_descriptors_leftovers_are_not_found_and_the_run_ends_at_the_deadline(
         let [pid, ..] = scene.ready("daemon");
         untrap.signal("TERM");
         if found {
-            untrap.wait_for_message("leftover actor");
+            untrap.wait_for_message("leftover process actor");
         } else {
             untrap.wait_for_message("can't find leftovers in /proc: Too many open files");
-            untrap.wait_for_message("leftovers are still there after SIGKILL, not waiting longer");
+            untrap.wait_for_message("leftover processes are still alive after SIGKILL, not waiting longer");
             // It holds standard error open.
             kill(pid, "KILL");
         }
@@ -130,7 +130,7 @@ fn when_no_process_can_be_made_the_run_ends_with_125_and_what_ran_is_stopped() {
         "{:?}",
         end.messages
     );
-    assert!(end.said("ended by SIGTERM"), "{:?}", end.messages);
+    assert!(end.said("killed by SIGTERM"), "{:?}", end.messages);
     assert!(!end.said("sleep.3"), "{:?}", end.messages);
 }
 
@@ -154,11 +154,11 @@ fn without_proc_signals_go_to_groups_and_leftovers_are_not_found() {
     scene.wait_for_line("child", "SIGHUP");
     scene.wait_for_line("main", "SIGHUP");
     untrap.wait_for_message("forwarded");
-    untrap.wait_for_message("ended by SIGHUP");
+    untrap.wait_for_message("killed by SIGHUP");
     let end = untrap.end();
     assert_eq!(end.status, 129, "{:?}", end.messages);
     assert!(end.said("can't find leftovers in /proc: No such file or directory"), "{:?}", end.messages);
-    assert!(end.said("leftovers are still there after SIGKILL, not waiting longer"), "{:?}", end.messages);
+    assert!(end.said("leftover processes are still alive after SIGKILL, not waiting longer"), "{:?}", end.messages);
     assert_eq!(scene.seen("daemon"), [""; 0]);
     kill(scene.ready("daemon")[0], "KILL");
 }
@@ -185,7 +185,11 @@ fn denied_calls_that_it_can_do_without_change_nothing() {
         for errno in ["EPERM", "ENOSYS"] {
             let end = run_denied(&[&format!("{call}={errno}")]);
             assert_eq!(end.status, 3, "{call}={errno}: {:?}", end.messages);
-            assert!(end.said("leftover witness") && end.said("told to end"), "{call}={errno}: {:?}", end.messages);
+            assert!(
+                end.said("leftover process witness") && end.said("sent the stop signal"),
+                "{call}={errno}: {:?}",
+                end.messages
+            );
             assert!(!end.said("killed") && !end.said("can't"), "{call}={errno}: {:?}", end.messages);
         }
     }
@@ -226,7 +230,7 @@ fn where_kill_is_denied_it_says_so_and_ends_after_the_timeout() {
     let end = run_behind(&scene, &before, &["-t", "300ms", &scene.witness("main", ""), "exit 3"]);
     assert_eq!(end.status, 3);
     assert!(end.said("can't be signalled: Operation not permitted"), "{:?}", end.messages);
-    assert!(end.said("is still there after SIGKILL, not waiting longer"), "{:?}", end.messages);
+    assert!(end.said("is still alive after SIGKILL, not waiting longer"), "{:?}", end.messages);
     if let Some(line) = scene.lines("main").first() {
         let pid = line.split(' ').nth(1).unwrap().parse().unwrap();
         wait_for("it dies with untrap", || matches!(state(pid).as_str(), "" | "Z").then_some(()));

@@ -83,7 +83,7 @@ fn a_hanging_after_is_killed_at_its_own_timeout() {
     let scene = Scene::new();
     let end = scene.run(&["-t", "300ms", "--after", "sleep 1000", "true"]);
     assert_eq!(end.status, 137);
-    assert!(end.said("after.1 (pid") && end.said("killed"), "{:?}", end.messages);
+    assert!(end.said("after.1 (pid") && end.said(", killed"), "{:?}", end.messages);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn every_kind_of_target_is_waited_for() {
     ];
     let arguments: Vec<&str> = targets.iter().flat_map(|target| ["--wait-for", target]).chain(["true"]).collect();
     let untrap = scene.start(Place::Subreaper, &arguments);
-    untrap.wait_for_message(&format!("tcp://localhost:{port} is there"));
+    untrap.wait_for_message(&format!("tcp://localhost:{port} is ready"));
     untrap.wait_for_message("waiting for unix://");
     let _accepts = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     untrap.wait_for_message("waiting for file://file");
@@ -109,7 +109,7 @@ fn every_kind_of_target_is_waited_for() {
     scene.write("go", "");
     let end = untrap.end();
     assert_eq!(end.status, 0);
-    assert!(end.said("exec:ls is there after"), "{:?}", end.messages);
+    assert!(end.said("exec:ls is ready after"), "{:?}", end.messages);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn waiting_in_vain_ends_with_124_and_names_what_was_waited_for() {
         let end =
             scene.start(place, &["--wait-for", "file://never", "--wait-timeout", "300ms", &note("service")]).end();
         assert_eq!(end.status, 124);
-        assert!(end.said("file://never is not there after "), "{:?}", end.messages);
+        assert!(end.said("waiting for file://never"), "{:?}", end.messages);
         assert!(!scene.path("log").exists());
     }
 }
@@ -191,7 +191,7 @@ fn a_stop_command_that_hangs_moves_no_deadline() {
     untrap.signal("TERM");
     let end = untrap.end();
     assert_eq!(end.status, 137);
-    assert!(end.said("witness.stop (pid") && end.messages.iter().filter(|line| line.contains("killed")).count() == 2);
+    assert!(end.said("witness.stop (pid") && end.messages.iter().filter(|line| line.contains(", killed")).count() == 2);
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn the_stop_delay_leaves_the_entries_alone_for_its_time() {
     let untrap = scene.start(Place::Subreaper, &["--stop-delay", "1h", &scene.witness("a", "")]);
     scene.ready("a");
     untrap.signal("TERM");
-    untrap.wait_for_message("the services are told in 1h");
+    untrap.wait_for_message("sending stop signals in 1h");
     untrap.signal("HUP");
     scene.wait_for_line("a", "SIGHUP");
     assert_eq!(scene.seen("a"), ["SIGHUP"]);
@@ -236,7 +236,7 @@ fn an_entry_is_started_again_with_a_new_pid() {
         let scene = Scene::new();
         let service = "web: echo $$ >> pids; [ $(wc -l < pids) -lt 3 ] || exec sleep 1000";
         let untrap = scene.start(place, &["--on-exit", "restart", service]);
-        untrap.wait_for_message("web starts again in");
+        untrap.wait_for_message("web restarts in");
         untrap.wait_for_message("(restart 2)");
         wait_for("it runs for the third time", || (scene.lines("pids").len() == 3).then_some(()));
         let mut pids = scene.lines("pids");

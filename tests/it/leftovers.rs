@@ -33,7 +33,7 @@ fn a_daemon_that_left_its_group_is_told_after_the_entries_and_waited_for() {
         let end = untrap.end();
         assert_eq!(end.status, 0);
         assert_eq!(scene.seen("daemon"), ["SIGTERM"]);
-        assert!(end.said(&format!("leftover witness (pid {pid}) told to end")), "{:?}", end.messages);
+        assert!(end.said(&format!("leftover process witness (pid {pid}) sent the stop signal")), "{:?}", end.messages);
     }
 }
 
@@ -46,7 +46,7 @@ fn a_daemon_that_ignores_the_stop_is_killed_at_the_timeout() {
         scene.ready("main");
         untrap.signal("TERM");
         let end = untrap.end();
-        assert!(end.said(&format!("leftover witness (pid {pid}) killed")), "{:?}", end.messages);
+        assert!(end.said(&format!("leftover process witness (pid {pid}) killed")), "{:?}", end.messages);
         assert_eq!(scene.seen("daemon").first().unwrap(), "SIGTERM");
     }
 }
@@ -57,7 +57,7 @@ fn a_daemon_goes_on_when_its_starters_end_is_ignored() {
         let scene = Scene::new();
         let daemon = format!("setsid {} & until grep -qs '^ready .*$' daemon; do :; done", scene.witness("daemon", ""));
         let untrap = scene.start(place, &["--on-exit", "ignore", &daemon]);
-        untrap.wait_for_message("every service has ended, waiting");
+        untrap.wait_for_message("every service has exited, waiting");
         scene.ready("daemon");
         untrap.signal("TERM");
         assert_eq!(untrap.end().status, 0);
@@ -105,7 +105,7 @@ fn a_group_that_has_renewed_itself_is_the_same_group() {
         let child = scene.witness("child", "");
         let renews = format!("(until [ -e go ]; do :; done; {child} &) & exit 0");
         let untrap = scene.start(place, &["-s", "QUIT", "--on-exit", "ignore", &renews]);
-        untrap.wait_for_message("ended with status 0");
+        untrap.wait_for_message("exited with status 0");
         let ended = std::time::Instant::now();
         // Start times are told in hundredths of a second.
         wait_for("it is another one", || (ended.elapsed().as_millis() > 20).then_some(()));
@@ -170,6 +170,6 @@ fn who_leaves_its_group_when_it_is_told_is_told_again_as_a_leftover() {
             return crate::support::skip("python3 is not there to leave its group");
         }
         assert_eq!((end.status, scene.lines("told")), (0, vec!["again".to_owned()]), "{:?}", end.messages);
-        assert!(end.said("told to end") && !end.said("killed"), "{:?}", end.messages);
+        assert!(end.said("sent the stop signal") && !end.said("killed"), "{:?}", end.messages);
     }
 }

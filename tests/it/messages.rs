@@ -20,7 +20,7 @@ fn a_run_is_told_in_one_line_each() {
     assert_eq!(end.messages[0], format!("untrap: web started (pid {pid})"));
     assert_eq!(end.messages[1], format!("untrap: SIGHUP from pid {me}: forwarded"));
     assert_eq!(end.messages[2], format!("untrap: SIGTERM from pid {me}: stopping"));
-    assert_eq!(ended, format!("untrap: web (pid {pid}) ended with status 3"));
+    assert_eq!(ended, format!("untrap: web (pid {pid}) exited with status 3"));
     assert_eq!(end.messages[4], "untrap: exit status 3");
     assert_eq!(end.messages.len(), 5);
 }
@@ -30,7 +30,7 @@ fn quiet_says_only_what_went_wrong() {
     let scene = Scene::new();
     assert_eq!(scene.run(&["-q", "true"]).messages, [""; 0]);
     let end = scene.run(&["-q", "sh -c 'exit 3'"]);
-    assert!(end.messages.len() == 1 && end.said("ended with status 3"), "{:?}", end.messages);
+    assert!(end.messages.len() == 1 && end.said("exited with status 3"), "{:?}", end.messages);
 }
 
 #[test]

@@ -213,11 +213,11 @@ fn a_reader_that_stops_stops_the_writers_and_not_the_signals() {
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix(" kB")?.trim().parse().ok());
     assert!(peak.is_some_and(|kilobytes: u64| kilobytes < 16 * 1024), "memory is bounded: {peak:?} kB");
     untrap.signal("TERM");
-    untrap.wait_for_message("ended by SIGTERM");
+    untrap.wait_for_message("killed by SIGTERM");
     let end = wait_for_end_without_reader(untrap);
     assert_eq!(end.0, Some(143));
     let last = end.1.last().unwrap();
-    let lines = last.strip_prefix("untrap | ").and_then(|text| text.split_once(" lines of output are lost"));
+    let lines = last.strip_prefix("untrap | ").and_then(|text| text.split_once(" lines of output lost"));
     assert!(lines.is_some_and(|(lines, _)| lines.parse::<u64>().unwrap() > 10_000), "{:?}", end.1);
 }
 
@@ -227,7 +227,7 @@ fn an_interrupt_ends_the_waiting_for_a_reader() {
     untrap.signal("TERM");
     untrap.wait_for_message("exit status");
     untrap.signal("INT");
-    assert!(wait_for_end_without_reader(untrap).1.last().unwrap().contains("lines of output are lost"));
+    assert!(wait_for_end_without_reader(untrap).1.last().unwrap().contains("lines of output lost"));
 }
 
 /// The status and the messages of an untrap whose standard output nobody reads.
@@ -252,7 +252,7 @@ fn the_last_words_of_a_killed_entry_are_passed_on_before_the_message_of_its_end(
     assert_eq!(lines[0], format!("untrap | w started (pid {})", pid_in(lines[0])));
     assert!(lines[1..=20_000].iter().zip(1..).all(|(line, number)| *line == format!("w      | {number}")));
     assert_eq!(lines[20_001], "w      | last words");
-    assert!(lines[20_002].contains("ended by SIGKILL") && lines[20_003] == "untrap | exit status 137");
+    assert!(lines[20_002].contains("killed by SIGKILL") && lines[20_003] == "untrap | exit status 137");
     assert_eq!(lines.len(), 20_004);
 }
 
@@ -267,7 +267,7 @@ fn what_an_entry_wrote_comes_before_its_end_even_if_others_of_its_group_live_on(
     let mut output = String::new();
     reader.read_to_string(&mut output).unwrap();
     child.wait().unwrap();
-    let (before, after) = output.split_once(" ended with status 0").unwrap();
+    let (before, after) = output.split_once(" exited with status 0").unwrap();
     assert!(before.contains("w      | 20000\n") && !after.contains("w      |"), "{after}");
 }
 

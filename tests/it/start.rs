@@ -109,7 +109,7 @@ fn a_stop_signal_during_the_start_starts_nothing_more() {
     let end = scene.run(&[]);
     let count = |text: &str| end.messages.iter().filter(|line| line.contains(text)).count();
     assert!((1..401).contains(&count(" started ")), "{} were started", count(" started "));
-    assert_eq!(count(" started "), count(" ended "), "what ran was told, and waited for");
+    assert_eq!(count(" started "), count(") killed by SIGTERM"), "each started service was stopped and reaped");
     let stopping = end.messages.iter().position(|line| line.contains("stopping")).unwrap();
     assert!(end.messages[stopping..].iter().all(|line| !line.contains(" started ")));
 }

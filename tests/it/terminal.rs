@@ -149,7 +149,7 @@ fn ctrl_z_and_fg_work_with_one_service() {
     terminal.expect("got hello");
     terminal.runs("sleep");
     terminal.key('c');
-    terminal.expect("ended by SIGINT");
+    terminal.expect("killed by SIGINT");
     terminal.expect_status(130);
 }
 
@@ -210,9 +210,9 @@ fn ctrl_c_reaches_each_of_several_entries_once_and_stdin_is_empty() {
         scene.wait_for_line(name, "SIGCONT");
         assert_eq!(scene.seen(name), ["SIGINT", "SIGCONT"]);
     }
-    terminal.expect("ended by SIGINT");
+    terminal.expect("killed by SIGINT");
     terminal.key('c');
-    terminal.expect("SIGINT from the terminal: the second one, killing all");
+    terminal.expect("SIGINT from the terminal: second SIGINT, killing all remaining processes");
     terminal.expect("exit status 130");
 }
 

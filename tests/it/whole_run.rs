@@ -31,7 +31,7 @@ fn without_pids_and_times() -> SettingsBindDropGuard {
     let mut settings = Settings::clone_current();
     settings.add_filter(r"pid \d+", "pid N");
     settings.add_filter(r#""pid":\d+"#, r#""pid":0"#);
-    settings.add_filter(r"after \d+m?s( \d+m?s)*", "after TIME");
+    settings.add_filter(r"(after|within) \d+m?s( \d+m?s)*", "$1 TIME");
     settings.add_filter(r#""time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z""#, r#""time":"NOW""#);
     settings.bind_to_scope()
 }
@@ -43,15 +43,15 @@ fn in_text() {
     untrap: deaf started (pid N)
     untrap: web started (pid N)
     untrap: starter started (pid N)
-    untrap: starter (pid N) ended with status 0 after TIME
+    untrap: starter (pid N) exited with status 0 after TIME
     untrap: SIGHUP from pid N: forwarded
     untrap: SIGUSR1 from pid N: forwarded as SIGUSR2
     untrap: SIGTERM from pid N: stopping
-    untrap: web (pid N) ended with status 3 after TIME
-    untrap: deaf (pid N) killed, still there after TIME
-    untrap: deaf (pid N) ended by SIGKILL after TIME
-    untrap: killing leftovers, still there after TIME
-    untrap: leftover witness (pid N) killed
+    untrap: web (pid N) exited with status 3 after TIME
+    untrap: deaf (pid N) did not stop within TIME, killed
+    untrap: deaf (pid N) killed by SIGKILL after TIME
+    untrap: leftover processes did not stop within TIME, killing them
+    untrap: leftover process witness (pid N) killed
     untrap: exit status 3
     ");
 }
@@ -60,9 +60,9 @@ fn in_text() {
 fn in_text_quiet() {
     let _guard = without_pids_and_times();
     assert_snapshot!(messages(&["-q"]), @r"
-    untrap: deaf (pid N) killed, still there after TIME
-    untrap: killing leftovers, still there after TIME
-    untrap: leftover witness (pid N) killed
+    untrap: deaf (pid N) did not stop within TIME, killed
+    untrap: leftover processes did not stop within TIME, killing them
+    untrap: leftover process witness (pid N) killed
     ");
 }
 
@@ -70,20 +70,20 @@ fn in_text_quiet() {
 fn in_json_verbose() {
     let _guard = without_pids_and_times();
     assert_snapshot!(messages(&["-v", "--log-format", "json"]), @r#"
-    {"time":"NOW","level":"info","event":"started","name":"deaf","pid":0,"message":"deaf started (pid N)"}
-    {"time":"NOW","level":"info","event":"started","name":"web","pid":0,"message":"web started (pid N)"}
-    {"time":"NOW","level":"info","event":"started","name":"starter","pid":0,"message":"starter started (pid N)"}
-    {"time":"NOW","level":"info","event":"ended","name":"starter","pid":0,"message":"starter (pid N) ended with status 0 after TIME"}
-    {"time":"NOW","level":"info","event":"signal","message":"SIGHUP from pid N: forwarded"}
-    {"time":"NOW","level":"info","event":"signal","message":"SIGUSR1 from pid N: forwarded as SIGUSR2"}
-    {"time":"NOW","level":"info","event":"signal","message":"SIGTERM from pid N: stopping"}
-    {"time":"NOW","level":"info","event":"ended","name":"web","pid":0,"message":"web (pid N) ended with status 3 after TIME"}
-    {"time":"NOW","level":"error","event":"killed","name":"deaf","pid":0,"message":"deaf (pid N) killed, still there after TIME"}
-    {"time":"NOW","level":"info","event":"ended","name":"deaf","pid":0,"message":"deaf (pid N) ended by SIGKILL after TIME"}
-    {"time":"NOW","level":"error","event":"leftovers","message":"killing leftovers, still there after TIME"}
-    {"time":"NOW","level":"error","event":"leftover","pid":0,"message":"leftover witness (pid N) killed"}
-    {"time":"NOW","level":"debug","event":"orphan","pid":0,"message":"orphan (pid N) reaped"}
-    {"time":"NOW","level":"info","event":"exit","message":"exit status 3"}
+    {"version":1,"time":"NOW","level":"info","event":"started","name":"deaf","pid":0,"message":"deaf started (pid N)"}
+    {"version":1,"time":"NOW","level":"info","event":"started","name":"web","pid":0,"message":"web started (pid N)"}
+    {"version":1,"time":"NOW","level":"info","event":"started","name":"starter","pid":0,"message":"starter started (pid N)"}
+    {"version":1,"time":"NOW","level":"info","event":"exited","name":"starter","pid":0,"message":"starter (pid N) exited with status 0 after TIME"}
+    {"version":1,"time":"NOW","level":"info","event":"signal-received","message":"SIGHUP from pid N: forwarded"}
+    {"version":1,"time":"NOW","level":"info","event":"signal-received","message":"SIGUSR1 from pid N: forwarded as SIGUSR2"}
+    {"version":1,"time":"NOW","level":"info","event":"signal-received","message":"SIGTERM from pid N: stopping"}
+    {"version":1,"time":"NOW","level":"info","event":"exited","name":"web","pid":0,"message":"web (pid N) exited with status 3 after TIME"}
+    {"version":1,"time":"NOW","level":"error","event":"killed","name":"deaf","pid":0,"message":"deaf (pid N) did not stop within TIME, killed"}
+    {"version":1,"time":"NOW","level":"info","event":"exited","name":"deaf","pid":0,"message":"deaf (pid N) killed by SIGKILL after TIME"}
+    {"version":1,"time":"NOW","level":"error","event":"leftovers","message":"leftover processes did not stop within TIME, killing them"}
+    {"version":1,"time":"NOW","level":"error","event":"leftover","pid":0,"message":"leftover process witness (pid N) killed"}
+    {"version":1,"time":"NOW","level":"debug","event":"orphan","pid":0,"message":"orphan (pid N) reaped"}
+    {"version":1,"time":"NOW","level":"info","event":"exit","message":"exit status 3"}
     "#);
 }
 
@@ -91,9 +91,9 @@ fn in_json_verbose() {
 fn in_json_quiet() {
     let _guard = without_pids_and_times();
     assert_snapshot!(messages(&["-q", "--log-format", "json"]), @r#"
-    {"time":"NOW","level":"error","event":"killed","name":"deaf","pid":0,"message":"deaf (pid N) killed, still there after TIME"}
-    {"time":"NOW","level":"error","event":"leftovers","message":"killing leftovers, still there after TIME"}
-    {"time":"NOW","level":"error","event":"leftover","pid":0,"message":"leftover witness (pid N) killed"}
+    {"version":1,"time":"NOW","level":"error","event":"killed","name":"deaf","pid":0,"message":"deaf (pid N) did not stop within TIME, killed"}
+    {"version":1,"time":"NOW","level":"error","event":"leftovers","message":"leftover processes did not stop within TIME, killing them"}
+    {"version":1,"time":"NOW","level":"error","event":"leftover","pid":0,"message":"leftover process witness (pid N) killed"}
     "#);
 }
 

@@ -37,18 +37,18 @@ pub(crate) enum Said {
 pub(crate) enum Fate {
     Stops,
     Forwarded,
-    /// Forwarded to nobody.
+    /// Ignored: no service to forward it to.
     Withheld,
     Dropped,
     KillsAll,
 }
 
 impl Said {
-    /// Reads `e1 (pid 7) ended with status 3 after 20ms, stopping`, and all others.
+    /// Reads `e1 (pid 7) exited with status 3 after 20ms, stopping the others`, and all others.
     pub(crate) fn read(text: &str, program: &Program) -> Result<Self, String> {
         Reader { text, words: text.split([' ', ',']).collect(), program }
             .read()
-            .ok_or_else(|| format!("a message that nobody expects: {text}"))
+            .ok_or_else(|| format!("an unexpected message: {text}"))
     }
 }
 
@@ -68,25 +68,29 @@ impl Reader<'_> {
                 Said::StartFailed(service().or_else(|| self.probe())?)
             }
             _ if text.contains(" can't ") => return None,
-            _ if text.starts_with("every service has ended") => Said::Other,
+            _ if text.starts_with("every service has exited") => Said::Other,
             _ if text.starts_with("exit status ") => Said::Exit(self.number(2)?),
-            _ if text.starts_with("leftover ") && text.ends_with("killed") => Said::LeftoverKilled(self.number(3)?),
+            _ if text.starts_with("leftover processes did not stop") => {
+                Said::KillingLeftovers(self.duration("within ")?)
+            }
+            _ if text.starts_with("leftover ") && text.ends_with("killed") => Said::LeftoverKilled(self.number(4)?),
             _ if text.starts_with("leftover ") => Said::LeftoverTold,
-            _ if text.starts_with("killing leftovers") => Said::KillingLeftovers(self.duration("after ")?),
             _ if text.starts_with("SIG") => Said::Received(words[0].parse().ok()?, self.fate()?),
             _ if text.starts_with("the stop command of ") => Said::CommandFailed(self.service(words[4])?),
-            _ if text.starts_with("what ") => Said::GroupKilled(self.service(words[1])?),
-            _ if text.contains(" is not there after ") => Said::ReadinessTimedOut(self.duration("after ")?),
+            _ if text.contains(": killed the remaining ") => {
+                Said::GroupKilled(self.service(words[0].trim_end_matches(':'))?)
+            }
+            _ if text.starts_with("timed out after ") => Said::ReadinessTimedOut(self.duration("after ")?),
             _ if text.starts_with("exec:") => Said::Other,
             _ if words.get(1) == Some(&"started") => Said::Started(service()?, self.number(3)?),
-            _ if words.get(2) == Some(&"again") => Said::Restarting(
+            _ if words.get(1) == Some(&"restarts") => Said::Restarting(
                 service()?,
-                self.duration("again in ")?,
+                self.duration("restarts in ")?,
                 words.last()?.trim_end_matches(')').parse().ok()?,
             ),
-            _ if words.get(3) == Some(&"killed") => Said::Killed(service()?, self.duration("after ")?),
-            _ if words.get(3) == Some(&"ended") => {
-                Said::Ended { service: service()?, ending: self.ending()?, stops: text.ends_with(", stopping") }
+            _ if text.ends_with(", killed") => Said::Killed(service()?, self.duration("within ")?),
+            _ if matches!(words.get(3), Some(&("exited" | "killed"))) => {
+                Said::Ended { service: service()?, ending: self.ending()?, stops: text.contains(", stopping") }
             }
             _ => Said::Other,
         })
@@ -108,6 +112,7 @@ impl Reader<'_> {
     /// The milliseconds after these words.
     fn duration(&self, before: &str) -> Option<u64> {
         let (_, rest) = self.text.split_once(before)?;
+        let rest = rest.split(" waiting for ").next()?;
         let end = rest.find([',', ';', '(']).unwrap_or(rest.len());
         let duration = humantime::parse_duration(rest[..end].trim()).ok()?;
         Some(duration.as_millis() as u64)
@@ -117,8 +122,8 @@ impl Reader<'_> {
         Some(match self.text.rsplit_once(": ")?.1 {
             "stopping" => Fate::Stops,
             "dropped" => Fate::Dropped,
-            "the second one, killing all that is left" => Fate::KillsAll,
-            "forwarded to nobody" => Fate::Withheld,
+            fate if fate.ends_with("killing all remaining processes") => Fate::KillsAll,
+            "no service to forward it to" => Fate::Withheld,
             fate if fate.starts_with("forwarded") => Fate::Forwarded,
             _ => return None,
         })
