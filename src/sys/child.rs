@@ -106,19 +106,26 @@ impl LeaderlessGroup {
         kill(group(self.id), None) == Err(nix::errno::Errno::ESRCH)
     }
 
-    /// Whether it is empty, or its id is another group's by now. It can become so without an event, when its last member is
-    /// reaped by a parent other than us, or leaves it.
+    /// Whether the group has no living member, or its id belongs to another group by now. A group becomes so without an
+    /// event when a parent other than untrap reaps its last member, or when that leaves the group.
     ///
-    /// Without a descriptor, one whose members have all started since is another one. (Where all of its own have, too, they
-    /// are no longer told as a group, but as leftovers.)
+    /// A zombie that only another process can reap cannot be signalled and may stay for ever, so it is not waited for.
+    /// Without a descriptor, a group whose members have all started after the leader was reaped is another one: its id has
+    /// been reused. (Members of the old group that started later are then signalled as leftover processes.)
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        let recycled = || {
-            // Where `/proc` shows nobody it can't say: it is not ours, or they have just left.
-            let times = procfs::start_times_in_group(self.id.as_raw()).unwrap_or_default();
-            !times.is_empty() && times.into_iter().all(|time| clock::ticks(time) > self.since)
-        };
-        self.is_empty() || self.descriptor.is_none() && recycled()
+        if self.is_empty() {
+            return true;
+        }
+        // An empty list says nothing: `/proc` may hide the members, or they have just exited.
+        let members = procfs::processes_in_group(self.id.as_raw()).unwrap_or_default();
+        if members.is_empty() {
+            return false;
+        }
+        let own = std::process::id() as i32;
+        let is_dead = members.iter().all(|member| member.is_zombie() && member.parent != own);
+        let is_younger = |member: &procfs::Process| clock::ticks(member.start_time) > self.since;
+        is_dead || self.descriptor.is_none() && members.iter().all(is_younger)
     }
 }
 

@@ -37,7 +37,8 @@ impl Process {
         Some(Self {
             pid,
             name: name.to_owned(),
-            zombie: matches!(*fields.first()?, "Z" | "X"),
+            // A process whose main thread has exited while other threads run is in state Z too, and is alive.
+            zombie: matches!(*fields.first()?, "Z" | "X") && fields.get(17)?.parse::<u32>().ok()? <= 1,
             parent: fields.get(1)?.parse().ok()?,
             group: fields.get(2)?.parse().ok()?,
             start_time: fields.get(19)?.parse().ok()?,
@@ -45,10 +46,9 @@ impl Process {
     }
 }
 
-/// When each process of a group started, in clock ticks after boot; `None` where `/proc` can't be read.
-pub(super) fn start_times_in_group(group: i32) -> Option<Vec<u64>> {
-    let members = pids().ok()?.filter_map(Process::read).filter(|process| process.group == group);
-    Some(members.map(|process| process.start_time).collect())
+/// The processes of a group, zombies included. `None` if `/proc` cannot be read.
+pub(super) fn processes_in_group(group: i32) -> Option<Vec<Process>> {
+    Some(pids().ok()?.filter_map(Process::read).filter(|process| process.group == group).collect())
 }
 
 /// The PIDs that there are now.
@@ -120,5 +120,11 @@ mod tests {
         assert!(!process.zombie);
         assert!(Process::parse(7, "7 (a) Z 1 7 7 0 -1 0 1 0 0 0 0 0 0 0 20 0 1 0 5 0").unwrap().zombie);
         assert_eq!(Process::parse(7, ""), None);
+    }
+
+    #[test]
+    fn a_process_whose_main_thread_alone_has_exited_is_no_zombie() {
+        let process = Process::parse(7, "7 (a) Z 1 7 7 0 -1 0 1 0 0 0 0 0 0 0 20 0 2 0 5 0").unwrap();
+        assert!(!process.zombie);
     }
 }

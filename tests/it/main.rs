@@ -27,3 +27,4 @@ mod usage;
 mod verbs;
 mod whole_run;
 mod words;
+mod zombies;
