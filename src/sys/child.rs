@@ -140,50 +140,88 @@ fn send(pid: Pid, signal: Signal) -> io::Result<()> {
     check(unsafe { libc::kill(pid.as_raw(), signal.number()) }).map(drop)
 }
 
-/// Looks for a child that has ended, and leaves it in place, so that its PID stays its own.
+/// Looks for a child that has exited, and leaves it in place, so that its PID stays its own.
 ///
 /// # Errors
 /// Those of waitid(2) other than `ECHILD`.
 pub fn look() -> io::Result<Children> {
-    // SAFETY: all zeroes is a valid siginfo_t, and what waitid leaves when no child has ended.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    // SAFETY: the buffer outlives the call.
-    match check(unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options) }) {
-        Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(Children::None),
-        result => result?,
-    };
-    // SAFETY: waitid has filled in these fields, or left them 0.
-    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-    if pid == 0 {
-        return Ok(Children::Running);
+    loop {
+        let info = match wait(libc::P_ALL, 0, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT) {
+            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(Children::None),
+            result => result?,
+        };
+        let Some(ChildInfo { pid, code, status }) = info else { return Ok(Children::Running) };
+        match code {
+            libc::CLD_EXITED => return Ok(Children::Ended(pid, ExitStatus::Exited(status as u8))),
+            libc::CLD_KILLED | libc::CLD_DUMPED => {
+                return Ok(Children::Ended(pid, ExitStatus::Signaled(Signal::from_kernel(status))));
+            }
+            // A child that asked to be traced has stopped, which waitid(2) reports whatever it is asked for.
+            _ => {
+                if detach(pid, status).is_err() {
+                    return Ok(Children::Running);
+                }
+            }
+        }
     }
-    let ending = match info.si_code {
-        libc::CLD_KILLED | libc::CLD_DUMPED => ExitStatus::Signaled(Signal::from_kernel(status)),
-        _ => ExitStatus::Exited(status as u8),
-    };
-    Ok(Children::Ended(pid, ending))
 }
 
-/// Whether this child has ended, and waits to be reaped.
+/// Whether this child has exited, and waits to be reaped.
 pub(super) fn has_ended(pid: i32) -> bool {
     let options = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    waitid(Id::Pid(Pid::from_raw(pid)), options).is_ok_and(|status| status != WaitStatus::StillAlive)
+    let status = waitid(Id::Pid(Pid::from_raw(pid)), options);
+    matches!(status, Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)))
 }
 
-/// The signal that has stopped this child, if one has since the last look.
+/// The signal that has stopped this child, if a signal has since the last look.
 #[must_use]
 pub fn stop_cause(leader: &Leader) -> Option<Signal> {
-    // SAFETY: all zeroes is a valid siginfo_t, and what waitid leaves when the child has not stopped.
+    let ChildInfo { pid, code, status } =
+        wait(libc::P_PID, leader.pid() as libc::id_t, libc::WSTOPPED | libc::WNOHANG).ok()??;
+    if code == libc::CLD_TRAPPED {
+        // An error means that the process has been killed meanwhile.
+        let _ = detach(pid, status);
+        return None;
+    }
+    Signal::new(status)
+}
+
+/// What waitid(2) reports of a child.
+struct ChildInfo {
+    pid: i32,
+    /// `CLD_EXITED` and so on.
+    code: libc::c_int,
+    /// The exit status, or the number of a signal.
+    status: libc::c_int,
+}
+
+/// waitid(2). nix knows neither the exit by a real-time signal nor all stops.
+fn wait(id_type: libc::idtype_t, id: libc::id_t, options: libc::c_int) -> io::Result<Option<ChildInfo>> {
+    // SAFETY: all zeroes is a valid siginfo_t, and what waitid leaves if no child matches.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the buffer outlives the call.
-    check(unsafe {
-        libc::waitid(libc::P_PID, leader.pid() as libc::id_t, &raw mut info, libc::WSTOPPED | libc::WNOHANG)
-    })
-    .ok()?;
+    // SAFETY: `info` outlives the call.
+    check(unsafe { libc::waitid(id_type, id, &raw mut info, options) })?;
     // SAFETY: waitid has filled in these fields, or left them 0.
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-    if pid == 0 { None } else { Signal::new(status) }
+    Ok((pid != 0).then_some(ChildInfo { pid, code: info.si_code, status }))
+}
+
+/// Ends the tracing of a child that has made untrap its tracer (`PTRACE_TRACEME`) and has stopped before this signal,
+/// which it then receives: untrap is no debugger, and a child that stays stopped cannot be stopped by SIGTERM.
+fn detach(pid: i32, signal: libc::c_int) -> io::Result<()> {
+    // SAFETY: all zeroes is a valid siginfo_t.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `info` outlives the call, and is what PTRACE_GETSIGINFO writes.
+    let known = unsafe { libc::ptrace(libc::PTRACE_GETSIGINFO, pid, 0, &raw mut info) } == 0;
+    // SAFETY: the kernel has filled in the sender of a signal of the code SI_USER.
+    let is_own = known && info.si_code == libc::SI_USER && unsafe { info.si_pid() } == pid;
+    // A traced process sends itself SIGTRAP when it executes a program, for its tracer alone.
+    let passed_on = if signal == libc::SIGTRAP && is_own { 0 } else { signal };
+    // SAFETY: PTRACE_DETACH takes two integers.
+    match unsafe { libc::ptrace(libc::PTRACE_DETACH, pid, 0, passed_on) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Reaps a child that has ended.

@@ -23,6 +23,7 @@ mod signals;
 mod sources;
 mod start;
 mod terminal;
+mod traced;
 mod usage;
 mod verbs;
 mod whole_run;
