@@ -40,5 +40,36 @@ pub(super) fn become_user(identity: &Identity) -> nix::Result<()> {
         Errno::result(libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
         Errno::result(libc::syscall(libc::SYS_setresuid, uid, uid, uid))?;
     }
-    Ok(())
+    if uid == ROOT { Ok(()) } else { drop_capabilities() }
+}
+
+/// The user that execve(2) gives all capabilities.
+const ROOT: u32 = 0;
+
+/// The header of capset(2).
+#[repr(C)]
+struct CapabilityHeader {
+    version: u32,
+    pid: libc::c_int,
+}
+
+/// Sets of capabilities, as capset(2) takes them: version 3 has two of these, each for 32 capabilities.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct CapabilitySets {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+/// Gives up all capabilities of the process, and with the permitted ones the ambient ones, see capabilities(7).
+///
+/// The kernel does so itself if the process was root. It does not if untrap has its capabilities as an ordinary user, or
+/// if it has inherited a keep-capabilities flag or securebits.
+fn drop_capabilities() -> nix::Result<()> {
+    const VERSION_3: u32 = 0x2008_0522;
+    let header = CapabilityHeader { version: VERSION_3, pid: 0 };
+    let none = [CapabilitySets { effective: 0, permitted: 0, inheritable: 0 }; 2];
+    // SAFETY: `header` and `none` outlive the call and have the layout of version 3.
+    Errno::result(unsafe { libc::syscall(libc::SYS_capset, &raw const header, none.as_ptr()) }).map(drop)
 }

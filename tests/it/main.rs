@@ -19,6 +19,7 @@ mod messages;
 mod output;
 mod pages;
 mod pid_dir;
+mod privileges;
 mod signals;
 mod sources;
 mod start;

@@ -100,6 +100,13 @@ impl Scene {
         self.directory.path().join(name)
     }
 
+    /// Lets every user enter the directory, and returns its path.
+    pub fn open_to_all(&self) -> &Path {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(self.directory.path(), PermissionsExt::from_mode(0o755)).expect("its mode can be set");
+        self.directory.path()
+    }
+
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, content).expect("the file can be written");
