@@ -7,12 +7,12 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 use untrap::cli::{self, LaunchOptions, Request, Settings, Source, check, generate, verbs};
-use untrap::config::env_file;
 use untrap::config::plan::{Plan, PlanError};
+use untrap::config::{bounded, env_file};
 use untrap::exit_status::{INTERNAL_ERROR, USAGE};
 use untrap::log::line::{LogFormat, LogLine};
 use untrap::pid_dir::PidDir;
@@ -44,10 +44,11 @@ fn respond(arguments: Vec<OsString>) -> u8 {
             return fail(LogFormat::of_environment(), INTERNAL_ERROR, &format!("can't receive signals: {error}"));
         }
     };
-    match verbs::run(&arguments) {
-        None => {}
-        Some(Ok(text)) => return print(text.as_bytes()),
-        Some(Err(error)) => return fail(LogFormat::Text, error.status, &error.to_string()),
+    if let Some(verb) = verbs::find(&arguments) {
+        return signals.interruptible(|| match verb(&arguments[2..]) {
+            Ok(text) => print(text.as_bytes()),
+            Err(error) => fail(LogFormat::Text, error.status, &error.to_string()),
+        });
     }
     let request = cli::parse(&arguments);
     // Free the arguments: a run may last for years and does not use them.
@@ -57,18 +58,20 @@ fn respond(arguments: Vec<OsString>) -> u8 {
             let format = settings.log.format;
             run(*settings, signals).unwrap_or_else(|StartError(status, message)| fail(format, status, &message))
         }
-        Ok(Request::Check(settings)) => {
+        Ok(Request::Check(settings)) => signals.interruptible(|| {
             check(&settings).unwrap_or_else(|StartError(status, message)| fail(LogFormat::Text, status, &message))
-        }
-        Ok(Request::Generate(page)) => print(generate::text(page).as_bytes()),
-        Ok(Request::Print(text)) => print(text.as_bytes()),
+        }),
+        Ok(Request::Generate(page)) => signals.interruptible(|| print(generate::text(page).as_bytes())),
+        Ok(Request::Print(text)) => signals.interruptible(|| print(text.as_bytes())),
         Err(error) => fail(LogFormat::of_environment(), USAGE, &error.to_string()),
     }
 }
 
 fn run(settings: Settings, signals: Signals) -> Result<u8, StartError> {
-    let plan = plan(&settings, &procfile_text(&settings.source)?).map_err(|error| StartError::usage(&error))?;
-    let exec_context = exec_context(&settings.launch)?;
+    let read = || Ok((procfile_text(&settings.source)?, exec_context(&settings.launch)?));
+    let has_files = matches!(settings.source, Source::Procfile { .. }) || !settings.launch.env_files.is_empty();
+    let (text, exec_context) = if has_files { signals.interruptible(read)? } else { read()? };
+    let plan = plan(&settings, &text).map_err(|error| StartError::usage(&error))?;
     let runnables = exec_context.runnables(&plan).map_err(|error| StartError(error.status(), error.to_string()))?;
     drop(settings.source);
     let names = plan.services.iter().map(|service| service.name.to_string());
@@ -126,12 +129,11 @@ fn plan(settings: &Settings, text: &[u8]) -> Result<Plan, PlanError> {
 
 /// The text of the Procfile, or nothing if another source is used.
 fn procfile_text(source: &Source) -> Result<Vec<u8>, StartError> {
-    let mut bytes = Vec::new();
-    let Source::Procfile { path, .. } = source else { return Ok(bytes) };
+    let Source::Procfile { path, .. } = source else { return Ok(Vec::new()) };
     let read = if path == Path::new("-") {
-        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        bounded::read_from(std::io::stdin().lock(), bounded::PROCFILE)
     } else {
-        std::fs::read(path)
+        bounded::read(path, bounded::PROCFILE)
     };
     read.map_err(|error| {
         let path = path.display();

@@ -8,13 +8,15 @@ use super::ps::PsVerb;
 use super::running::VerbError;
 use super::signal::SignalVerb;
 
-/// Carries out the verb that is the first argument after the program's own name, and returns the text to print.
-/// Returns `None` if the first argument is a command.
+/// Carries out a verb with the arguments after it, and returns the text to print.
+pub type Verb = fn(&[OsString]) -> Result<String, VerbError>;
+
+/// The verb that is the first argument after the program's own name. `None` if that is a command.
 #[must_use]
-pub fn run(arguments: &[OsString]) -> Option<Result<String, VerbError>> {
+pub fn find(arguments: &[OsString]) -> Option<Verb> {
     match arguments.get(1)?.to_str()? {
-        "ps" => Some(parse_and_run(&arguments[2..], PsVerb::run)),
-        "signal" => Some(parse_and_run(&arguments[2..], SignalVerb::run)),
+        "ps" => Some(|arguments| parse_and_run(arguments, PsVerb::run)),
+        "signal" => Some(|arguments| parse_and_run(arguments, SignalVerb::run)),
         _ => None,
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::config::bounded;
 use crate::config::procfile::without_bom;
 use crate::shell::parse::split_variable_name;
 use crate::sys::environment::Variable;
@@ -49,7 +50,8 @@ impl std::error::Error for EnvFileError {}
 /// # Errors
 /// See [`EnvFileError`].
 pub fn read(path: &Path) -> Result<Vec<Variable>, EnvFileError> {
-    let bytes = std::fs::read(path).map_err(|error| EnvFileError::Io { path: path.to_owned(), error })?;
+    let bytes =
+        bounded::read(path, bounded::ENV_FILE).map_err(|error| EnvFileError::Io { path: path.to_owned(), error })?;
     parse(path, &bytes)
 }
 

@@ -1,5 +1,6 @@
 //! What the user asked for, validated.
 
+pub mod bounded;
 pub mod env_file;
 pub mod hook;
 pub mod name;

@@ -7,7 +7,9 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal as Standard, sigprocmask};
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal as Standard, sigaction, sigprocmask,
+};
 
 use super::check;
 use crate::signal::{Sender, Signal};
@@ -15,6 +17,15 @@ use crate::signal::{Sender, Signal};
 /// What a process can't be without: blocked, the kernel would end it all the same.
 const SYNCHRONOUS: [Standard; 6] =
     [Standard::SIGSEGV, Standard::SIGBUS, Standard::SIGFPE, Standard::SIGILL, Standard::SIGTRAP, Standard::SIGSYS];
+
+/// The signals that end untrap while it reads files, before anything is started.
+const INTERRUPTING: [Standard; 4] = [Standard::SIGHUP, Standard::SIGINT, Standard::SIGQUIT, Standard::SIGTERM];
+
+/// The handler of [`Signals::interruptible`].
+extern "C" fn exit_by_signal(signal: libc::c_int) {
+    // SAFETY: _exit does not return, and runs no code of this process.
+    unsafe { libc::_exit(128 + signal) }
+}
 
 /// How untrap was started to treat signals; its children start the same way.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +81,36 @@ impl Signals {
     #[must_use]
     pub fn inherited(&self) -> Inherited {
         self.inherited
+    }
+
+    /// Does work that can block before anything is started, such as reading a FIFO that has no writer. Until it is done,
+    /// a signal that asks for the end exits untrap with the status 128 + N: nothing has to be shut down yet.
+    pub fn interruptible<T>(&self, work: impl FnOnce() -> T) -> T {
+        let exits = SigAction::new(SigHandler::Handler(exit_by_signal), SaFlags::empty(), SigSet::empty());
+        let mut unblocked = SigSet::empty();
+        for signal in INTERRUPTING {
+            // SAFETY: the handler makes only one call, of _exit(2), which is async-signal-safe.
+            let before = unsafe { sigaction(signal, &exits) };
+            if before.is_ok_and(|before| matches!(before.handler(), SigHandler::SigIgn)) {
+                // nohup(1) and background jobs of a shell are started so.
+                // SAFETY: no handler is set.
+                let _ = unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) };
+            }
+            unblocked.add(signal);
+        }
+        // These calls fail only for arguments that the kernel does not know.
+        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&unblocked), None);
+        let result = work();
+        let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&unblocked), None);
+        for signal in INTERRUPTING {
+            // SAFETY: no handler is set.
+            let handler = unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) };
+            if matches!(handler, Ok(SigHandler::SigIgn)) {
+                // SAFETY: no handler is set.
+                let _ = unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) };
+            }
+        }
+        result
     }
 
     /// The next signal that has arrived, if any. The kernel hands them out lowest number first.

@@ -14,6 +14,7 @@ mod formation;
 mod hooks;
 mod hostile;
 mod inheritance;
+mod inputs;
 mod leftovers;
 mod messages;
 mod output;

@@ -1,0 +1,50 @@
+//! Reading files that the user names, up to a bound: `/dev/zero` never ends, and memory does.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+const MEBIBYTE: u64 = 1024 * 1024;
+
+/// The largest Procfile, in bytes.
+pub const PROCFILE: u64 = MEBIBYTE;
+
+/// The largest env file, in bytes.
+pub const ENV_FILE: u64 = 16 * MEBIBYTE;
+
+/// Reads a whole file of at most `limit` bytes.
+///
+/// # Errors
+/// Those of open(2) and read(2); `FileTooLarge` with the limit in its text.
+pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    read_from(File::open(path)?, limit)
+}
+
+/// Reads at most `limit` bytes to the end of the file.
+///
+/// # Errors
+/// See [`read`].
+pub fn read_from(reader: impl Read, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let text = format!("it is larger than {} MiB", limit / MEBIBYTE);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_limit_is_read_and_a_larger_one_is_not() {
+        assert_eq!(read_from(&[b'x'; 8][..], 8).unwrap().len(), 8);
+        let error = read_from(io::repeat(b'x'), 2 * MEBIBYTE).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (io::ErrorKind::FileTooLarge, "it is larger than 2 MiB")
+        );
+    }
+}
