@@ -1,7 +1,8 @@
-//! The pages for people: each command in them runs, each link leads somewhere, each manifest is one.
+//! The Markdown pages: each command runs, each link and path names a file, each manifest is valid.
 //!
-//! A block of `sh` runs line by line, with stand-ins for the programs that it names; what would go on is stopped. One
-//! that can't run here says why: `sh no-run: it takes a cluster`. A block of `console` prints what it shows.
+//! A block of `sh` runs line by line, with stand-ins for the programs that it names. Lines whose programs keep running are
+//! stopped. A block that cannot run here gives the reason: `sh no-run: it takes a cluster`. A block of `console` is
+//! compared with the real output.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -15,7 +16,7 @@ use support::{Scene, children, kill, skip, spawn, state, wait_for, witness};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// They run until they are told to stop.
+/// Stand-ins that run until they are sent a stop signal.
 const SERVERS: &[&str] = &[
     "./api",
     "./app",
@@ -30,28 +31,28 @@ const SERVERS: &[&str] = &[
     "redis-server",
     "sidekiq",
 ];
-/// They end at once, with success.
+/// Stand-ins that exit with 0 at once.
 const TASKS: &[&str] = &["./healthy", "./migrate", "./report", "warm-up"];
 const PROCFILE: &str = "web: puma -p ${PORT:-8080}\nworker: sidekiq\nrelease: ./migrate\n";
 
 /// A fenced block of a page.
 struct Block {
-    /// Its page and line, to name it.
+    /// Page and line, for error messages.
     place: String,
-    /// What stands after the fence.
+    /// The text after the opening fence.
     info: String,
     lines: Vec<String>,
 }
 
 impl Block {
-    /// Its lines, each joined with those that go on in the next.
+    /// The lines, each joined with its continuation lines.
     fn commands(&self) -> Vec<String> {
         let text = self.lines.join("\n").replace("\\\n", " ");
         text.lines().filter(|line| !line.trim_start().is_empty()).map(str::to_owned).collect()
     }
 }
 
-/// README, CONTRIBUTING, and all that is in these directories.
+/// README, CONTRIBUTING, CHANGELOG, and all pages in `docs` and `examples`.
 fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
     let mut directories: Vec<PathBuf> = ["docs", "examples"].map(|name| Path::new(ROOT).join(name)).into();
@@ -73,7 +74,7 @@ fn read(page: &Path) -> String {
     std::fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()))
 }
 
-/// The blocks of all pages whose info begins with this word.
+/// The blocks of all pages whose fence names this language.
 fn blocks(language: &str) -> Vec<Block> {
     let mut found = Vec::new();
     for page in pages() {
@@ -135,48 +136,48 @@ impl Stage {
         shell
     }
 
-    /// Runs a line to its end. Where untrap would run on, it is stopped when everything is started.
+    /// Runs a line until it exits. If untrap keeps running, it is sent SIGTERM once all services have started.
     fn run(&self, place: &str, line: &str) {
         let [out, _] = ["out", "seen"].map(|name| File::create(self.0.path(name)).unwrap());
         let mut shell = spawn(self.shell(line).stdout(out.try_clone().unwrap()).stderr(out));
-        let said = || std::fs::read_to_string(self.0.path("out")).unwrap();
+        let printed = || std::fs::read_to_string(self.0.path("out")).unwrap();
         let mut stopped = false;
-        let status = wait_for(&format!("the end of '{line}' ({place})"), || {
+        let status = wait_for(&format!("'{line}' ({place}) exits"), || {
             let status = shell.try_wait().unwrap();
             if let (false, None, Some(untrap)) = (stopped, status, untrap_below(shell.id() as i32)) {
-                stopped = said().contains("started (pid") && self.is_settled(untrap);
+                stopped = printed().contains("started (pid") && self.is_serving(untrap);
                 if stopped {
                     kill(untrap, "TERM");
                 }
             }
             status
         });
-        let (said, code) = (said(), status.code());
+        let (printed, code) = (printed(), status.code());
         let good: &[i32] = if stopped { &[0, 143] } else { &[0] };
-        let bad_words = ["can't", "killed"].into_iter().any(|word| said.contains(word));
-        assert!(code.is_some_and(|code| good.contains(&code)) && !bad_words, "{place}: '{line}': {status}\n{said}");
+        let bad_words = ["can't", "cannot", "killed"].into_iter().any(|word| printed.contains(word));
+        assert!(code.is_some_and(|code| good.contains(&code)) && !bad_words, "{place}: '{line}': {status}\n{printed}");
     }
 
-    /// Whether it waits, and all that it has started are servers that are ready to be stopped.
-    fn is_settled(&self, untrap: i32) -> bool {
+    /// Whether untrap sleeps and all of its children are servers that handle their stop signal.
+    fn is_serving(&self, untrap: i32) -> bool {
         let started = children(untrap);
         let is_server = |pid: &i32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == witness());
         let ready = self.0.lines("seen").iter().filter(|line| line.starts_with("ready")).count();
         ready > 0 && ready == started.len() && started.iter().all(is_server) && state(untrap) == "S"
     }
 
-    /// What `check` says of a command line of untrap's.
+    /// Runs `untrap check` with the arguments of a command line.
     fn check(&self, line: &str) -> Output {
         output(&mut self.shell(&line.replacen("untrap", "untrap check", 1)))
     }
 }
 
-/// Runs it to its end.
+/// Runs the command and collects its output.
 fn output(command: &mut Command) -> Output {
     spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped())).wait_with_output().unwrap()
 }
 
-/// The untrap that this process is, or has started.
+/// The process itself if it is untrap, otherwise the first untrap among its descendants.
 fn untrap_below(pid: i32) -> Option<i32> {
     let exe = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
     let is_untrap = exe == Path::new(env!("CARGO_BIN_EXE_untrap"));
@@ -184,13 +185,13 @@ fn untrap_below(pid: i32) -> Option<i32> {
 }
 
 #[test]
-fn each_command_block_runs_or_says_why_not() {
+fn each_command_block_runs_or_gives_a_reason() {
     let mut ran = 0;
     for block in blocks("sh") {
         if let Some(note) = block.info.strip_prefix("sh ") {
             let reason = note.strip_prefix("no-run: ").filter(|reason| !reason.is_empty());
-            let reason = reason.unwrap_or_else(|| panic!("{}: write 'sh', or 'sh no-run: WHY'", block.place));
-            // The test runner would keep what the macros print to itself.
+            let reason = reason.unwrap_or_else(|| panic!("{}: write 'sh' or 'sh no-run: REASON'", block.place));
+            // The test runner captures the output of the macros, so write directly.
             std::io::stderr().write_all(format!("{} is not run: {reason}\n", block.place).as_bytes()).unwrap();
             continue;
         }
@@ -203,7 +204,7 @@ fn each_command_block_runs_or_says_why_not() {
     assert!(ran >= 10, "only {ran} lines were found");
 }
 
-/// Without what differs from run to run: PIDs and times. An exit status stays.
+/// The line without PIDs and times, which differ between runs. Exit statuses stay.
 fn without_numbers(line: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     for word in line.split_whitespace() {
@@ -225,7 +226,7 @@ fn each_console_block_shows_what_is_printed() {
         let stage = Stage::new();
         let out = File::create(stage.0.path("out")).unwrap();
         let mut shell = spawn(stage.shell(line).stdout(out.try_clone().unwrap()).stderr(out));
-        wait_for(&format!("the end of '{line}'"), || shell.try_wait().unwrap());
+        wait_for(&format!("'{line}' exits"), || shell.try_wait().unwrap());
         let printed = stage.0.lines("out");
         let comparable = |lines: &[String]| lines.iter().map(|line| without_numbers(line)).collect::<Vec<_>>();
         assert_eq!(comparable(&printed), comparable(shown), "{}: {line}", block.place);
@@ -233,7 +234,7 @@ fn each_console_block_shows_what_is_printed() {
 }
 
 #[test]
-fn each_line_to_write_instead_is_one_that_untrap_takes() {
+fn untrap_accepts_each_line_of_the_migration_pages() {
     let stage = Stage::new();
     stage.0.write(".env", "A=1\n");
     stage.0.write(".env.local", "A=2\n");
@@ -257,7 +258,7 @@ fn each_line_to_write_instead_is_one_that_untrap_takes() {
 }
 
 #[test]
-fn each_line_instead_of_a_part_of_a_script_runs() {
+fn each_line_that_replaces_a_part_of_a_script_runs() {
     let elsewhere = ["--wait-for", "--pid-dir", "--user", "/srv"];
     let page = read(&Path::new(ROOT).join("docs/from-bash.md"));
     let rows = page.lines().filter_map(|line| line.split(" | `untrap ").nth(1)?.split('`').next());
@@ -271,7 +272,7 @@ fn each_line_instead_of_a_part_of_a_script_runs() {
 }
 
 #[test]
-fn each_entrypoint_is_one_that_untrap_takes() {
+fn untrap_accepts_each_entrypoint() {
     let stage = Stage::new();
     let mut found = 0;
     for block in blocks("dockerfile") {
@@ -286,30 +287,47 @@ fn each_entrypoint_is_one_that_untrap_takes() {
     assert!(found > 0);
 }
 
-/// The targets of `[text](target)` on a page, outside of blocks and code.
+/// The targets of `[text](target)` on a page, outside of blocks and code spans.
 fn links(text: &str) -> Vec<String> {
     let outside_of_blocks = text.split("\n```").step_by(2);
     let outside_of_code = outside_of_blocks.flat_map(|part| part.split('`').step_by(2).collect::<Vec<_>>());
     let targets = |part: &str| -> Vec<String> {
         part.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0.to_owned())).collect()
     };
-    // Code as the text of a link hides neither bracket nor target.
+    // A code span as the text of a link leaves the `](` and the target outside.
     outside_of_code.flat_map(targets).collect()
 }
 
 #[test]
-fn each_relative_link_leads_to_a_file() {
+fn each_relative_link_names_a_file() {
     let mut found = 0;
     for page in pages() {
         for link in links(&read(&page)).into_iter().filter(|link| !link.contains("://") && !link.starts_with('#')) {
             found += 1;
             let file = page.with_file_name(link.split('#').next().unwrap());
-            // Pictures are made from measurements, and may not be there yet.
+            // Pictures are generated from measurements and can be missing.
             let is_picture = file.extension().is_some_and(|it| it == "svg");
-            assert!(is_picture || file.exists(), "{}: there is no {link}", page.display());
+            assert!(is_picture || file.exists(), "{}: {link} does not exist", page.display());
         }
     }
     assert!(found > 20, "only {found} links were found");
+}
+
+#[test]
+fn each_path_that_a_page_names_exists() {
+    let mut found = 0;
+    for page in pages() {
+        let text = read(&page);
+        let spans = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+        let is_path = |span: &&str| {
+            ["src/", "tests/", "man/"].iter().any(|folder| span.starts_with(folder)) && !span.contains(' ')
+        };
+        for path in spans.filter(is_path) {
+            found += 1;
+            assert!(Path::new(ROOT).join(path).exists(), "{}: {path} does not exist", page.display());
+        }
+    }
+    assert!(found > 50, "only {found} paths were found");
 }
 
 #[test]
