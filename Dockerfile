@@ -1,4 +1,4 @@
-# One static binary, for other images to take:
+# Builds one static binary. Copy it into other images:
 #
 #     COPY --from=untrap /untrap /usr/local/bin/untrap
 #     ENTRYPOINT ["untrap", "web: puma -p 3000", "sidekiq"]

@@ -1,7 +1,7 @@
 //! The Markdown pages: each command runs, each link and path names a file, each manifest is valid.
 //!
 //! A block of `sh` runs line by line, with stand-ins for the programs that it names. Lines whose programs keep running are
-//! stopped. A block that cannot run here gives the reason: `sh no-run: it takes a cluster`. A block of `console` is
+//! stopped. A block that cannot run here gives the reason: `sh no-run: needs a cluster`. A block of `console` is
 //! compared with the real output.
 
 #[path = "support/mod.rs"]

@@ -1,11 +1,11 @@
 #!/bin/bash
-# The application, and cron for the nightly export.
+# Runs the application, and cron for the nightly export.
 set -e
 
-# Jobs don't inherit what the container was given.
+# cron jobs do not inherit the environment of the container.
 printenv > /etc/environment
 
 cron
 
-# exec, so that the application gets the signals.
+# exec, so that the application receives the signals.
 exec shop --port 8080

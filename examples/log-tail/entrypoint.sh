@@ -1,5 +1,5 @@
 #!/bin/bash
-# The server writes to a file only; tail makes it the container's log, and keeps the container running.
+# The server can only write to a file. tail copies the file to the container's log, and keeps the container running.
 set -e
 
 touch /var/log/shop.log

@@ -1,9 +1,9 @@
 #!/bin/bash
-# The database first, then the server.
+# Migrates the database, then starts the server.
 set -euo pipefail
 
 echo "running migrations"
 python manage.py migrate --noinput
 
-# exec, so that gunicorn gets the signals.
+# exec, so that gunicorn receives the signals.
 exec gunicorn shop.wsgi --bind 0.0.0.0:8000

@@ -1,5 +1,5 @@
 #!/bin/bash
-# PHP behind nginx. Both end gracefully on QUIT, and cut requests short on TERM.
+# Runs PHP behind nginx. Both shut down gracefully on QUIT, and abort requests on TERM.
 set -e
 
 php-fpm --nodaemonize &

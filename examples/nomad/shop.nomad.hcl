@@ -1,4 +1,4 @@
-# One image and one Procfile, a group for each process type.
+# One image and one Procfile, one group per process type.
 job "shop" {
   group "web" {
     count = 2
@@ -27,8 +27,8 @@ job "shop" {
         PORT = "${NOMAD_PORT_http}"
       }
 
-      # The service is taken out, 5 s pass, then SIGTERM is sent; 25 s later SIGKILL. Clients allow 30 s at most unless
-      # their max_kill_timeout says more.
+      # Nomad deregisters the service, waits 5 s, sends SIGTERM, and sends SIGKILL 25 s later. A client limits kill_timeout to
+      # its max_kill_timeout, 30 s by default.
       shutdown_delay = "5s"
       kill_timeout   = "25s"
     }

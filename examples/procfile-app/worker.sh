@@ -1,5 +1,5 @@
 #!/bin/sh
-# Does one job after the other. Told to end, it finishes the job that it has, if nobody tells the programs that it runs.
+# Processes one job after the other. On SIGTERM it finishes the current job, unless the programs that it runs are signalled too.
 trap 'echo "worker: bye"; exit' TERM
 echo 'worker: waiting for jobs'
 while :; do

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A redis node with its sentinel. The sentinel must go first, or it takes our own stop for a failure of redis.
+# Runs a redis node with its sentinel. The sentinel must exit first, because it would treat the shutdown as a failure of redis.
 set -e
 
 redis-server /etc/redis/redis.conf &

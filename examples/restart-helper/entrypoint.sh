@@ -1,9 +1,9 @@
 #!/bin/bash
-# The server, and an agent that crashes now and then and must not take the server with it.
+# Runs the server, and an agent that crashes from time to time. A crash of the agent must not stop the server.
 
 while true; do
   metrics-agent --port 9100
-  echo "metrics-agent ended with status $?, starting it again" >&2
+  echo "metrics-agent exited with status $?, restarting it" >&2
   sleep 1
 done &
 agent=$!
@@ -13,6 +13,6 @@ server=$!
 
 trap 'kill -TERM "$agent" "$server"' TERM INT
 
-# The first wait returns when the signal arrives, the second one when the server has ended.
+# The first wait returns when the signal arrives, the second when the server has exited.
 wait "$server"
 wait "$server"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The server has a command of its own for an orderly stop.
+# The server has its own command for a graceful shutdown.
 set -e
 
 app-server run &

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A volume that was just made belongs to root; the server must not run as root.
+# A new volume belongs to root, and the server must not run as root.
 set -e
 
 chown -R www-data:www-data /data

@@ -1,5 +1,5 @@
 #!/bin/bash
-# nginx answers 502 while there is nothing behind it, so the application comes first.
+# nginx answers 502 until the application listens, so the application starts first.
 set -e
 
 uvicorn shop:app --host 127.0.0.1 --port 8000 &
