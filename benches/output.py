@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Lines through untrap and through others, in one interleaved run.
+"""Measures the output of untrap and of other programs, interleaved in one run.
 
-Measures what reaches a reader that throws it away: MB/s and lines/s of lines of 100 bytes from 1 and from 4 producers,
-CPU seconds of the program itself per GB, and the time that a single line takes. The medians are printed.
+The reader discards the lines. Measured are MB/s and lines/s for lines of 100 bytes from 1 and from 4 producers, CPU
+seconds of the program itself per GB, and the latency of a single line. The script prints the medians.
 
 usage: benches/output.py [--rounds N] [--megabytes N] [NAME=COMMAND]...
 
-NAME=COMMAND adds another untrap ("old=/path/to/untrap --output prefix"). The release build of this repository is
-measured, and cat, sed, foreman and honcho where they are found in PATH.
+The script measures the release build of this repository, cat and sed, and foreman and honcho if they are in PATH.
+NAME=COMMAND adds another untrap ("old=/path/to/untrap --output prefix").
 """
 
 import argparse
@@ -27,13 +27,13 @@ ROOT = Path(__file__).resolve().parent.parent
 LINE = b"x" * 99 + b"\n"
 BLOCK = LINE * 640
 
-# Both producers stay until they are killed, so that the program's own CPU time can be read while it is there.
+# Both producers run until they are killed, so that the CPU time of the program can be read before it exits.
 BULK = f"{sys.executable} {__file__} produce"
 SINGLE = f"{sys.executable} {__file__} tick"
 
 
 def produce(size):
-    """Writes lines as fast as they are taken."""
+    """Writes lines as fast as the pipe accepts them."""
     for _ in range(size // len(BLOCK)):
         block = memoryview(BLOCK)
         while block:
@@ -42,7 +42,7 @@ def produce(size):
 
 
 def tick(count):
-    """Writes the time, one line after the other with rests."""
+    """Writes lines with the current time, with pauses between them."""
     time.sleep(0.3)
     for _ in range(count):
         os.write(1, b"%d\n" % time.monotonic_ns())
@@ -86,7 +86,7 @@ def is_slow(name):
 
 
 def processes(leader):
-    """PIDs of a session, with their names and CPU seconds."""
+    """The processes of a session: PID, name and CPU seconds."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             head, _, rest = path.read_text().rpartition(") ")
@@ -98,7 +98,7 @@ def processes(leader):
 
 
 class Run:
-    """A program with its producers, in a session of its own, and a pipe from it."""
+    """A program and its producers in a new session, and the pipe from the program."""
 
     def __init__(self, command, producers):
         self.directory = tempfile.TemporaryDirectory()
@@ -129,19 +129,19 @@ def throughput(command, producers, megabytes):
     size = megabytes * 1_000_000 // producers // len(BLOCK) * len(BLOCK)
     expected = size // len(LINE) * producers
     with Run(command, [f"{BULK} {size}"] * producers) as run:
-        # To count lines here would take longer than to pass them on, and all lines are as long as the first. What
-        # foreman and honcho say of themselves counts too, and is little.
+        # Count bytes: counting lines would be slower than the measured programs, and all lines have the same length. The few
+        # messages of foreman and honcho are counted too.
         first = b""
         while (text := first.find(LINE[:-1])) < 0 or (end := first.find(b"\n", text)) < 0:
             first += os.read(run.output, 65536)
         start = time.perf_counter()
         length = end - first.rfind(b"\n", 0, text)
-        # sed keeps the last lines in its buffer.
+        # sed holds the last lines in its buffer, so wait for 99 % only.
         left = (expected * length - len(first)) * 0.99
         buffer = bytearray(1 << 20)
         while left > 0:
             read = os.readv(run.output, [buffer])
-            assert read, "it ended early: lines are lost"
+            assert read, "the program exited early: lines are lost"
             left -= read
         seconds = time.perf_counter() - start
         cpu = run.cpu({"cat", "sed", "untrap", "foreman", "ruby", "honcho"})
@@ -154,7 +154,7 @@ def latency(command, count):
         while len(times) < count:
             chunk = os.read(run.output, 65536)
             now = time.monotonic_ns()
-            assert chunk, "it ended early: lines are lost"
+            assert chunk, "the program exited early: lines are lost"
             *whole, rest = (rest + chunk).split(b"\n")
             words = (line.replace(b'"', b" ").replace(b"}", b" ").split() for line in whole)
             times += [now - int(line[-1]) for line in words if line and line[-1].isdigit() and len(line[-1]) > 8]
@@ -166,7 +166,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--megabytes", type=int, default=1000)
-    parser.add_argument("--only", help="measure only programs whose names contain one of these, with commas between")
+    parser.add_argument("--only", help="measure only programs whose name contains one of these words, separated by commas")
     parser.add_argument("others", nargs="*", metavar="NAME=COMMAND")
     options = parser.parse_args()
     results = {}
@@ -178,12 +178,12 @@ def main():
             megabytes = 10 if is_slow(name) else options.megabytes
             measured = {f"1 {key}": value for key, value in throughput(command, 1, megabytes).items()}
             measured |= {f"4 {key}": value for key, value in throughput(command, 4, megabytes).items()}
-            # sed is made for bulk: unbuffered, it reads byte by byte.
+            # No latency for sed: it buffers its output, and unbuffered it reads byte by byte.
             measured |= latency(command, 1000) if name != "sed" else dict.fromkeys(("median µs", "p99 µs"), math.nan)
             for key, value in measured.items():
                 results.setdefault(name, {}).setdefault(key, []).append(value)
     medians = {name: {key: statistics.median(values) for key, values in keys.items()} for name, keys in results.items()}
-    print(f"{'':20}  1 producer: MB/s  lines/s  CPU s/GB   4 producers: MB/s  lines/s  CPU s/GB   a line: median µs  p99 µs")
+    print(f"{'':20}  1 producer: MB/s  lines/s  CPU s/GB   4 producers: MB/s  lines/s  CPU s/GB   latency: median µs  p99 µs")
     for name, m in medians.items():
         print(
             f"{name:20} {m['1 MB/s']:17.0f} {m['1 MB/s'] * 1e4:8.2g} {m['1 CPU s/GB']:9.2f} {m['4 MB/s']:19.0f} "

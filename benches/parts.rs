@@ -1,4 +1,4 @@
-//! Micro-benchmarks of the parts: what untrap does between two system calls.
+//! Micro-benchmarks of the parts that make no system call.
 
 use std::time::Instant;
 
@@ -17,36 +17,36 @@ fn main() {
 }
 
 #[divan::bench]
-fn read_a_procfile_of_ten_lines(bencher: Bencher) {
+fn parse_procfile_of_ten_lines(bencher: Bencher) {
     let line = |n| format!("web_{n}: bundle exec puma -p 300{n} --log 'a file'\n");
     let text = (0..10).map(line).collect::<Vec<_>>().concat();
     bencher.bench(|| procfile::parse(black_box(text.as_bytes())).map(|lines| lines.len()));
 }
 
 #[divan::bench(args = ["puma -p 3000 --log 'a file'", "cd app && exec puma"])]
-fn read_a_command(line: &str) -> bool {
+fn parse_command(line: &str) -> bool {
     Command::read(black_box(line)).is_ok()
 }
 
-/// From SIGTERM to the list of actions.
+/// The decision after SIGTERM: from the event to the list of actions.
 #[divan::bench(args = [1, 10, 100, 500])]
-fn decide_on_a_stop(bencher: Bencher, services: usize) {
+fn begin_shutdown(bencher: Bencher, services: usize) {
     let now = Instant::now();
-    bencher.with_inputs(|| (running(services, now), Vec::with_capacity(4 * services + 8))).bench_refs(
+    bencher.with_inputs(|| (running_supervisor(services, now), Vec::with_capacity(4 * services + 8))).bench_refs(
         |(supervisor, actions)| supervisor.on(Event::Received(Signal::TERM, Sender::Outside), now, actions),
     );
 }
 
-/// What a service's end, of so many, costs.
+/// The decision after the exit of one of N services.
 #[divan::bench(args = [1, 10, 100, 500])]
-fn decide_on_an_end(bencher: Bencher, services: usize) {
+fn handle_exit(bencher: Bencher, services: usize) {
     let now = Instant::now();
     bencher
-        .with_inputs(|| (running(services, now), Vec::with_capacity(4 * services + 8)))
+        .with_inputs(|| (running_supervisor(services, now), Vec::with_capacity(4 * services + 8)))
         .bench_refs(|(supervisor, actions)| supervisor.on(Event::LeaderExited(0, ExitStatus::Exited(1)), now, actions));
 }
 
-fn running(services: usize, now: Instant) -> Supervisor {
+fn running_supervisor(services: usize, now: Instant) -> Supervisor {
     let mut supervisor =
         Supervisor::new((0..services).map(|_| (Role::Service, Policy::default())), Rules::default(), 1);
     let mut actions = Vec::new();

@@ -1,4 +1,4 @@
-"""The metrics: each a function that fills a Table, all runners interleaved in every round."""
+"""The metrics. Each is a function that fills a Table and interleaves all runners in every round."""
 
 import os
 import re
@@ -11,14 +11,14 @@ import sys
 import time
 from pathlib import Path
 
-from .probe import Failed, Run, busy, status, summary
+from .probe import Failed, Run, cpu_usage, status, summary
 
 MILLION = 1_000_000
-SLOW = ("foreman", "honcho")  # a quarter of a second for each start, and no instruction of it is of interest
+SLOW = ("foreman", "honcho")  # each start takes a quarter of a second; counting its instructions is pointless
 
 
 class Bench:
-    """What the metrics need: the probe, the runners, how often and how large."""
+    """The parameters of the metrics: the probe, the runners, the number of rounds, and whether the counts are small."""
 
     def __init__(self, probe, runners, rounds, quick):
         self.probe, self.runners, self.rounds, self.quick = probe, runners, rounds, quick
@@ -33,14 +33,14 @@ class Bench:
         return command and Run(self.probe, command, services, cwd=self.folder, **options)
 
     def interleave(self, table, measure, *arguments, most=None):
-        """Measures all runners in every round, of which there are no more than `most`."""
+        """Measures all runners in every round, for at most `most` rounds."""
         for _ in range(min(self.rounds, most or self.rounds)):
             for runner in self.runners:
                 table.attempt(runner, lambda runner: measure(runner, *arguments))
 
 
 class Table:
-    """Samples by runner and column."""
+    """The samples of one metric, by runner and column."""
 
     def __init__(self, title, unit, note=""):
         self.title, self.unit, self.note, self.samples, self.failures = title, unit, note, {}, {}
@@ -49,7 +49,7 @@ class Table:
         self.samples.setdefault(runner, {}).setdefault(column, []).append(value)
 
     def attempt(self, runner, measure):
-        """Measures, and notes a failure instead of ending everything. Who has failed is not tried again."""
+        """Measures a runner. A failure is recorded, and a runner that has failed is skipped from then on."""
         if runner.name in self.failures:
             return
         try:
@@ -64,8 +64,8 @@ class Table:
 
 
 def start(bench):
-    """How long running a program that ends at once takes, and how much more than without a runner."""
-    table = Table("start: a program that ends at once", "µs", "the time without a runner is subtracted")
+    """The time of a run of a program that exits at once, minus the time without a runner."""
+    table = Table("start: a program that exits at once", "µs", "the time without a runner is subtracted")
 
     def measure(command, slow=False):
         times = 2 if slow else 5 if bench.quick else 20
@@ -82,9 +82,9 @@ def start(bench):
 
 
 def counts(bench):
-    """Instructions and system calls of the same, which do not depend on what else the machine does."""
-    table = Table("start, counted: a program that ends at once", "", "instructions of the runner in user space "
-                  "(callgrind, not of what it executes); system calls of all processes but the program's own")
+    """Instructions and system calls of the same run, which do not depend on the load of the machine."""
+    table = Table("start, counted: a program that exits at once", "", "instructions of the runner in user space "
+                  "(callgrind; executed programs excluded); system calls of all processes, the program's own excluded")
     valgrind, strace = shutil.which("valgrind"), shutil.which("strace")
 
     def calls(command):
@@ -114,8 +114,8 @@ def counts(bench):
 
 
 def binary(bench):
-    """The size of the program file. A script's interpreter and libraries are not counted."""
-    table = Table("binary", "KiB", "what is dynamically linked or a script needs more files than this one")
+    """The size of the program's file, without libraries and the interpreter of a script."""
+    table = Table("binary", "KiB", "a dynamically linked program or a script needs further files")
     for runner in bench.runners:
         if runner.program and runner.name != "bare C":
             content = Path(runner.program).read_bytes()
@@ -125,8 +125,8 @@ def binary(bench):
 
 
 def memory(bench):
-    """What the runner itself occupies while its services run: helpers that it starts are not counted."""
-    table = Table("memory, idle", "KiB", "of the runner alone, not of the supervisors (s6) it starts")
+    """The memory of the runner while its services run, without helpers that it starts."""
+    table = Table("memory, idle", "KiB", "of the runner alone, without the supervisors (s6) that it starts")
 
     def measure(runner):
         for services in (1, 100):
@@ -143,9 +143,9 @@ def memory(bench):
 
 
 def idle(bench):
-    """Who wakes while nothing happens."""
+    """Wake-ups and CPU time of the runner while its services do nothing."""
     seconds = 2 if bench.quick else 60
-    table = Table(f"idle for {seconds} s with 10 services", "", "wake-ups are context switches, of all its threads")
+    table = Table(f"idle for {seconds} s with 10 services", "", "wake-ups are context switches of all threads of the runner")
 
     def measure(runner, services=10, words=("receive",), options=(), name=None, stop=False):
         command = bench.command(runner, services, words, timeout=3600 if stop else None)
@@ -156,12 +156,12 @@ def idle(bench):
         command[1:1] = options
         with Run(bench.probe, command, services, cwd=bench.folder) as run:
             if stop:
-                run.tell()
-                run.wait_told()
+                run.send_signal()
+                run.wait_until_signalled()
             time.sleep(1)
-            before = busy(run.runner)
+            before = cpu_usage(run.runner)
             time.sleep(seconds)
-            after = busy(run.runner)
+            after = cpu_usage(run.runner)
             table.add(name or runner.name, "wake-ups", after[0] - before[0])
             table.add(name or runner.name, "CPU µs", (after[1] - before[1]) / 1000)
 
@@ -175,8 +175,8 @@ def idle(bench):
 
 
 def fan_out(bench):
-    """From SIGTERM at the runner to SIGTERM at its services."""
-    table = Table("fan-out of SIGTERM", "ms", "to the last of so many services; first and median are in the JSON")
+    """The time from SIGTERM to the runner until its services receive SIGTERM."""
+    table = Table("fan-out of SIGTERM", "ms", "to the last of N services; first and median are in the JSON file")
 
     def measure(runner, services):
         run = bench.run(runner, services)
@@ -184,13 +184,13 @@ def fan_out(bench):
             return
         with run:
             time.sleep(0.1)
-            begin = run.tell()
-            run.wait_told()
-            told = sorted((slot[1] - begin) / MILLION for slot in bench.probe.slots(services))
-            run.end()
-        table.add(runner.name, f"last of {services}", told[-1])
-        table.add(runner.name, f"median of {services}", told[len(told) // 2])
-        table.add(runner.name, f"first of {services}", told[0])
+            begin = run.send_signal()
+            run.wait_until_signalled()
+            signalled = sorted((slot[1] - begin) / MILLION for slot in bench.probe.slots(services))
+            run.wait_for_exit()
+        table.add(runner.name, f"last of {services}", signalled[-1])
+        table.add(runner.name, f"median of {services}", signalled[len(signalled) // 2])
+        table.add(runner.name, f"first of {services}", signalled[0])
 
     for services in (1, 10) if bench.quick else (1, 10, 100, 500):
         bench.interleave(table, measure, services)
@@ -198,17 +198,17 @@ def fan_out(bench):
 
 
 def end(bench):
-    """From the end of the last service to the end of the runner."""
-    table = Table("from the last service's end to the runner's", "ms")
+    """The time from the exit of the last service to the exit of the runner."""
+    table = Table("from the last service's exit to the runner's", "ms")
 
     def measure(runner, services):
         if run := bench.run(runner, services):
             with run:
-                time.sleep(0.1)  # honcho never ends if it is told just after its start
-                run.tell()
-                over = run.end()
-                ended = [slot[2] for slot in bench.probe.slots(services)]
-            table.add(runner.name, f"after {services}", (over - max(ended)) / MILLION)
+                time.sleep(0.1)  # honcho hangs if it receives SIGTERM just after its start
+                run.send_signal()
+                exited = run.wait_for_exit()
+                service_exits = [slot[2] for slot in bench.probe.slots(services)]
+            table.add(runner.name, f"after {services}", (exited - max(service_exits)) / MILLION)
 
     for services in (1, 10):
         bench.interleave(table, measure, services)
@@ -216,8 +216,8 @@ def end(bench):
 
 
 def timeout(bench):
-    """How late SIGKILL comes for a service that ignores SIGTERM, with a timeout of one second."""
-    table = Table("timeout: SIGKILL later than the second that was set", "ms")
+    """The delay of SIGKILL after a stop timeout of one second, for a service that ignores SIGTERM."""
+    table = Table("timeout: delay of SIGKILL after a timeout of 1 s", "ms")
 
     def measure(runner):
         run = bench.run(runner, 1, ("receive", "stubborn"), timeout=1)
@@ -226,10 +226,10 @@ def timeout(bench):
         with run:
             time.sleep(0.1)
             pid = os.pidfd_open(bench.probe.slots(1)[0][3])
-            run.tell()
-            run.wait_told()
+            run.send_signal()
+            run.wait_until_signalled()
             if not select.select([pid], [], [], 20)[0]:
-                raise Failed("it does not kill within 20 s")
+                raise Failed("the runner did not kill the service within 20 s")
             killed = time.monotonic_ns()
             os.close(pid)
             table.add(runner.name, "late", (killed - bench.probe.slots(1)[0][1]) / MILLION - 1000)
@@ -242,10 +242,10 @@ def timeout(bench):
 
 
 def reap(bench):
-    """How fast orphans are reaped, as PID 1."""
+    """The time to reap orphans as PID 1, and the largest number of zombies."""
     total = 2000 if bench.quick else 20000
-    table = Table(f"reaping {total} orphans as PID 1", "", "1000 end at once, until the last is reaped; zombies at the "
-                  "worst while they come one by one")
+    table = Table(f"reaping {total} orphans as PID 1", "", "ms: 1000 exit at once, until the last is reaped; zombies: "
+                  "the largest number while orphans exit one by one")
     unshare = [shutil.which("unshare") or "unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
     def measure(runner):
@@ -256,7 +256,7 @@ def reap(bench):
         bench.probe.run(["watch", *unshare, *command], cwd=bench.folder)
         header = bench.probe.header()
         if header["status"] != 0:
-            raise Failed(f"status {header['status']}; PID namespaces take root")
+            raise Failed(f"status {header['status']}; PID namespaces need root")
         table.add(runner.name, "ms", header["reaped"] / MILLION)
         table.add(runner.name, "zombies", header["zombies"])
 
@@ -265,7 +265,7 @@ def reap(bench):
 
 
 def many(bench):
-    """From the runner's start until the last of its services runs."""
+    """The time from the start of the runner until the last of its services runs."""
     services = 50 if bench.quick else 500
     table = Table(f"start of {services} services, to the last one running", "ms")
 
@@ -280,7 +280,7 @@ def many(bench):
 
 
 def long_run(bench):
-    """Whether a million reaped orphans, and ten thousand restarts, leave anything behind in memory."""
+    """The memory of untrap before and after it reaps a million orphans, and before and after ten thousand restarts."""
     orphans, restarts = (2000, 50) if bench.quick else (1_000_000, 10_000)
     table = Table(f"long run: {orphans} orphans reaped, {restarts} restarts", "KiB", "RSS of untrap")
     untrap = bench.runners[0]
@@ -293,19 +293,19 @@ def long_run(bench):
         while child.poll() is None and not done():
             seen.append(status(child.pid).get("VmRSS"))
             time.sleep(0.05)
-        # Not the very first: what its code reads in from its file at its first signals is no growth.
+        # Skip the first sample: pages of the program's file that the first signals map are no growth.
         seen = [size for size in seen if size][1:] or [0]
         table.add(name, "RSS begin", seen[min(10, len(seen) - 1)])
         table.add(name, "RSS end", seen[-1])
         child.send_signal(signal.SIGTERM)
         child.wait()
 
-    # Each orphan counts twice: once of a burst, once alone.
+    # The probe creates this number of orphans twice: in bursts, then one by one.
     command = bench.command(untrap, 1, ("orphans", str(orphans // 2), "500"))
     table.attempt(untrap, lambda _: sample(command, "orphans", lambda: False))
     text = subprocess.run([untrap.program, "--help"], stdout=subprocess.PIPE, check=False).stdout.decode()
     if "restart" in text:
-        # The wait before a restart doubles each time: many services are restarted a few times each.
+        # The backoff doubles with each restart, so restart many services a few times each.
         services = [f"e{number}: {bench.probe.path} count" for number in range(10 if bench.quick else 1250)]
         command = [untrap.program, "--on-exit", "restart", *services]
         table.attempt(untrap, lambda _: sample(
@@ -318,6 +318,6 @@ METRICS = {"start": start, "counts": counts, "binary": binary, "memory": memory,
 
 
 def raise_limits():
-    """Five hundred services need descriptors in some runners."""
+    """Raises RLIMIT_NOFILE, because some runners need several descriptors per service."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))

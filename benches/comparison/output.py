@@ -1,4 +1,4 @@
-"""What was measured, as text and as a chart."""
+"""Prints the figures as text and draws them as a chart."""
 
 from html import escape
 
@@ -8,12 +8,12 @@ def heading(report):
     lines = [f"{machine['system']}, {machine['architecture']}, {machine['processors']} processors"]
     lines += [f"  {name:14}{version or ''}" for name, version in report["runners"].items()]
     if report["missing"]:
-        lines.append(f"missing, not measured: {', '.join(report['missing'])}")
+        lines.append(f"not installed, not measured: {', '.join(report['missing'])}")
     return "\n".join(lines) + "\n"
 
 
 def table(metric):
-    """Median, range and ratio to untrap of each runner and column."""
+    """Median, range and ratio to untrap, for each runner and column."""
     unit = f" [{metric['unit']}]" if metric["unit"] else ""
     rows = [("", "median", "min – max", "× untrap")]
     own = metric["runners"].get("untrap", {})
@@ -41,20 +41,20 @@ def text(report):
 
 
 def number(value):
-    """Three digits that matter, at least."""
+    """The number with at least three significant digits."""
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-# What the chart shows: metric, column, heading, unit.
+# The panels of the chart: metric, column, heading, unit.
 PANELS = [
-    ("start", "start", "Start of one program, beyond the program's own", "µs"),
+    ("start", "start", "Start of one program, without the program's own time", "µs"),
     ("memory", "RSS 1", "Memory with one service", "KiB"),
     ("fan-out", "last of 100", "SIGTERM to the last of 100 services", "ms"),
     ("many", "last", "Start of 500 services", "ms"),
-    ("idle", "wake-ups", "Wake-ups in a minute with nothing to do", ""),
-    ("timeout", "late", "SIGKILL later than the timeout that was set", "ms"),
+    ("idle", "wake-ups", "Wake-ups in an idle minute", ""),
+    ("timeout", "late", "Delay of SIGKILL after the timeout", "ms"),
 ]
 WIDTH, LABEL, VALUE, ROW, GAP = 760, 170, 90, 20, 34
 STYLE = """
@@ -68,8 +68,8 @@ text { font: 13px system-ui, sans-serif; fill: #24292f; }
 
 
 def chart(report):
-    """Bars, shorter is better, one panel for each metric that was measured. No bar is cut: the scale is of cube roots
-    where the largest is more than twenty times the smallest, and says so."""
+    """Bars, shorter is better, one panel per measured metric. No bar is cut: if the largest is more than twenty times the
+    smallest, the panel has a cube-root scale and a note."""
     parts, top = [], 0
     for metric, column, title, unit in PANELS:
         measured = report["metrics"].get(metric, {}).get("runners", {})
@@ -85,7 +85,7 @@ def chart(report):
 
 
 def panel(title, unit, bars, top):
-    """One metric's bars, best first, and how high they stand."""
+    """The bars of one metric, best first, and the height of the panel."""
     bars = {name: max(value, 0) for name, value in sorted(bars.items(), key=lambda bar: (bar[1], bar[0] != "untrap"))}
     positive = [value for value in bars.values() if value > 0]
     power = 1 / 3 if positive and max(positive) > 20 * min(positive) else 1

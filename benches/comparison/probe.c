@@ -1,5 +1,5 @@
-// What benches/compare measures with. It is linked statically and does next to nothing, so that the runner is what
-// is seen. The processes note CLOCK_MONOTONIC times in nanoseconds into a file that they share, PROBE_FILE.
+// The program that benches/compare runs as services. It is linked statically and does very little, so that the runner
+// dominates the measurement. Its processes record CLOCK_MONOTONIC times in nanoseconds in the shared file PROBE_FILE.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,17 +17,17 @@
 
 #define SLOTS 1024
 
-// comparison/probe.py reads this: keep both the same.
-struct notes {
+// Keep the layout in sync with comparison/probe.py, which reads it.
+struct records {
     int64_t start, end, reaped, zombies;
     _Atomic int32_t runner, status, receivers, pad;
     struct {
-        _Atomic int64_t ready, told, ended;
+        _Atomic int64_t ready, signalled, exited;
         int64_t pid;
     } slot[SLOTS];
 };
 
-static struct notes *notes;
+static struct records *records;
 
 static int64_t now(void) {
     struct timespec time;
@@ -40,12 +40,12 @@ static void fail(const char *what) {
     _exit(125);
 }
 
-static void open_notes(void) {
+static void open_records(void) {
     const char *path = getenv("PROBE_FILE");
     int file = open(path ? path : "", O_RDWR | O_CLOEXEC);
     if (file < 0) fail("PROBE_FILE");
-    notes = mmap(NULL, sizeof *notes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    if (notes == MAP_FAILED) fail("mmap");
+    records = mmap(NULL, sizeof *records, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (records == MAP_FAILED) fail("mmap");
     close(file);
 }
 
@@ -59,18 +59,18 @@ static pid_t spawn(char **command) {
     return pid;
 }
 
-// Runs a runner, and notes when it was started and when it had ended.
+// Runs a runner, and records the times of its start and its exit.
 static int watch(char **command) {
     int status;
-    notes->start = now();
-    notes->runner = spawn(command);
-    waitpid(notes->runner, &status, 0);
-    notes->end = now();
-    notes->status = status;
+    records->start = now();
+    records->runner = spawn(command);
+    waitpid(records->runner, &status, 0);
+    records->end = now();
+    records->status = status;
     return 0;
 }
 
-// Runs a command several times, its output thrown away, and prints how long each run took.
+// Runs a command several times, discards its output, and prints the duration of each run.
 static int repeat(int times, char **command) {
     int output = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
     if (output < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) fail("output");
@@ -82,24 +82,24 @@ static int repeat(int times, char **command) {
     return 0;
 }
 
-// A service: notes when it runs, when it is sent SIGTERM, and when it ends, at once or (stubborn) not at all.
+// A service: records its start and the arrival of SIGTERM. Then it records its exit and exits, or ignores SIGTERM if `stubborn`.
 static int receive(int stubborn) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    int slot = atomic_fetch_add(&notes->receivers, 1);
+    int slot = atomic_fetch_add(&records->receivers, 1);
     if (slot >= SLOTS) return 125;
-    notes->slot[slot].pid = getpid();
-    notes->slot[slot].ready = now();
+    records->slot[slot].pid = getpid();
+    records->slot[slot].ready = now();
     sigwaitinfo(&set, NULL);
-    notes->slot[slot].told = now();
+    records->slot[slot].signalled = now();
     while (stubborn) pause();
-    notes->slot[slot].ended = now();
+    records->slot[slot].exited = now();
     _exit(0);
 }
 
-// The least that a runner can do: start, wait for SIGTERM, tell everyone, wait for everyone.
+// A minimal runner: starts the services, waits for SIGTERM, forwards it to each service, waits for each service.
 static int bare(int count, char **command) {
     static pid_t children[SLOTS];
     sigset_t set, before;
@@ -113,16 +113,16 @@ static int bare(int count, char **command) {
     return 0;
 }
 
-// Leaves only those PIDs in the list that are still there, as a process or as a zombie, and counts them.
-static int still_there(pid_t *pids, int count) {
+// Removes the PIDs that no longer exist, as a process or as a zombie, from the list, and counts the rest.
+static int count_existing(pid_t *pids, int count) {
     int left = 0;
     for (int i = 0; i < count; i++)
         if (kill(pids[i], 0) == 0) pids[left++] = pids[i];
     return left;
 }
 
-// Makes orphans that end all at once, `batch` at a time, and notes how long it takes from there until the last is
-// reaped; then as many one after the other, and notes how many of them were there, as zombies, at the worst.
+// Creates `total` orphans of which `batch` at a time exit at once, and records the time until the last is reaped. Then creates
+// `total` orphans that exit one after the other, and records the largest number of zombies.
 static int orphans(int total, int batch) {
     pid_t *pids = mmap(NULL, batch * sizeof *pids, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct timespec moment = {0, 100000};
@@ -143,8 +143,8 @@ static int orphans(int total, int batch) {
         waitpid(parent, NULL, 0);
         int64_t start = now();
         close(held[0]), close(held[1]);
-        for (int left = batch; (left = still_there(pids, left)) > 0;) nanosleep(&moment, NULL);
-        notes->reaped += now() - start;
+        for (int left = batch; (left = count_existing(pids, left)) > 0;) nanosleep(&moment, NULL);
+        records->reaped += now() - start;
     }
     int left = 0;
     for (int made = 0; made < total; made++) {
@@ -156,12 +156,12 @@ static int orphans(int total, int batch) {
         }
         waitpid(parent, NULL, 0);
         if (++left == batch || made % 50 == 0) {
-            left = still_there(pids, left);
-            if (left > notes->zombies) notes->zombies = left;
+            left = count_existing(pids, left);
+            if (left > records->zombies) records->zombies = left;
         }
-        while (left == batch) left = still_there(pids, left);
+        while (left == batch) left = count_existing(pids, left);
     }
-    while ((left = still_there(pids, left)) > 0) nanosleep(&moment, NULL);
+    while ((left = count_existing(pids, left)) > 0) nanosleep(&moment, NULL);
     return 0;
 }
 
@@ -170,9 +170,9 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[1], "end")) _exit(0);
     if (!strcmp(argv[1], "repeat") && argc > 3) return repeat(atoi(argv[2]), argv + 3);
     if (!strcmp(argv[1], "bare") && argc > 3) return bare(atoi(argv[2]), argv + 3);
-    open_notes();
+    open_records();
     if (!strcmp(argv[1], "watch") && argc > 2) return watch(argv + 2);
-    if (!strcmp(argv[1], "count")) return (void)atomic_fetch_add(&notes->receivers, 1), 0;
+    if (!strcmp(argv[1], "count")) return (void)atomic_fetch_add(&records->receivers, 1), 0;
     if (!strcmp(argv[1], "receive")) return receive(argc > 2);
     if (!strcmp(argv[1], "orphans") && argc > 3) return orphans(atoi(argv[2]), atoi(argv[3]));
     return 2;

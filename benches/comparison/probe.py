@@ -1,4 +1,4 @@
-"""The probe: the C program whose processes note times, and the file they note them in."""
+"""The probe: a C program whose processes record times, and the file in which they record them."""
 
 import mmap
 import os
@@ -12,61 +12,61 @@ from pathlib import Path
 
 SOURCE = Path(__file__).with_name("probe.c")
 HEADER = struct.Struct("=4q4i")  # as in probe.c: start, end, reaped, zombies; runner, status, receivers, pad
-SLOT = struct.Struct("=4q")  # ready, told, ended, pid
+SLOT = struct.Struct("=4q")  # ready, signalled, exited, pid
 SLOTS = 1024
-PATIENCE = 20  # seconds; whoever takes longer has failed
+TIME_LIMIT = 20  # seconds; a slower runner counts as failed
 
 
 class Failed(Exception):
-    """A runner did not do what was asked; the text says what."""
+    """A runner failed; the text gives the reason."""
 
 
 class Probe:
-    """The compiled probe in a temporary folder."""
+    """The compiled probe in a temporary directory."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
         self.path = str(self.folder / "probe")
         compiler = shutil.which("cc")
         if not compiler:
-            raise SystemExit("compare: there is no C compiler 'cc'; install one, for example gcc and libc6-dev")
+            raise SystemExit("compare: C compiler 'cc' not found; install one, for example gcc and libc6-dev")
         subprocess.run([compiler, "-O2", "-static", "-o", self.path, str(SOURCE)], check=True)
-        self.file = self.folder / "notes"
+        self.file = self.folder / "records"
         self.file.write_bytes(bytes(HEADER.size + SLOTS * SLOT.size))
         with open(self.file, "r+b") as file:
-            self.notes = mmap.mmap(file.fileno(), 0)
+            self.records = mmap.mmap(file.fileno(), 0)
         self.environment = {**os.environ, "PROBE_FILE": str(self.file)}
 
     def clear(self):
-        self.notes[:] = bytes(len(self.notes))
+        self.records[:] = bytes(len(self.records))
 
     def header(self):
         names = ("start", "end", "reaped", "zombies", "runner", "status", "receivers", "pad")
-        return dict(zip(names, HEADER.unpack_from(self.notes, 0)))
+        return dict(zip(names, HEADER.unpack_from(self.records, 0)))
 
     def slots(self, count):
-        """The notes of the first services: (ready, told, ended, pid) each."""
-        return [SLOT.unpack_from(self.notes, HEADER.size + index * SLOT.size) for index in range(count)]
+        """The records of the first services: (ready, signalled, exited, pid) each."""
+        return [SLOT.unpack_from(self.records, HEADER.size + index * SLOT.size) for index in range(count)]
 
-    def runs_as(self, pid):
-        """Whether this process is a probe."""
+    def is_probe(self, pid):
+        """Whether the process runs the probe."""
         try:
             return os.readlink(f"/proc/{pid}/exe") == self.path
         except OSError:
             return False
 
     def run(self, command, **options):
-        """Runs the probe itself to its end, and gives what it prints."""
+        """Runs the probe until it exits, and returns its output."""
         done = subprocess.run([self.path, *command], env=self.environment, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE * 10, **options)
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=TIME_LIMIT * 10, **options)
         return done.stdout.decode()
 
 
 class Run:
-    """A runner with services that are probes, watched from its start to its end."""
+    """A runner whose services are probes, observed from its start to its exit."""
 
     def __init__(self, probe, command, services, **options):
-        self.probe, self.entries = probe, services
+        self.probe, self.services = probe, services
         probe.clear()
         self.watcher = subprocess.Popen([probe.path, "watch", *command], env=probe.environment, start_new_session=True,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -74,19 +74,19 @@ class Run:
 
     def __enter__(self):
         try:
-            # A service can be faster than the watcher is to note the runner's PID.
+            # A service can start before the watcher has recorded the runner's PID.
             self.wait_for("every service runs",
-                          lambda: self.runner and all(slot[0] for slot in self.probe.slots(self.entries)))
+                          lambda: self.runner and all(slot[0] for slot in self.probe.slots(self.services)))
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_):
-        """Ends whoever is left, without asking, and nobody who has got the PID of one who is not."""
-        runners = family(self.watcher.pid) if self.watcher.poll() is None else []
+        """Kills the remaining processes. The check of the executable guards against PID reuse."""
+        runners = descendants(self.watcher.pid) if self.watcher.poll() is None else []
         services = [slot[3] for slot in self.probe.slots(SLOTS) if slot[3] and not slot[2]]
-        for pid in [*runners, *filter(self.probe.runs_as, services)]:
+        for pid in [*runners, *filter(self.probe.is_probe, services)]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -98,37 +98,37 @@ class Run:
         return self.probe.header()["runner"]
 
     def wait_for(self, what, condition):
-        bound = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIME_LIMIT
         while not condition():
-            if time.monotonic() > bound or self.watcher.poll() is not None and not condition():
-                raise Failed(f"waited in vain: {what}")
+            if time.monotonic() > deadline or self.watcher.poll() is not None and not condition():
+                raise Failed(f"timed out, or the runner exited, waiting until {what}")
             time.sleep(0.002)
 
-    def tell(self, number=signal.SIGTERM):
-        """Sends the runner a signal, and gives the time before."""
+    def send_signal(self, number=signal.SIGTERM):
+        """Sends the runner a signal, and returns the time just before."""
         start = time.monotonic_ns()
         os.kill(self.runner, number)
         return start
 
-    def wait_told(self):
-        self.wait_for("every service is told", lambda: all(slot[1] for slot in self.probe.slots(self.entries)))
+    def wait_until_signalled(self):
+        self.wait_for("every service has received SIGTERM", lambda: all(slot[1] for slot in self.probe.slots(self.services)))
 
-    def end(self):
-        """Waits for the runner's end, and gives its time."""
+    def wait_for_exit(self):
+        """Waits until the runner exits, and returns the time of its exit."""
         try:
-            self.watcher.wait(PATIENCE)
+            self.watcher.wait(TIME_LIMIT)
         except subprocess.TimeoutExpired as error:
-            raise Failed("it does not end") from error
+            raise Failed("the runner does not exit") from error
         return self.probe.header()["end"]
 
 
-def family(pid):
-    """A process's descendants."""
+def descendants(pid):
+    """The PIDs of the descendants of a process."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return []
-    return [one for child in map(int, children) for one in (child, *family(child))]
+    return [pid for child in map(int, children) for pid in (child, *descendants(child))]
 
 
 def status(pid):
@@ -137,8 +137,8 @@ def status(pid):
     return {name: int(value.split()[0]) for name, value in lines if value.split() and value.split()[0].isdigit()}
 
 
-def busy(pid):
-    """How often the process gave up the CPU or was made to, and how many nanoseconds it ran, all threads together."""
+def cpu_usage(pid):
+    """The context switches, voluntary or not, and the CPU time in nanoseconds of all threads of a process."""
     switches = nanoseconds = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
         lines = (task / "status").read_text().splitlines()
@@ -148,5 +148,5 @@ def busy(pid):
 
 
 def summary(values):
-    """Median and range of some numbers."""
+    """Median and range of the samples."""
     return {"median": statistics.median(values), "min": min(values), "max": max(values), "samples": len(values)}

@@ -1,4 +1,4 @@
-"""The runners that are compared, and how each is told to run a number of services."""
+"""The runners to compare, and their command lines for a given number of services."""
 
 import os
 import shutil
@@ -9,16 +9,16 @@ TRAP_SCRIPT = "trap 'kill -TERM $pids' TERM INT\n{starts}while :; do wait; [ $? 
 
 
 class Runner:
-    """A program to compare with. `several` and `one` make its command line; None where it can't do that."""
+    """A runner. `one` and `several` build its command line for one or several services; None if it cannot run them."""
 
     def __init__(self, name, program, one=None, several=None, ends=True, adopts=True, version=("--version",)):
         self.name, self.program, self.one, self.several = name, shutil.which(program), one, several
-        self.ends = ends  # whether it ends with its last service, without being told
-        self.adopts = adopts  # whether it can run as PID 1 and reaps then
+        self.ends = ends  # whether the runner exits after its last service
+        self.adopts = adopts  # whether the runner reaps orphans as PID 1
         self.version_arguments = version
 
     def command(self, folder, services, *words, timeout=None):
-        """The command line that runs `words` this many times, or None."""
+        """The command line that runs `words` as N services, or None."""
         if not self.program:
             return None
         if services == 1 and self.one and timeout is None:
@@ -35,7 +35,7 @@ class Runner:
 
 
 def before(*options):
-    """A runner that takes one program after its options."""
+    """A command line with one program after the options of the runner."""
     return lambda program, words: [program, *options, *words]
 
 
@@ -102,7 +102,7 @@ def supervisord(program, folder, services, words, timeout):
 
 
 def all_runners(untrap_path, probe):
-    """Every runner, untrap first; the bare C program, the least that can be done, last."""
+    """All runners: untrap first; bare C, the minimal runner, last."""
     return [
         Runner("untrap", untrap_path, before("--"), untrap),
         Runner("tini", "tini", before("-s", "--")),
