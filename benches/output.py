@@ -129,8 +129,8 @@ def throughput(command, producers, megabytes):
     size = megabytes * 1_000_000 // producers // len(BLOCK) * len(BLOCK)
     expected = size // len(LINE) * producers
     with Run(command, [f"{BULK} {size}"] * producers) as run:
-        # Count bytes: counting lines would be slower than the measured programs, and all lines have the same length. The few
-        # messages of foreman and honcho are counted too.
+        # Count bytes, because counting lines would be slower than the measured programs. All lines have the same length. The
+        # few messages of foreman and honcho are counted too.
         first = b""
         while (text := first.find(LINE[:-1])) < 0 or (end := first.find(b"\n", text)) < 0:
             first += os.read(run.output, 65536)
