@@ -73,9 +73,9 @@ def start(bench):
         return sorted(map(int, lines))[len(lines) // 2] / 1000
 
     for _ in range(bench.rounds):
-        alone = measure([bench.probe.path, "end"])
-        for runner in (runner for runner in bench.runners if runner.ends):
-            if command := bench.command(runner, 1, ("end",)):
+        alone = measure([bench.probe.path, "exit"])
+        for runner in (runner for runner in bench.runners if runner.exits):
+            if command := bench.command(runner, 1, ("exit",)):
                 table.attempt(runner, lambda runner, command=command: table.add(
                     runner.name, "start", measure(command, runner.name in SLOW) - alone))
     return table
@@ -95,12 +95,12 @@ def counts(bench):
         return int(total[0][3])
 
     def measure(runner):
-        command = bench.command(runner, 1, ("end",))
+        command = bench.command(runner, 1, ("exit",))
         if not command:
             return
         command[0] = shutil.which(command[0])
         if strace:
-            table.add(runner.name, "system calls", calls(command) - calls([bench.probe.path, "end"]))
+            table.add(runner.name, "system calls", calls(command) - calls([bench.probe.path, "exit"]))
         if valgrind:
             done = subprocess.run([valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null", *command],
                                   cwd=bench.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -108,7 +108,7 @@ def counts(bench):
             if counted := re.findall(r"Collected\s*:\s*(\d+)", done.stderr.decode(errors="replace")):
                 table.add(runner.name, "instructions", int(counted[-1]))
 
-    for runner in (runner for runner in bench.runners if runner.ends and runner.name not in SLOW):
+    for runner in (runner for runner in bench.runners if runner.exits and runner.name not in SLOW):
         table.attempt(runner, measure)
     return table
 
@@ -197,7 +197,7 @@ def fan_out(bench):
     return table
 
 
-def end(bench):
+def exit_delay(bench):
     """The time from the exit of the last service to the exit of the runner."""
     table = Table("from the last service's exit to the runner's", "ms")
 
@@ -250,7 +250,7 @@ def reap(bench):
 
     def measure(runner):
         command = bench.command(runner, 1, ("orphans", str(total), "1000"))
-        if not command or not runner.ends or runner.name in SLOW:
+        if not command or not runner.exits or runner.name in SLOW:
             return
         bench.probe.clear()
         bench.probe.run(["watch", *unshare, *command], cwd=bench.folder)
@@ -314,7 +314,7 @@ def long_run(bench):
 
 
 METRICS = {"start": start, "counts": counts, "binary": binary, "memory": memory, "idle": idle, "fan-out": fan_out,
-           "end": end, "timeout": timeout, "reap": reap, "many": many, "long-run": long_run}
+           "exit": exit_delay, "timeout": timeout, "reap": reap, "many": many, "long-run": long_run}
 
 
 def raise_limits():

@@ -19,7 +19,7 @@
 
 // Keep the layout in sync with comparison/probe.py, which reads it.
 struct records {
-    int64_t start, end, reaped, zombies;
+    int64_t start, exited, reaped, zombies;
     _Atomic int32_t runner, status, receivers, pad;
     struct {
         _Atomic int64_t ready, signalled, exited;
@@ -65,7 +65,7 @@ static int watch(char **command) {
     records->start = now();
     records->runner = spawn(command);
     waitpid(records->runner, &status, 0);
-    records->end = now();
+    records->exited = now();
     records->status = status;
     return 0;
 }
@@ -167,7 +167,7 @@ static int orphans(int total, int batch) {
 
 int main(int argc, char **argv) {
     if (argc < 2) return 2;
-    if (!strcmp(argv[1], "end")) _exit(0);
+    if (!strcmp(argv[1], "exit")) _exit(0);
     if (!strcmp(argv[1], "repeat") && argc > 3) return repeat(atoi(argv[2]), argv + 3);
     if (!strcmp(argv[1], "bare") && argc > 3) return bare(atoi(argv[2]), argv + 3);
     open_records();

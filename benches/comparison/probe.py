@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("probe.c")
-HEADER = struct.Struct("=4q4i")  # as in probe.c: start, end, reaped, zombies; runner, status, receivers, pad
+HEADER = struct.Struct("=4q4i")  # as in probe.c: start, exited, reaped, zombies; runner, status, receivers, pad
 SLOT = struct.Struct("=4q")  # ready, signalled, exited, pid
 SLOTS = 1024
 TIME_LIMIT = 20  # seconds; a slower runner counts as failed
@@ -41,7 +41,7 @@ class Probe:
         self.records[:] = bytes(len(self.records))
 
     def header(self):
-        names = ("start", "end", "reaped", "zombies", "runner", "status", "receivers", "pad")
+        names = ("start", "exited", "reaped", "zombies", "runner", "status", "receivers", "pad")
         return dict(zip(names, HEADER.unpack_from(self.records, 0)))
 
     def slots(self, count):
@@ -119,7 +119,7 @@ class Run:
             self.watcher.wait(TIME_LIMIT)
         except subprocess.TimeoutExpired as error:
             raise Failed("the runner does not exit") from error
-        return self.probe.header()["end"]
+        return self.probe.header()["exited"]
 
 
 def descendants(pid):

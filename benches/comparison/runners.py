@@ -11,9 +11,9 @@ TRAP_SCRIPT = "trap 'kill -TERM $pids' TERM INT\n{starts}while :; do wait; [ $? 
 class Runner:
     """A runner. `one` and `several` build its command line for one or several services; None if it cannot run them."""
 
-    def __init__(self, name, program, one=None, several=None, ends=True, adopts=True, version=("--version",)):
+    def __init__(self, name, program, one=None, several=None, exits=True, adopts=True, version=("--version",)):
         self.name, self.program, self.one, self.several = name, shutil.which(program), one, several
-        self.ends = ends  # whether the runner exits after its last service
+        self.exits = exits  # whether the runner exits after its last service
         self.adopts = adopts  # whether the runner reaps orphans as PID 1
         self.version_arguments = version
 
@@ -111,11 +111,11 @@ def all_runners(untrap_path, probe):
         Runner("catatonit", "catatonit", before("--")),
         Runner("dash trap", "dash", None, trap_script, version=()),
         Runner("bash trap", "bash", None, trap_script),
-        Runner("s6-svscan", "s6-svscan", None, s6, ends=False, version=()),
-        Runner("runsv", "runsv", None, runsv, ends=False, version=()),
-        Runner("supervisord", "supervisord", None, supervisord, ends=False),
+        Runner("s6-svscan", "s6-svscan", None, s6, exits=False, version=()),
+        Runner("runsv", "runsv", None, runsv, exits=False, version=()),
+        Runner("supervisord", "supervisord", None, supervisord, exits=False),
         Runner("foreman", "foreman", None, foreman),
         Runner("honcho", "honcho", None, honcho),
         Runner("bare C", probe, None, lambda program, _, services, words, timeout:
-               None if timeout else [program, "bare", str(services), *words], ends=False, version=()),
+               None if timeout else [program, "bare", str(services), *words], exits=False, version=()),
     ]
