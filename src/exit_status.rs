@@ -1,32 +1,32 @@
-//! How processes end, and the exit status that untrap makes of it.
+//! The exit status of processes and of untrap itself.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::signal::Signal;
 
-/// What the user gave can't be run: see the message.
+/// Usage error: nothing has been started.
 pub const USAGE: u8 = 2;
-/// What `--wait-for` or `--ready` names was not there in time; as timeout(1) ends.
+/// A readiness check timed out; the status of timeout(1).
 pub const TIMED_OUT: u8 = 124;
-/// untrap itself failed.
+/// Internal error: untrap itself failed.
 pub const INTERNAL_ERROR: u8 = 125;
 /// A program was found but can't be executed; POSIX's 126.
 pub const NOT_EXECUTABLE: u8 = 126;
 /// A program was not found; POSIX's 127.
 pub const NOT_FOUND: u8 = 127;
 
-/// How a process ended.
+/// The status of a process that has exited or was killed by a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ExitStatus {
-    /// It called exit with this status.
+    /// It exited with this status.
     Exited(u8),
-    /// This signal ended it.
+    /// It was killed by this signal.
     Signaled(Signal),
 }
 
 impl ExitStatus {
-    /// Its status as a shell gives it: the exit status, or 128 + N for signal N.
+    /// Returns the status as a shell reports it: the exit status, or 128 + N for signal N.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
@@ -35,7 +35,7 @@ impl ExitStatus {
         }
     }
 
-    /// Whether it ended with anything but 0.
+    /// Whether it is a failure: a status other than 0, or death by a signal.
     #[must_use]
     pub fn is_failure(self) -> bool {
         self != Self::Exited(0)
@@ -54,14 +54,14 @@ impl fmt::Display for ExitStatus {
 /// One `--exit-map FROM=TO`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ExitMapping {
-    /// The status that is replaced.
+    /// The status to replace.
     pub from: u8,
-    /// The status that untrap ends with instead.
+    /// The status that untrap exits with instead.
     pub to: u8,
 }
 
 impl ExitMapping {
-    /// The status after the first of `mappings` that names it; mappings are not applied to each other's results.
+    /// Applies the first of `mappings` for this status. Mappings are not applied to the results of other mappings.
     #[must_use]
     pub fn apply(mappings: &[Self], status: u8) -> u8 {
         mappings.iter().find(|mapping| mapping.from == status).map_or(status, |mapping| mapping.to)
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn only_status_0_is_a_good_end() {
+    fn only_status_0_is_no_failure() {
         assert!(!ExitStatus::Exited(0).is_failure());
         assert!(ExitStatus::Exited(1).is_failure());
         assert!(ExitStatus::Signaled(Signal::TERM).is_failure());

@@ -1,4 +1,4 @@
-//! Signals as users write them and as the kernel numbers them, real-time signals included.
+//! Names and numbers of signals, including real-time signals.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,25 +6,25 @@ use std::str::FromStr;
 use signal_hook::consts::signal as number;
 use signal_hook::low_level::signal_name;
 
-/// Linux knows these two as well, the table of signal-hook does not.
+/// Linux signals that are missing from the table of signal-hook.
 const LINUX_ONLY: [(i32, &str); 2] = [(libc::SIGSTKFLT, "SIGSTKFLT"), (libc::SIGPWR, "SIGPWR")];
 
-/// A signal number that is valid here: 1 to `SIGRTMAX`, see signal(7).
+/// A valid signal number, from 1 to `SIGRTMAX`; see signal(7).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Signal(i32);
 
 impl Signal {
-    /// Wakes a stopped process.
+    /// Continues a stopped process.
     pub const CONT: Self = Self(number::SIGCONT);
-    /// Hang-up; by custom "read your configuration again".
+    /// Hang-up; by convention it reloads the configuration of a daemon.
     pub const HUP: Self = Self(number::SIGHUP);
     /// Ctrl-C.
     pub const INT: Self = Self(number::SIGINT);
-    /// Ends a process without asking it.
+    /// Kills a process; it cannot be handled.
     pub const KILL: Self = Self(number::SIGKILL);
-    /// Ctrl-\; nginx and php-fpm take it for a graceful stop.
+    /// Ctrl-\; the graceful stop signal of nginx and php-fpm.
     pub const QUIT: Self = Self(number::SIGQUIT);
-    /// What `docker stop` and Kubernetes send.
+    /// The signal that `docker stop` and Kubernetes send.
     pub const TERM: Self = Self(number::SIGTERM);
     /// Ctrl-Z.
     pub const TSTP: Self = Self(number::SIGTSTP);
@@ -33,7 +33,7 @@ impl Signal {
     /// A background process writes to the terminal.
     pub const TTOU: Self = Self(number::SIGTTOU);
 
-    /// The signal with this number, or `None` where the kernel has none, or the C library keeps it to itself.
+    /// Returns the signal with this number, or `None` if the number is invalid or reserved by the C library.
     #[must_use]
     pub fn new(number: i32) -> Option<Self> {
         let standard = 1..=31;
@@ -41,38 +41,38 @@ impl Signal {
         (standard.contains(&number) || realtime.contains(&number)).then_some(Self(number))
     }
 
-    /// What the kernel says has ended a process: any of its signals, also those that the C library keeps to itself.
+    /// The signal that killed a process, as the kernel reports it. It may be one that the C library reserves.
     #[must_use]
     pub(crate) fn from_kernel(number: i32) -> Self {
         Self(number)
     }
 
-    /// The kernel's number for it.
+    /// Returns the number of the signal.
     #[must_use]
     pub const fn number(self) -> i32 {
         self.0
     }
 
-    /// Whether untrap begins the stop when it receives this signal. `SIGRTMIN+3` is what systemd sends to the PID 1
-    /// of a container to halt it.
+    /// Whether untrap begins the shutdown when it receives this signal. systemd sends `SIGRTMIN+3` to PID 1 of a
+    /// container to halt it.
     #[must_use]
     pub fn begins_stop(self) -> bool {
         matches!(self, Self::TERM | Self::INT | Self::QUIT) || self.0 == libc::SIGRTMIN() + 3
     }
 
-    /// Whether its default action is to suspend the process, and it can be caught.
+    /// Whether it can be caught and its default action is to suspend the process.
     #[must_use]
     pub fn suspends(self) -> bool {
         matches!(self, Self::TSTP | Self::TTIN | Self::TTOU)
     }
 
-    /// Whether it stops processes or wakes them.
+    /// Whether its default action is to suspend or to continue the process (job control).
     #[must_use]
     pub fn controls_jobs(self) -> bool {
         self.suspends() || self == Self::CONT
     }
 
-    /// Whether a terminal sends it: keys, hang-up, a new size, a background process at work on it.
+    /// Whether a terminal can send it: because of a key, a hang-up, a new size, or access by a background process.
     #[must_use]
     pub fn comes_from_terminals(self) -> bool {
         let others = [number::SIGHUP, number::SIGQUIT, number::SIGWINCH, number::SIGCONT];
@@ -102,14 +102,14 @@ impl fmt::Display for Signal {
 /// One `--rewrite FROM=TO`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rewrite {
-    /// What arrives.
+    /// The received signal.
     pub from: Signal,
-    /// What it is taken for; `None`: nothing at all.
+    /// The signal that replaces it; `None`: it is dropped.
     pub to: Option<Signal>,
 }
 
 impl Rewrite {
-    /// What the first of `rewrites` for this signal makes of it.
+    /// Applies the first of `rewrites` for this signal. Returns `None` if the signal is dropped.
     #[must_use]
     pub fn apply(rewrites: &[Self], signal: Signal) -> Option<Signal> {
         rewrites.iter().find(|rewrite| rewrite.from == signal).map_or(Some(signal), |rewrite| rewrite.to)
@@ -128,16 +128,16 @@ impl FromStr for Rewrite {
     }
 }
 
-/// Who sent a signal, as far as the kernel tells (`si_code` and `si_pid` of sigaction(2)).
+/// The sender of a signal, as far as the kernel reports it (`si_code` and `si_pid` of sigaction(2)).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sender {
-    /// A process that has a PID here.
+    /// A process with a PID in this PID namespace.
     Process(i32),
-    /// A process outside of this PID namespace: the container engine, or whoever asked it.
+    /// A process outside of this PID namespace, for example the container engine.
     Outside,
     /// The terminal: a key, a hang-up, a new size.
     Terminal,
-    /// The kernel for another reason, a timer for one.
+    /// The kernel for another reason, for example a timer.
     Kernel,
 }
 
@@ -152,7 +152,7 @@ impl fmt::Display for Sender {
     }
 }
 
-/// The text names no signal.
+/// The text is not the name or number of a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UnknownSignal;
 
@@ -187,7 +187,7 @@ impl FromStr for Signal {
     }
 }
 
-/// The 3 of `RTMIN+3`; 0 where nothing follows.
+/// Parses the offset of a real-time signal: 3 for the `+3` of `RTMIN+3`, 0 for an empty text.
 fn realtime_offset(text: &str, sign: char) -> Result<i32, UnknownSignal> {
     if text.is_empty() {
         return Ok(0);
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_signal_is_read_back_from_its_own_name_and_number() {
+    fn every_signal_is_parsed_from_its_own_name_and_number() {
         for signal in (0..=65).filter_map(Signal::new) {
             assert_eq!(signal.to_string().parse(), Ok(signal));
             assert_eq!(signal.number().to_string().parse(), Ok(signal));
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_with_or_without_sig_and_in_any_case() {
+    fn names_are_parsed_with_or_without_sig_and_in_any_case() {
         for text in ["TERM", "SIGTERM", "term", "SigTerm", "15"] {
             assert_eq!(text.parse(), Ok(Signal::TERM), "{text}");
         }
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_signal_is_refused() {
+    fn an_invalid_signal_is_refused() {
         for text in [
             "", "SIG", "BOO", "0", "32", "33", "65", "-1", "RTMIN-1", "RTMIN+", "RTMIN+31", "RTMAX+1", "RTMIN++1",
             "15x",
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn only_term_int_quit_and_rtmin_3_begin_the_stop() {
+    fn only_term_int_quit_and_rtmin_3_begin_the_shutdown() {
         let begin: Vec<_> =
             (1..=64).filter_map(Signal::new).filter(|s| s.begins_stop()).map(|s| s.to_string()).collect();
         assert_eq!(begin, ["SIGINT", "SIGQUIT", "SIGTERM", "SIGRTMIN+3"]);

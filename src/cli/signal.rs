@@ -29,7 +29,10 @@ impl SignalVerb {
         let services = RunningInstance::find(&self.place)?.services;
         if let Some(unknown) = self.names.iter().find(|name| !services.iter().any(|service| is_called(service, name))) {
             let known: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
-            return Err(VerbError::nothing(format!("there is no service '{unknown}'; there is {}", known.join(", "))));
+            return Err(VerbError::nothing(format!(
+                "no service is named '{unknown}'; the services are {}",
+                known.join(", ")
+            )));
         }
         let wanted =
             |service: &&RunningService| self.names.is_empty() || self.names.iter().any(|name| is_called(service, name));

@@ -1,4 +1,4 @@
-//! Reading files that the user names, up to a bound: `/dev/zero` never ends, and memory does.
+//! Reads files that the user names, up to a size limit, because `/dev/zero` would otherwise exhaust memory.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,12 +15,12 @@ pub const ENV_FILE: u64 = 16 * MEBIBYTE;
 /// Reads a whole file of at most `limit` bytes.
 ///
 /// # Errors
-/// Those of open(2) and read(2); `FileTooLarge` with the limit in its text.
+/// Fails if open(2) or read(2) fails, and with `FileTooLarge` if the file exceeds the limit; its text names the limit.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     read_from(File::open(path)?, limit)
 }
 
-/// Reads at most `limit` bytes to the end of the file.
+/// Reads to the end of the file, and at most `limit` bytes.
 ///
 /// # Errors
 /// See [`read`].
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_the_limit_is_read_and_a_larger_one_is_not() {
+    fn a_file_of_exactly_the_limit_is_read_and_a_larger_file_is_refused() {
         assert_eq!(read_from(&[b'x'; 8][..], 8).unwrap().len(), 8);
         let error = read_from(io::repeat(b'x'), 2 * MEBIBYTE).unwrap_err();
         assert_eq!(

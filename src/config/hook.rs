@@ -1,5 +1,4 @@
-//! Commands and probes that run beside the services: before and after them, instead of their stop signal, and to find
-//! out whether something is there.
+//! Hooks: commands that run before and after the services or instead of their stop signal, and readiness checks.
 
 use crate::config::policy::Policy;
 use crate::config::scoped::Scoped;
@@ -9,29 +8,29 @@ use crate::config::unit::{Role, UnitId};
 use crate::shell::classify::Command;
 use crate::shell::parse::CommandError;
 
-/// Something that runs for the sake of the services.
+/// A command or a readiness check that untrap runs in addition to the services.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hook {
     /// Its name in messages.
     pub name: String,
-    /// What it is there for.
+    /// When it runs, and for which service.
     pub role: Role,
-    /// What it does.
+    /// The command or the check.
     pub task: Task,
-    /// What the stop means for it.
+    /// How shutdown stops it.
     pub policy: Policy,
 }
 
-/// What a hook does.
+/// The work of a hook.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Task {
     /// Runs a command.
     Command(Command),
-    /// Looks for something.
+    /// Checks whether a target is ready.
     Probe(Target),
 }
 
-/// What the options say of hooks.
+/// The options that define hooks.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct HookOptions {
     /// `--before`, in the order given.
@@ -46,20 +45,20 @@ pub struct HookOptions {
     pub stop_command: Scoped<String>,
 }
 
-/// A command of an option can't be read.
+/// The command of an option has a syntax error.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HookError {
     /// The option.
     pub option: &'static str,
-    /// Why.
+    /// The syntax error.
     pub error: CommandError,
 }
 
-/// The hooks of these services. A `--before` or `--after` that is the name of a process type runs the command that
-/// `process_type` has for it; `policy` is what holds for commands without a service.
+/// Returns the hooks of these services. A `--before` or `--after` that is the name of a process type runs its command,
+/// which `process_type` returns. `policy` applies to hooks that belong to no service.
 ///
 /// # Errors
-/// A command that can't be read.
+/// Fails if a command has a syntax error.
 pub fn hooks<'a>(
     options: &HookOptions,
     services: &[Service],
@@ -88,7 +87,7 @@ pub fn hooks<'a>(
         }
         if let Some(line) = options.stop_command.get(&service.name) {
             let task = Task::Command(read("--stop-command", line)?);
-            // What it asks for has to be done by the service's own deadline.
+            // A stop command shares the deadline of the service that it stops.
             let policy = Policy { timeout: service.policy.timeout, ..policy };
             hooks.push(Hook { name: format!("{}.stop", service.name), role: Role::StopCommand(id), task, policy });
         }

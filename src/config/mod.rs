@@ -1,4 +1,4 @@
-//! What the user asked for, validated.
+//! The configuration that the user gave, validated.
 
 pub mod bounded;
 pub mod env_file;

@@ -1,16 +1,16 @@
-//! What services are called.
+//! Names of services.
 
 use std::fmt;
 
-/// The longest process type: what a DNS label can hold, so that it can become a host or pod name.
+/// The maximum length of a process type: that of a DNS label, so that a process type can be a host or pod name.
 pub(super) const LONGEST_NAME: usize = 63;
 
-/// What a service is called: its process type, and its instance where the type can have several.
+/// The name of a service: its process type, and its instance if the type can have several.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Name {
     /// The process type, or the name of a command.
     pub process_type: String,
-    /// The number after the dot, from 1; `None` for a command that is the only one of its name.
+    /// The number after the dot, from 1. `None` for a command whose name no other command has.
     pub instance: Option<u32>,
 }
 

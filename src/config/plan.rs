@@ -1,4 +1,5 @@
-//! Settings and command lines to a plan: the list of services, validated. Pure: reads no file, starts nothing.
+//! Turns settings and commands into a plan: the validated list of services and hooks. Pure: reads no file, starts no
+//! process.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -17,22 +18,22 @@ use crate::shell::classify::Command;
 use crate::shell::parse::CommandError;
 use crate::signal::Signal;
 
-/// All that is to run, in the order in which it starts.
+/// The services and hooks to run, in the order in which they start.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
     /// At least one.
     pub services: Vec<Service>,
-    /// What runs for their sake.
+    /// The commands and readiness checks that run in addition to the services.
     pub hooks: Vec<Hook>,
 }
 
-/// In a formation, every process type that it does not name, but for [`RELEASE`].
+/// In a formation, stands for every process type that the formation does not name, except [`RELEASE`].
 const ALL: &str = "all";
 
-/// The process type that a platform runs apart, before the others: Heroku's release phase.
+/// The process type that a platform runs by itself before the others: Heroku's release phase.
 const RELEASE: &str = "release";
 
-/// What the options say of services.
+/// The options that apply to services.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Options {
     /// `--timeout`.
@@ -45,30 +46,30 @@ pub struct Options {
     pub signal_to: Scoped<SignalTo>,
     /// `--user`.
     pub user: Scoped<User>,
-    /// The options that run something.
+    /// The options that define hooks.
     pub hooks: HookOptions,
 }
 
-/// Why there is no plan. All of these are the user's to mend, before anything was started.
+/// A usage error. No process has been started.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PlanError {
-    /// The Procfile can't be read as one.
+    /// The Procfile has syntax errors.
     Procfile {
         /// Its path.
         path: String,
-        /// All that is wrong with it; at least one error.
+        /// Its errors, at least one.
         errors: Vec<ProcfileError>,
     },
-    /// An argument has no readable command.
+    /// The command of an argument has a syntax error.
     Argument {
-        /// Which one, from 1.
+        /// The number of the argument, from 1.
         number: usize,
-        /// Why.
+        /// The syntax error.
         error: CommandError,
     },
     /// Two arguments with the same name.
     RepeatedName(String),
-    /// `web=2` where commands stand.
+    /// `web=2` among commands.
     TypeWithoutProcfile(String),
     /// A positional word beside `-f` that is not `TYPE` or `TYPE=N`.
     BadFormation(String),
@@ -80,21 +81,21 @@ pub enum PlanError {
         process_type: String,
         /// The Procfile's path.
         path: String,
-        /// Those that it does define.
+        /// The process types that it defines.
         known: Vec<String>,
     },
-    /// An option's NAME that no service has.
+    /// The NAME of an option is not the name of a service.
     UnknownName {
         /// The option.
         option: &'static str,
         /// The NAME.
         name: String,
-        /// Those that there are.
+        /// The names of the services.
         known: Vec<String>,
     },
     /// No service: the number of every process type is 0, or there is only `release`.
     NothingToRun,
-    /// The command of an option can't be read.
+    /// The command of an option has a syntax error.
     Hook(HookError),
 }
 
@@ -125,7 +126,7 @@ impl fmt::Display for PlanError {
                 write!(f, "{path} has no process type '{process_type}'; it has {}", known.join(", "))
             }
             Self::UnknownName { option, name, known } => {
-                write!(f, "{option} {name}=…: there is no service '{name}'; there is {}", known.join(", "))
+                write!(f, "{option} {name}=…: no service is named '{name}'; the services are {}", known.join(", "))
             }
             Self::Hook(HookError { option, error }) => write!(f, "{option}: {error}"),
             Self::NothingToRun => f.write_str(
@@ -138,17 +139,17 @@ impl fmt::Display for PlanError {
 impl std::error::Error for PlanError {}
 
 impl Plan {
-    /// One program with its arguments, taken as they are.
+    /// Plans one program with its arguments, taken literally.
     ///
     /// # Errors
-    /// An option that names another service.
+    /// See [`PlanError`].
     pub fn from_program(words: Vec<OsString>, options: &Options) -> Result<Self, PlanError> {
         let command = Command::Program(words);
         let name = Name { process_type: name_after_program(&command), instance: None };
         Self::new(vec![(name, 0, Rc::new(command))], options, |_| None)
     }
 
-    /// Commands as the arguments give them.
+    /// Plans one service for each argument, which is a command.
     ///
     /// # Errors
     /// See [`PlanError`].
@@ -174,8 +175,8 @@ impl Plan {
         Self::new(services, options, |_| None)
     }
 
-    /// The process types of a Procfile: those that `formation` names, as `TYPE` or `TYPE=N`; all of them, but for
-    /// `release`, where it names `all` or none.
+    /// Plans the process types of a Procfile that `formation` names, as `TYPE` or `TYPE=N`. If it is empty or names
+    /// `all`, plans all process types except `release`.
     ///
     /// # Errors
     /// See [`PlanError`].
@@ -215,7 +216,7 @@ impl Plan {
         })
     }
 
-    /// What the state machine needs to know: of the services, then of the hooks.
+    /// The part of the plan that the supervisor needs: roles and policies of the services, then of the hooks.
     pub fn parts(&self) -> impl Iterator<Item = (Role, Policy)> {
         let services = self.services.iter().map(|service| (Role::Service, service.policy));
         services.chain(self.hooks.iter().map(|hook| (hook.role, hook.policy)))
@@ -272,7 +273,7 @@ fn read_formation(word: &str) -> Result<(&str, Option<u32>), PlanError> {
     if is_name(process_type) { Ok((process_type, count)) } else { Err(bad()) }
 }
 
-/// A program's name as a service's: what can't stand in a name becomes `_`.
+/// Makes a service name from the name of a program: characters that a name cannot contain become `_`.
 fn name_after_program(command: &Command) -> String {
     let allowed = |character: char| if is_name(character.encode_utf8(&mut [0; 4])) { character } else { '_' };
     command.program().chars().take(63).map(allowed).collect()

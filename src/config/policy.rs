@@ -1,4 +1,4 @@
-//! What the user decides about services and about the run: the values of options, as the state machine needs them.
+//! The values of options that the supervisor needs, for one service and for the whole run.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::exit_status::ExitMapping;
 use crate::signal::{Rewrite, Signal};
 
-/// What holds for the whole run.
+/// The options that apply to the whole run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rules {
     /// `--rewrite`, in the order given.
@@ -15,9 +15,9 @@ pub struct Rules {
     pub exit_map: Vec<ExitMapping>,
     /// `--stop-order`.
     pub stop_order: StopOrder,
-    /// `--stop-delay`: from what begins the stop to its begin.
+    /// `--stop-delay`: the time from the cause of the shutdown to the first stop signal.
     pub stop_delay: Duration,
-    /// `--wait-timeout`: how long something may be waited for.
+    /// `--wait-timeout`: how long a readiness check may take.
     pub wait_timeout: Timeout,
 }
 
@@ -34,15 +34,15 @@ impl Default for Rules {
     }
 }
 
-/// In which order services are told to stop.
+/// The order in which services are stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum StopOrder {
     /// All at once.
     #[default]
     AtOnce,
-    /// One by one, the last one first: each is waited for before the next is told.
+    /// One by one, the last service first. Each must exit before the next is stopped.
     Reverse,
-    /// One by one, the first one first.
+    /// One by one, the first service first.
     Listed,
 }
 
@@ -54,36 +54,36 @@ impl FromStr for StopOrder {
             "at-once" => Ok(Self::AtOnce),
             "reverse" => Ok(Self::Reverse),
             "listed" => Ok(Self::Listed),
-            _ => Err("not an order; write at-once, reverse or listed"),
+            _ => Err("not a stop order; write at-once, reverse or listed"),
         }
     }
 }
 
-/// How a service is stopped, and what its end means.
+/// How a service is stopped, and what its exit causes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Policy {
-    /// What it is sent when the stop begins; `None`: what arrived, or TERM.
+    /// The stop signal; `None`: the signal that began the shutdown, or SIGTERM.
     pub stop_signal: Option<Signal>,
-    /// From the start of the stop to SIGKILL.
+    /// The stop timeout: the time from the stop signal to SIGKILL.
     pub timeout: Timeout,
-    /// What happens when it ends.
+    /// What untrap does when the service exits.
     pub on_exit: OnExit,
-    /// To whom signals go while its leader runs.
+    /// Which processes receive signals while the leader runs.
     pub signal_to: SignalTo,
 }
 
-/// From the start of the stop to SIGKILL; `None`: never.
+/// The stop timeout: the time from the stop signal to SIGKILL; `None`: SIGKILL is never sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeout(pub Option<Duration>);
 
 impl Default for Timeout {
-    /// 2 s less than `docker stop` gives a container, so that untrap ends first.
+    /// 2 s less than the timeout of `docker stop`, so that untrap exits before Docker kills it.
     fn default() -> Self {
         Self(Some(Duration::from_secs(8)))
     }
 }
 
-/// Longer than any timeout.
+/// The upper bound of durations.
 const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
 
 impl FromStr for Timeout {
@@ -94,13 +94,13 @@ impl FromStr for Timeout {
             return Ok(Self(None));
         }
         let duration = humantime::parse_duration(text).ok();
-        // A deadline must fit the clock, and nobody waits longer than a century.
+        // Deadlines must fit the clock, so that adding a timeout to the current time cannot overflow.
         let duration = duration.filter(|duration| *duration < CENTURY);
         duration.map(|duration| Self(Some(duration))).ok_or("not a duration; write for example 8s, 500ms, 1m30s or inf")
     }
 }
 
-/// `--stop-delay`: a time that comes.
+/// `--stop-delay`: a finite duration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Delay(pub Duration);
 
@@ -115,19 +115,19 @@ impl FromStr for Delay {
     }
 }
 
-/// What happens when a service ends.
+/// What untrap does when a service exits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum OnExit {
-    /// The stop begins.
+    /// Begin the shutdown.
     #[default]
     Stop,
-    /// The stop begins if it ended with anything but 0.
+    /// Begin the shutdown if the exit is a failure.
     StopOnFailure,
-    /// The others go on.
+    /// Let the other services run.
     Ignore,
-    /// It is started again.
+    /// Restart the service.
     Restart,
-    /// It is started again if it ended with anything but 0.
+    /// Restart the service if the exit is a failure.
     RestartOnFailure,
 }
 
@@ -146,16 +146,16 @@ impl FromStr for OnExit {
     }
 }
 
-/// To whom a signal goes.
+/// Which processes of a service receive a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum SignalTo {
-    /// To the group if the leader is a shell at that moment, which passes nothing on; else to the leader, which may have
-    /// workers of its own to manage.
+    /// The process group if the leader is a shell at that moment, because shells do not forward signals; else the
+    /// leader alone, because it may manage workers of its own.
     #[default]
     Auto,
-    /// To the leader alone.
+    /// The leader alone.
     Leader,
-    /// To everyone in the group.
+    /// All processes of the process group.
     Group,
 }
 
@@ -167,7 +167,7 @@ impl FromStr for SignalTo {
             "auto" => Ok(Self::Auto),
             "leader" => Ok(Self::Leader),
             "group" => Ok(Self::Group),
-            _ => Err("not a receiver; write auto, leader or group"),
+            _ => Err("not a set of processes; write auto, leader or group"),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Reads a Procfile: text to names and commands, or errors with line and column.
+//! Parses a Procfile into names and commands, or into errors with line and column.
 //!
-//! The format is Heroku's (`<process type>: <command>`), read strictly. foreman and honcho skip a line that they can't
-//! read, and the service is simply missing; here it is an error.
+//! The format is Heroku's (`<process type>: <command>`), read strictly. foreman and honcho silently skip a line that
+//! they cannot read and do not start its service. Here such a line is an error.
 
 use std::fmt;
 
@@ -14,15 +14,15 @@ use crate::shell::parse::CommandError;
 pub struct ProcfileLine<'a> {
     /// The left side.
     pub name: &'a str,
-    /// The right side, without blank space around it.
+    /// The right side, without surrounding blanks.
     pub command: &'a str,
-    /// What is to be executed for it.
+    /// The parsed command.
     pub read: Command,
-    /// Where the command begins.
+    /// The position of the command.
     pub position: Position,
 }
 
-/// A place in a text; both count from 1, columns in characters.
+/// A position in a text. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Position {
     /// The line.
@@ -37,36 +37,36 @@ impl fmt::Display for Position {
     }
 }
 
-/// Why a Procfile can't be used.
+/// An error in a Procfile.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProcfileError {
-    /// Where.
+    /// Its position.
     pub position: Position,
-    /// What is wrong there.
+    /// Its kind.
     pub kind: ProcfileErrorKind,
 }
 
-/// What can be wrong with a line of a Procfile.
+/// A kind of error in a Procfile.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ProcfileErrorKind {
-    /// Nothing but blank lines and comments.
+    /// The file has only blank lines and comments.
     Empty,
     /// A line without a colon.
     NoColon,
     /// The text before the colon is not `[A-Za-z0-9_-]{1,63}`.
     BadName,
-    /// A process type that an earlier line has defined.
+    /// An earlier line defines the same process type.
     RepeatedName {
         /// The process type.
         name: String,
         /// The earlier line.
         first: usize,
     },
-    /// Nothing after the colon.
+    /// The command is empty.
     EmptyCommand,
-    /// What follows the colon is no command.
+    /// The command has a syntax error.
     BadCommand(CommandError),
-    /// A NUL or a carriage return within a line: no command can hold the one, and the other ends lines elsewhere.
+    /// A NUL, which no argument can contain, or a carriage return within a line, which other systems read as a line end.
     ControlCharacter(char),
     /// Bytes that are not UTF-8.
     NotUtf8,
@@ -81,7 +81,7 @@ impl fmt::Display for ProcfileError {
 impl fmt::Display for ProcfileErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("there is no process type in it; write lines like 'web: COMMAND'"),
+            Self::Empty => f.write_str("the file defines no process type; write lines like 'web: COMMAND'"),
             Self::NoColon => f.write_str("no colon; write 'NAME: COMMAND', each on one line, or '#' before a comment"),
             Self::BadName => write!(
                 f,
@@ -91,9 +91,9 @@ impl fmt::Display for ProcfileErrorKind {
             Self::RepeatedName { name, first } => {
                 write!(f, "process type '{name}' is already defined in line {first}; give each its own name")
             }
-            Self::EmptyCommand => f.write_str("no command after the colon; write one, or take the line out"),
+            Self::EmptyCommand => f.write_str("no command after the colon; write one, or remove the line"),
             Self::BadCommand(error) => error.fmt(f),
-            Self::ControlCharacter('\0') => f.write_str("a NUL byte, which no command can hold; take it out"),
+            Self::ControlCharacter('\0') => f.write_str("a NUL byte, which no command can contain; remove it"),
             Self::ControlCharacter(_) => {
                 f.write_str("a carriage return within the line; end lines with a line feed (or both)")
             }
@@ -104,10 +104,10 @@ impl fmt::Display for ProcfileErrorKind {
 
 impl std::error::Error for ProcfileError {}
 
-/// Reads a whole Procfile.
+/// Parses a whole Procfile.
 ///
 /// # Errors
-/// All that is wrong with it, in the order of the lines.
+/// Returns all errors, in the order of the lines.
 pub fn parse(bytes: &[u8]) -> Result<Vec<ProcfileLine<'_>>, Vec<ProcfileError>> {
     let bytes = without_bom(bytes);
     let mut lines: Vec<ProcfileLine> = Vec::new();
@@ -132,12 +132,12 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<ProcfileLine<'_>>, Vec<ProcfileError>> 
     if errors.is_empty() { Ok(lines) } else { Err(errors) }
 }
 
-/// What follows a byte order mark, which editors of another system leave.
+/// Removes a byte order mark, which some editors write at the start of a file.
 pub(crate) fn without_bom(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
 }
 
-/// Reads one line; `None` for a blank one or a comment.
+/// Parses one line. Returns `None` for a blank line or a comment.
 fn parse_line(bytes: &[u8], line: usize) -> Result<Option<ProcfileLine<'_>>, ProcfileError> {
     let (text, invalid) = match str::from_utf8(bytes) {
         Ok(text) => (text, None),
@@ -184,7 +184,7 @@ fn parse_line(bytes: &[u8], line: usize) -> Result<Option<ProcfileLine<'_>>, Pro
     }
 }
 
-/// Splits `NAME: COMMAND` as it stands in an argument, where the name may be missing.
+/// Splits an argument of the form `[NAME:] COMMAND`.
 #[must_use]
 pub fn split_name(text: &str) -> (Option<&str>, &str) {
     match text.trim().split_once(':') {
@@ -217,12 +217,12 @@ mod tests {
     }
 
     #[test]
-    fn a_bom_and_crlf_are_fine() {
+    fn a_bom_and_crlf_are_accepted() {
         assert_eq!(pairs("\u{feff}web: a\r\nworker: b\r\n\r\n"), [("web", "a"), ("worker", "b")]);
     }
 
     #[test]
-    fn a_command_knows_where_it_begins() {
+    fn a_command_has_its_position() {
         let lines = parse("\n  é".replace('é', "web:  x").as_bytes()).unwrap()[0].position;
         assert_eq!(lines, Position { line: 2, column: 9 });
     }

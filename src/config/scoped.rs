@@ -1,4 +1,4 @@
-//! Option values that can differ between services: `[NAME=]VALUE`.
+//! Values of options that can differ between services: `[NAME=]VALUE`.
 
 use std::str::FromStr;
 
@@ -15,10 +15,10 @@ impl<T> Default for Scoped<T> {
 }
 
 impl<T: FromStr> Scoped<T> {
-    /// Reads one more `[NAME=]VALUE`.
+    /// Parses and adds a `[NAME=]VALUE`.
     ///
     /// # Errors
-    /// The error of the value.
+    /// Fails if the value cannot be parsed.
     pub fn read(&mut self, text: &str) -> Result<(), T::Err> {
         let (scope, value) = split_scope(text);
         self.0.push((scope, value.parse()?));
@@ -27,8 +27,8 @@ impl<T: FromStr> Scoped<T> {
 }
 
 impl<T> Scoped<T> {
-    /// The value for this service: the one for its own name, else for its process type, else for all. Of several equally
-    /// exact ones, the last.
+    /// Returns the value for this service: that for its name, else that for its process type, else that for all services.
+    /// If several values have the same NAME, the last one wins.
     #[must_use]
     pub fn get(&self, name: &Name) -> Option<&T> {
         let last = |wanted: &dyn Fn(Option<&Name>) -> bool| {
@@ -39,13 +39,13 @@ impl<T> Scoped<T> {
             .or_else(|| self.for_all())
     }
 
-    /// The value for all.
+    /// Returns the value for all services.
     #[must_use]
     pub fn for_all(&self) -> Option<&T> {
         self.0.iter().rev().find(|(scope, _)| scope.is_none()).map(|(_, value)| value)
     }
 
-    /// The first NAME that is none of `names`, nor the process type of one.
+    /// Returns the first NAME that is neither one of `names` nor the process type of one.
     #[must_use]
     pub fn unknown<'a>(&'a self, names: &[Name]) -> Option<&'a Name> {
         let scopes = self.0.iter().filter_map(|(scope, _)| scope.as_ref());
@@ -53,7 +53,7 @@ impl<T> Scoped<T> {
     }
 }
 
-/// Splits `NAME=VALUE` or `NAME.1=VALUE`; what stands before the first `=` and is no name belongs to the value.
+/// Splits `NAME=VALUE` or `NAME.1=VALUE`. If the text before the first `=` is not a name, it belongs to the value.
 fn split_scope(text: &str) -> (Option<Name>, &str) {
     let scope = text.split_once('=').and_then(|(scope, value)| Some((Name::read(scope)?, value)));
     scope.map_or((None, text), |(name, value)| (Some(name), value))
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_more_exact_value_wins_wherever_it_stands() {
+    fn the_more_exact_value_wins_in_any_position() {
         let values = scoped(&["web.2=3", "web=2", "1"]);
         assert_eq!(values.get(&name("worker.1")), Some(&1));
         assert_eq!(values.get(&name("web.1")), Some(&2));

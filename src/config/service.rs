@@ -1,4 +1,4 @@
-//! What one service is.
+//! The definition of a service.
 
 use std::rc::Rc;
 
@@ -7,17 +7,17 @@ use super::policy::Policy;
 use super::user::User;
 use crate::shell::classify::Command;
 
-/// One thing to run.
+/// A program to supervise.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Service {
     /// Its name in messages and options.
     pub name: Name,
-    /// The place of its process type in the Procfile, or among the commands, from 0.
+    /// The index of its process type in the Procfile, or of its name among the commands.
     pub type_index: u32,
-    /// What is executed. The instances of a process type share it.
+    /// Its command, which the instances of a process type share.
     pub command: Rc<Command>,
-    /// Whom it runs as; `None`: as untrap itself.
+    /// The user that it runs as; `None`: untrap's own user.
     pub user: Option<User>,
-    /// What the stop and its end mean for it.
+    /// How it is stopped, and what its exit causes.
     pub policy: Policy,
 }

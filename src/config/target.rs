@@ -1,4 +1,4 @@
-//! What `--wait-for` and `--ready` look for.
+//! Targets of the readiness checks `--wait-for` and `--ready`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,21 +6,21 @@ use std::str::FromStr;
 
 use crate::shell::classify::Command;
 
-/// Something that is there once a program has started well.
+/// The condition that a readiness check waits for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Target {
-    /// Somebody accepts connections to this host and port.
+    /// A TCP connection to this host and port is accepted.
     Tcp {
         /// A name or an address.
         host: String,
         /// The port.
         port: u16,
     },
-    /// Somebody accepts connections to this socket.
+    /// A connection to this Unix socket is accepted.
     Unix(PathBuf),
-    /// This file is there.
+    /// This file exists.
     File(PathBuf),
-    /// This command ends with 0.
+    /// This command exits with status 0.
     Exec(Command),
 }
 
@@ -31,7 +31,7 @@ impl FromStr for Target {
         let path = |path: &str| if path.is_empty() { Err(bad()) } else { Ok(PathBuf::from(path)) };
         if let Some(address) = text.strip_prefix("tcp://") {
             let (host, port) = address.trim_end_matches('/').rsplit_once(':').ok_or_else(bad)?;
-            // An IPv6 address has colons of its own, so it stands in brackets.
+            // An IPv6 address contains colons, so it must be in brackets.
             let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
             let host = bare.or_else(|| (!host.contains(':')).then_some(host));
             let host = host.filter(|host| !host.is_empty() && !host.contains(['[', ']']));
@@ -50,11 +50,11 @@ impl FromStr for Target {
 }
 
 fn bad() -> String {
-    "nothing that can be waited for; write tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND".to_owned()
+    "not a target; write tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND".to_owned()
 }
 
 impl fmt::Display for Target {
-    /// As the user wrote it, without the arguments of a command.
+    /// Writes the target as the user gave it, without the arguments of a command, which may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn targets_are_read_and_shown_as_they_are_written() {
+    fn a_target_is_displayed_as_it_was_written() {
         for text in ["tcp://db:5432", "tcp://[::1]:80", "tcp://127.0.0.1:1", "unix:///run/x.sock", "file://ready"] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_target_is_refused() {
+    fn an_invalid_target_is_refused() {
         for text in [
             "",
             "db:5432",

@@ -1,22 +1,22 @@
-//! The parts of a plan: what each is there for.
+//! The units of a plan, which are its services and hooks, and their roles.
 
-/// A service, or a command that runs beside the services, by its place in the plan.
+/// The index of a service or a hook in the plan.
 pub type UnitId = usize;
 
-/// What a service is there for.
+/// The role of a unit in the run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Role {
-    /// To run until the stop: what the user calls a service.
+    /// A service, which runs until the shutdown.
     #[default]
     Service,
-    /// To run to its end before the first service starts: `--before`.
+    /// `--before`: runs to completion before the first service starts.
     Before,
-    /// To run to its end after all else has ended: `--after`.
+    /// `--after`: runs to completion after all services have exited.
     After,
-    /// To run instead of the stop signal of this service: `--stop-command`.
+    /// `--stop-command`: runs instead of sending this service its stop signal.
     StopCommand(UnitId),
-    /// To end with 0 once something is there, before all else starts: a probe of `--wait-for`.
+    /// `--wait-for`: a readiness check that must succeed before any other unit starts.
     WaitFor,
-    /// To end with 0 once this service is ready, before the next one starts: a probe of `--ready`.
+    /// `--ready`: a readiness check of this service that must succeed before the next service starts.
     Ready(UnitId),
 }

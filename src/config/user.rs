@@ -1,14 +1,14 @@
-//! Whom a service runs as: `--user USER[:GROUP]`, looked up in passwd(5) and group(5) files.
+//! The user of a service: `--user USER[:GROUP]`, looked up in passwd(5) and group(5) files.
 //!
-//! The files are read here and not through the C library: a static binary has no name service switch, and an image may
-//! have neither file, which is fine for numeric ids.
+//! The files are read directly, because a static binary cannot use the name service switch of the C library. An image
+//! without these files can use numeric ids.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::sys::credentials::Identity;
 
-/// A user as it was asked for.
+/// A user, and optionally a group, as the option gives them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct User {
     user: String,
@@ -30,7 +30,7 @@ impl FromStr for User {
     }
 }
 
-/// There is no such user or group.
+/// A user or group does not exist.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum UserError {
     /// No user of this name.
@@ -45,29 +45,29 @@ impl fmt::Display for UserError {
             Self::NoUser(name) => ("user", name, "/etc/passwd"),
             Self::NoGroup(name) => ("group", name, "/etc/group"),
         };
-        write!(f, "--user: there is no {what} '{name}' in {file}; add it there, or write its number")
+        write!(f, "--user: {file} has no {what} '{name}'; add it there, or write its number")
     }
 }
 
 impl std::error::Error for UserError {}
 
 impl User {
-    /// Looks the user up where the system keeps them.
+    /// Looks the user up in `/etc/passwd` and `/etc/group`.
     ///
     /// # Errors
-    /// A name that is not there.
+    /// Fails if a name does not exist.
     pub fn look_up(&self) -> Result<Identity, UserError> {
-        // Numbers need neither file.
+        // Numeric ids need neither file, so a file that cannot be read counts as empty.
         let read = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
         self.resolve(&read("/etc/passwd"), &read("/etc/group"))
     }
 
-    /// Looks the user up in the texts of a passwd(5) and a group(5) file, each empty where there is none.
+    /// Looks the user up in the texts of a passwd(5) and a group(5) file; the text of a missing file is empty.
     ///
-    /// A number that the file does not have is taken as it is: its group has the same number, its home is `/`.
+    /// A number that the file does not contain is used as it is: the group has the same number and the home is `/`.
     ///
     /// # Errors
-    /// A name that is not there.
+    /// Fails if a name does not exist.
     pub fn resolve(&self, passwd: &str, group: &str) -> Result<Identity, UserError> {
         let number = self.user.parse::<u32>().ok();
         let line = passwd.lines().filter_map(Passwd::read).find(|line| line.name == self.user);
@@ -77,7 +77,7 @@ impl User {
         };
         let name = line.as_ref().map_or(self.user.as_str(), |line| line.name);
         let (gid, groups) = if let Some(name) = &self.group {
-            // As for docker run: who names the group wants no other.
+            // As with `docker run --user`: a named group replaces the supplementary groups.
             let gid = group_id(group, name).ok_or_else(|| UserError::NoGroup(name.clone()))?;
             (gid, vec![gid])
         } else {
@@ -85,7 +85,7 @@ impl User {
             let others = group.lines().filter_map(|line| membership(line, name)).filter(|id| *id != gid);
             (gid, std::iter::once(gid).chain(others).collect())
         };
-        // To the kernel this number means "as it is".
+        // The kernel takes this number as "leave the id unchanged".
         if uid == u32::MAX || groups.contains(&u32::MAX) {
             return Err(UserError::NoUser(self.user.clone()));
         }
@@ -94,7 +94,7 @@ impl User {
     }
 }
 
-/// What matters here of a line of a passwd(5) file.
+/// The needed fields of a line of a passwd(5) file.
 struct Passwd<'a> {
     name: &'a str,
     uid: u32,
@@ -118,7 +118,7 @@ fn group_id(group: &str, wanted: &str) -> Option<u32> {
     named.or_else(|| wanted.parse().ok())
 }
 
-/// The id of a line's group, if the user is a member.
+/// Returns the id of the group of this line if the user is a member.
 fn membership(line: &str, user: &str) -> Option<u32> {
     let fields: Vec<&str> = line.split(':').collect();
     let &[_, _, gid, members] = fields.as_slice() else { return None };
@@ -141,19 +141,19 @@ mod tests {
     }
 
     #[test]
-    fn a_user_has_its_own_group_and_all_that_it_is_a_member_of() {
+    fn a_user_gets_its_own_group_and_its_supplementary_groups() {
         assert_eq!(resolve("web"), Ok(identity(33, &[34, 40, 42], "web", "/srv/web")));
         assert_eq!(resolve("33"), Ok(identity(33, &[34, 40, 42], "web", "/srv/web")));
     }
 
     #[test]
-    fn a_group_that_is_named_is_the_only_one() {
+    fn a_named_group_is_the_only_group() {
         assert_eq!(resolve("web:media"), Ok(identity(33, &[41], "web", "/srv/web")));
         assert_eq!(resolve("web:7"), Ok(identity(33, &[7], "web", "/srv/web")));
     }
 
     #[test]
-    fn numbers_need_no_file() {
+    fn numeric_ids_need_no_file() {
         let user: User = "1000:2000".parse().unwrap();
         assert_eq!(user.resolve("", ""), Ok(identity(1000, &[2000], "1000", "/")));
         assert_eq!("1000".parse::<User>().unwrap().resolve("", ""), Ok(identity(1000, &[1000], "1000", "/")));

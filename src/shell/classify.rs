@@ -1,8 +1,8 @@
-//! Reads a command: a line to the words that untrap executes itself, or to a shell.
+//! Classifies a command line: untrap executes it directly, or a shell executes it.
 //!
 //! A simple command (words, quotes, leading assignments and plain expansions) is executed directly, so that the leader is
-//! the program itself and no shell can lose a signal or be missing from the image. Everything else that sh gives a meaning
-//! to goes to sh unchanged: when in doubt, the shell. What expansions give is decided later, by [`expand`](crate::shell::expand).
+//! the program itself, signals reach it, and the image needs no shell. Any other line goes to sh unchanged, also when in
+//! doubt. [`expand`](crate::shell::expand) makes the expansions later, when their values are known.
 
 use std::ffi::OsString;
 
@@ -11,22 +11,22 @@ use crate::shell::Reason;
 use crate::shell::builtins::is_shell_word;
 use crate::shell::parse::{NotSimple, Part, Simple};
 
-/// What to execute for a service.
+/// The command of a service or a hook.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
-    /// A program, looked up in `PATH` unless its name has a slash, and its arguments, taken as they are.
+    /// A program, which is looked up in `PATH` unless its name contains a slash, and its arguments, taken literally.
     Program(Vec<OsString>),
-    /// A line that untrap reads itself.
+    /// A simple command, which untrap parses and executes directly.
     Simple(Simple),
-    /// A line that `sh -c` gets unchanged, and why.
+    /// A line that is passed to `sh -c` unchanged, and the reason.
     Shell(String, Reason),
 }
 
 impl Command {
-    /// Reads a command line.
+    /// Parses a command line.
     ///
     /// # Errors
-    /// An empty line, and a quote or backslash that nothing follows.
+    /// Fails if the line is empty, a quote is not closed, or the last character is a backslash.
     pub fn read(line: &str) -> Result<Self, CommandError> {
         if line.trim().is_empty() {
             return Err(CommandError::Empty);
@@ -38,7 +38,8 @@ impl Command {
         }
     }
 
-    /// The program's name without its directories, to name a service by; `sh` for a line whose program only sh knows.
+    /// Returns the name of the program without its directories, which names the service; `sh` if only sh can tell the
+    /// program.
     #[must_use]
     pub fn program(&self) -> String {
         let first = match self {
@@ -50,7 +51,7 @@ impl Command {
     }
 }
 
-/// The first word of a shell line, after assignments, where it is a program's name as it stands.
+/// Returns the first word of a shell line after its assignments, if it is the literal name of a program.
 fn first_plain_word(line: &str) -> Option<&str> {
     let word = line.split([' ', '\t', '\n']).find(|word| !word.is_empty() && !word.contains('='))?;
     let plain = |character: char| character.is_alphanumeric() || matches!(character, '/' | '.' | '_' | '-' | '+');
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sh_gives_a_meaning_to_goes_to_sh_unchanged() {
+    fn a_line_with_a_special_character_goes_to_sh_unchanged() {
         for line in [
             "a; b",
             "a & b",
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_sh_expands_goes_to_sh() {
+    fn an_expansion_that_only_sh_makes_goes_to_sh() {
         for line in [
             "x $1",
             "x $@",
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_quote_is_an_error_that_says_where() {
+    fn an_open_quote_is_an_error_with_its_position() {
         let unfinished = |character, offset| Err(CommandError::Unfinished { character, offset });
         assert_eq!(Command::read("a 'b"), unfinished('\'', 2));
         assert_eq!(Command::read("é \"b"), unfinished('"', 2));
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_called_after_its_program() {
+    fn a_command_is_named_after_its_program() {
         for (line, name) in [
             ("sidekiq -C x", "sidekiq"),
             ("/usr/bin/python3.11 a", "python3.11"),

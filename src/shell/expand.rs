@@ -1,6 +1,6 @@
-//! Makes the expansions of a simple command, as POSIX says (2.6, Word Expansions): values, then field splitting.
+//! Makes the expansions of a simple command (POSIX 2.6, Word Expansions): parameter expansion, then field splitting.
 //!
-//! Pure: the variables come from a look-up. Where a value brings in what only sh can do, the line goes to sh after all.
+//! Pure: the caller looks up the variables. If a value needs sh, for example for pathname expansion, the line goes to sh.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -9,22 +9,22 @@ use crate::shell::Reason;
 use crate::shell::builtins::reason_against_program;
 use crate::shell::parse::{Expansion, Part, Simple, Word};
 
-/// Variables that some sh sets when the environment does not.
+/// Variables that some shells set if the environment does not contain them.
 const SET_BY_SHELL: &[&str] = &["HOME", "HOSTNAME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"];
 
-/// What is executed.
+/// A simple command after its expansions.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Expanded {
-    /// What is set for the program alone, each name once.
+    /// The variables to set for the program only; each name occurs once.
     pub variables: Vec<(OsString, OsString)>,
     /// The program and its arguments; at least one.
     pub words: Vec<OsString>,
 }
 
-/// Expands a simple command with the variables that `lookup` knows.
+/// Expands a simple command with the variables that `lookup` returns.
 ///
 /// # Errors
-/// Why the line needs a shell.
+/// Returns the reason why the line needs a shell.
 pub fn expand<'a>(simple: &'a Simple, lookup: impl Fn(&str) -> Option<&'a OsStr>) -> Result<Expanded, Reason> {
     let mut words = Vec::with_capacity(simple.words.len());
     for word in &simple.words {
@@ -42,7 +42,7 @@ pub fn expand<'a>(simple: &'a Simple, lookup: impl Fn(&str) -> Option<&'a OsStr>
     Ok(Expanded { variables, words })
 }
 
-/// Adds the fields that a word gives: none, one or several.
+/// Adds the fields into which a word expands: none, one or several.
 fn fields<'a>(
     word: &'a Word,
     lookup: &impl Fn(&str) -> Option<&'a OsStr>,
@@ -53,7 +53,7 @@ fn fields<'a>(
         let value = value(part, lookup)?;
         match part {
             Part::Expansion(expansion) if !expansion.quoted => {
-                // A variable IFS has a meaning to some sh, and none to others.
+                // Some shells use IFS from the environment, others ignore it.
                 if lookup("IFS").is_some() {
                     return Err(Reason::ShellVariable("IFS".to_owned()));
                 }
@@ -72,7 +72,7 @@ fn fields<'a>(
     Ok(())
 }
 
-/// The value of an assignment, which is never split.
+/// Expands the value of an assignment, which is not subject to field splitting.
 fn whole<'a>(word: &'a Word, lookup: &impl Fn(&str) -> Option<&'a OsStr>) -> Result<OsString, Reason> {
     let mut whole = OsString::new();
     for part in word {
@@ -132,28 +132,28 @@ mod tests {
     }
 
     #[test]
-    fn a_value_takes_the_place_of_its_variable() {
+    fn a_variable_is_replaced_by_its_value() {
         gives("x $A ${A} $A-b ${A}b b$A/c", &["x", "a", "a", "a-b", "ab", "ba/c"]);
         gives("x $Q", &["x", "it's", "\"q\"", "$A", "`b`;", "c"]);
         gives("$A b", &["a", "b"]);
     }
 
     #[test]
-    fn a_default_takes_the_place_of_what_is_not_set() {
+    fn an_unset_variable_is_replaced_by_its_default() {
         gives("x ${U-1} ${E-1} ${A-1}", &["x", "1", "a"]);
         gives("x ${U:-1} ${E:-1} ${A:-1}", &["x", "1", "1", "a"]);
         gives("x ${U:--a -b} \"${U:--a -b}\" ${U:-}", &["x", "-a", "-b", "-a -b"]);
     }
 
     #[test]
-    fn an_unquoted_value_is_split_and_an_empty_one_is_no_word() {
+    fn an_unquoted_value_is_split_and_an_empty_value_is_no_word() {
         gives("x $S $E $U", &["x", "x", "y"]);
         gives("x a$S\"b\"", &["x", "a", "x", "y", "b"]);
         gives("x $E$A$E", &["x", "a"]);
     }
 
     #[test]
-    fn a_quoted_value_is_one_word_always() {
+    fn a_quoted_value_is_always_one_word() {
         gives("x \"$S\" \"$E\" \"$U\" \"a$S\"", &["x", " x  y ", "", "", "a x  y "]);
         gives("x \"$P\" $E\"\" ''$E", &["x", "*.c", "", ""]);
     }

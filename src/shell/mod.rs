@@ -1,4 +1,4 @@
-//! The command language: which lines untrap executes itself, and which need a shell.
+//! The command language: which command lines untrap executes directly, and which need a shell.
 
 pub(crate) mod builtins;
 pub mod classify;
@@ -9,12 +9,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// What runs a line that needs a shell.
+/// The shell that executes the lines that need one (`--shell`).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Shell {
-    /// This program, with `-c` and the line.
+    /// This program, executed with `-c` and the line.
     Path(PathBuf),
-    /// Nothing: needing one is an error.
+    /// No shell: a line that needs one is an error.
     None,
 }
 
@@ -31,29 +31,29 @@ impl FromStr for Shell {
         match text {
             "none" => Ok(Self::None),
             _ if Path::new(text).is_absolute() => Ok(Self::Path(PathBuf::from(text))),
-            _ => Err("not a shell; write its whole path, for example /bin/bash, or none"),
+            _ => Err("not a shell; write its absolute path, for example /bin/bash, or none"),
         }
     }
 }
 
-/// Why a line goes to the shell.
+/// The reason why a line needs a shell.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reason {
-    /// This character, outside quotes or escaped by none.
+    /// It contains this character, neither quoted nor escaped.
     Character(char),
-    /// An expansion that only sh makes, such as `$1` or `${A#b}`.
+    /// It contains an expansion that only sh makes, such as `$1` or `${A#b}`.
     Expansion,
-    /// A reserved word or built-in utility of sh in the program's place.
+    /// Its first word is a reserved word or a built-in utility of sh.
     Word(String),
-    /// No word besides assignments.
+    /// It contains only assignments.
     NoProgram,
-    /// This variable is assigned and expanded in the same line.
+    /// It both assigns and expands this variable.
     AssignedAndExpanded(String),
-    /// This variable is the shell's own.
+    /// It uses this variable, which some shells set themselves.
     ShellVariable(String),
-    /// This variable is set when the command is started, and not before.
+    /// It uses this variable, whose value is known only when the command starts.
     SetLater(String),
-    /// The value of this variable holds a character of a pattern, outside quotes.
+    /// The value of this unquoted variable contains a pattern character.
     Pattern(String),
 }
 
@@ -72,7 +72,7 @@ impl fmt::Display for Reason {
             Self::ShellVariable(name) => write!(f, "'{name}', which the shell sets itself"),
             Self::SetLater(name) => write!(f, "'{name}', which is set later"),
             Self::Pattern(name) => {
-                write!(f, "the value of '{name}', which holds a pattern character and is not quoted")
+                write!(f, "the value of '{name}', which contains a pattern character and is not quoted")
             }
         }
     }

@@ -1,25 +1,25 @@
-//! Reads a simple command (POSIX 2.9.1): a line to assignments and words, their quotes removed, their expansions to be made.
+//! Parses a simple command (POSIX 2.9.1) into assignments and words. Quotes are removed; expansions are kept as parts.
 //!
-//! What is not for us to read ends the reading: the line needs a shell.
+//! Parsing stops at the first construct that is not part of a simple command: the line needs a shell.
 
 use std::fmt;
 
 use super::Reason;
 use super::builtins::{SPECIAL, is_shell_variable, reason_against_program};
 
-/// Stands for a part of a line while shell-words splits it.
+/// Replaces an expansion or an empty pair of quotes while shell-words splits the line.
 const MASK: char = '\0';
 
-/// Why a line is no command.
+/// A syntax error in a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CommandError {
-    /// No word in it.
+    /// The line is empty.
     Empty,
-    /// A quote that opens at this character of the line, counted from 0, and is never closed; or a backslash at the end.
+    /// A quote is not closed, or the last character is a backslash.
     Unfinished {
         /// The quote, or the backslash.
         character: char,
-        /// Where it stands.
+        /// Its position in the line, in characters from 0.
         offset: usize,
     },
 }
@@ -44,7 +44,7 @@ impl fmt::Display for CommandError {
 impl std::error::Error for CommandError {}
 
 impl CommandError {
-    /// How many characters of the line stand before the place of the error.
+    /// Returns the position of the error in the line, in characters from 0.
     #[must_use]
     pub fn offset(&self) -> usize {
         match self {
@@ -54,26 +54,26 @@ impl CommandError {
     }
 }
 
-/// A line of assignments and words, with the quotes removed and the expansions still to be made.
+/// A simple command: its quotes are removed, its expansions are not yet made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Simple {
     /// The line as the user wrote it.
     pub line: String,
-    /// The variables that stand before the program, and their values.
+    /// The assignments before the program.
     pub assignments: Vec<(String, Word)>,
     /// The program and its arguments; at least one.
     pub words: Vec<Word>,
 }
 
-/// The parts of a word, which has no blank between them.
+/// The adjacent parts of a word.
 pub type Word = Vec<Part>;
 
 /// A part of a word.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Part {
-    /// What stands for itself; empty for quotes with nothing in them, which make a word too.
+    /// Literal text; empty for an empty pair of quotes, which is a word too.
     Text(String),
-    /// What a variable's value takes the place of. In a box, because few parts are one.
+    /// An expansion. Boxed to keep `Part` small, because most parts are text.
     Expansion(Box<Expansion>),
 }
 
@@ -82,16 +82,16 @@ pub enum Part {
 pub struct Expansion {
     /// The variable.
     pub name: String,
-    /// What takes the place of a variable that is not set.
+    /// The text that replaces an unset variable.
     pub default: String,
-    /// Whether it also takes the place of an empty value (`:-`).
+    /// Whether the default also replaces an empty value (`:-`).
     pub default_for_empty: bool,
-    /// Whether it stands in double quotes: its value is then not split into words.
+    /// Whether the expansion is in double quotes, so that its value is not split into words.
     pub quoted: bool,
 }
 
 impl Part {
-    /// The text, or the name of the variable.
+    /// Returns the text, or the name of the variable.
     pub(crate) fn as_written(&self) -> &str {
         match self {
             Self::Text(text) => text,
@@ -101,7 +101,8 @@ impl Part {
 }
 
 impl Expansion {
-    /// Reads one at the start of `text`, which is a `$`, and gives what follows it; `None` for what only sh expands.
+    /// Parses the expansion at the start of `text`, which is a `$`, and returns it with the rest of the text. Returns
+    /// `None` if only sh makes this expansion.
     fn read(text: &str, quoted: bool) -> Option<(Self, &str)> {
         let text = text.strip_prefix('$')?;
         let braced = text.strip_prefix('{');
@@ -126,33 +127,33 @@ impl Expansion {
     }
 }
 
-/// What ends the reading of a line.
+/// The reason why a line is not a simple command.
 pub(crate) enum NotSimple {
     /// It needs a shell.
     Shell(Reason),
-    /// It is no command.
+    /// It has a syntax error.
     Invalid(CommandError),
 }
 
-/// A line in which each expansion, and each pair of quotes with nothing in it, is replaced by [`MASK`]. What is left is for
-/// shell-words to split and to unquote.
+/// A line in which [`MASK`] replaces each expansion and each empty pair of quotes, so that shell-words can split and
+/// unquote the rest.
 #[derive(Default)]
 struct Masked {
     text: String,
-    /// What the masks stand for, in their order.
+    /// The replaced parts, in the order of the masks.
     parts: Vec<Part>,
-    /// Where each word begins in the text.
+    /// The offset of each word in the text.
     starts: Vec<usize>,
 }
 
 impl Masked {
-    /// A quote left open is an error only when nothing before it is special: inside `$(…)`, for one, quotes nest in ways
-    /// that only the shell can follow.
+    /// Masks a line. An open quote is an error only if no special character precedes it, because only a shell can match
+    /// the quotes inside constructs such as `$(…)`.
     fn scan(line: &str) -> Result<Self, NotSimple> {
         let special = |character| Err(NotSimple::Shell(Reason::Character(character)));
         let offset = |rest: &str| line[..line.len() - rest.len()].chars().count();
         let mut masked = Self::default();
-        // The open quote, and where it stands in the text.
+        // The open quote, its offset in the text, and the line from the quote on.
         let mut open: Option<(char, usize, &str)> = None;
         let mut between_words = true;
         let mut rest = line;
@@ -193,7 +194,7 @@ impl Masked {
                     open = Some((character, masked.text.len(), rest));
                     masked.text.push(character);
                 }
-                // Blank space to sh is a space or a tab; to others it is more than that.
+                // sh splits words only at spaces and tabs, other shells at more characters.
                 (None, _) if SPECIAL.contains(&character) || (character.is_whitespace() && !is_blank) => {
                     return special(character);
                 }
@@ -214,9 +215,9 @@ impl Masked {
         self.parts.push(part);
     }
 
-    /// Splits it into assignments and words.
+    /// Splits the masked line into assignments and words.
     fn simple(self, line: &str) -> Result<Simple, NotSimple> {
-        // Quotes are balanced, so shell-words can't fail; if it ever disagrees, sh has the last word.
+        // Quotes are balanced, so shell-words cannot fail. If its words differ from ours, let sh execute the line.
         let words = shell_words::split(&self.text).unwrap_or_default();
         if words.len() != self.starts.len() {
             return Err(NotSimple::Shell(Reason::Character(' ')));
@@ -224,7 +225,7 @@ impl Masked {
         let mut parts = self.parts.into_iter();
         let mut simple = Simple { line: line.to_owned(), assignments: Vec::new(), words: Vec::new() };
         for (word, start) in words.iter().zip(self.starts) {
-            // Quotes in the name or before the sign make a word of it.
+            // A name with quotes or a backslash is not an assignment, so look at the text before quote removal.
             match split_assignment(&self.text[start..]).filter(|_| simple.words.is_empty()) {
                 Some(name) => simple.assignments.push((name.to_owned(), unmask(&word[name.len() + 1..], &mut parts))),
                 None => simple.words.push(unmask(word, &mut parts)),
@@ -235,12 +236,12 @@ impl Masked {
 }
 
 impl Simple {
-    /// Reads a line.
+    /// Parses a line.
     pub(crate) fn read(line: &str) -> Result<Self, NotSimple> {
         Masked::scan(line)?.simple(line)
     }
 
-    /// The names of the variables that are expanded.
+    /// Returns the names of the expanded variables.
     pub(crate) fn expanded(&self) -> impl Iterator<Item = &str> {
         let words = self.words.iter().chain(self.assignments.iter().map(|(_, value)| value));
         words.flatten().filter_map(|part| match part {
@@ -249,7 +250,7 @@ impl Simple {
         })
     }
 
-    /// What only sh can do with it.
+    /// Returns the reason why the command needs a shell, if any.
     fn reason_for_shell(&self) -> Option<Reason> {
         let Some(program) = self.words.first() else { return Some(Reason::NoProgram) };
         if let [Part::Text(word)] = &program[..]
@@ -266,9 +267,9 @@ impl Simple {
     }
 }
 
-/// Puts the parts back in the place of the masks.
+/// Replaces the masks by their parts.
 fn unmask(word: &str, parts: &mut impl Iterator<Item = Part>) -> Word {
-    // Most words have one.
+    // Most words have one part.
     let mut unmasked = Vec::with_capacity(1);
     for (index, text) in word.split(MASK).enumerate() {
         if index > 0 {
@@ -281,19 +282,19 @@ fn unmask(word: &str, parts: &mut impl Iterator<Item = Part>) -> Word {
     unmasked
 }
 
-/// Whether a default means itself to every sh, quoted or not.
+/// Whether every shell takes this character of a default literally, quoted or not.
 fn is_plain(character: char) -> bool {
     character.is_ascii_alphanumeric() || " _-./,:@%+=".contains(character)
 }
 
-/// Splits a variable's name from the start of a text.
+/// Splits the name of a variable from the start of a text.
 pub(crate) fn split_variable_name(text: &str) -> Option<(&str, &str)> {
     let end = text.find(|character: char| !character.is_ascii_alphanumeric() && character != '_').unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
     (!name.is_empty() && !name.starts_with(|character: char| character.is_ascii_digit())).then_some((name, rest))
 }
 
-/// The variable's name, where a text begins with an assignment.
+/// Returns the name of the variable if a text begins with an assignment.
 fn split_assignment(text: &str) -> Option<&str> {
     split_variable_name(text).filter(|(_, rest)| rest.starts_with('=')).map(|(name, _)| name)
 }

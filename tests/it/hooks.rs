@@ -315,7 +315,7 @@ fn a_user_that_is_not_there_or_cannot_be_had_is_an_error() {
     let scene = Scene::new();
     let end = scene.run(&["--user", "no-such-user", "touch started"]);
     assert_eq!(end.status, 2);
-    assert!(end.said("there is no user 'no-such-user' in /etc/passwd"), "{:?}", end.messages);
+    assert!(end.said("/etc/passwd has no user 'no-such-user'"), "{:?}", end.messages);
     assert_eq!(scene.run(&["--user", "root:no-such-group", "touch started"]).status, 2);
     assert_eq!(scene.run(&["--user", "4294967295:0", "touch started"]).status, 2, "to the kernel it means: as it is");
     assert!(!scene.path("started").exists());
@@ -334,12 +334,12 @@ fn bad_hooks_are_refused_before_anything_is_started() {
     for (arguments, message) in [
         (["--before", "x 'y"], "--before: a quote ' that is never closed"),
         (["--stop-command", ""], "--stop-command: no command"),
-        (["--wait-for", "db:5432"], "--wait-for: nothing that can be waited for; write tcp://HOST:PORT"),
-        (["--ready", "web=file://x"], "--ready web=…: there is no service 'web'"),
-        (["--stop-order", "random"], "--stop-order 'random': not an order; write at-once"),
+        (["--wait-for", "db:5432"], "--wait-for: not a target; write tcp://HOST:PORT"),
+        (["--ready", "web=file://x"], "--ready web=…: no service is named 'web'"),
+        (["--stop-order", "random"], "--stop-order 'random': not a stop order; write at-once"),
         (["--stop-delay", "inf"], "--stop-delay 'inf': not a duration"),
         (["--wait-timeout", "x"], "--wait-timeout 'x': not a duration"),
-        (["--user", "web=root"], "--user web=…: there is no service 'web'"),
+        (["--user", "web=root"], "--user web=…: no service is named 'web'"),
         (["--user", ":x"], "--user ':x': not USER or USER:GROUP"),
     ] {
         let end = scene.run(&[&arguments[..], &["touch started"]].concat());

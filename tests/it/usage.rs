@@ -43,7 +43,7 @@ fn bad_procfiles_are_refused_with_file_line_and_column() {
         ("ok: touch started\nweb:\n", "P:2:5: no command after the colon"),
         ("ok: touch started\nweb: a 'b\n", "P:2:8: a quote '"),
         ("ok: touch started\nweb: a\0b\n", "P:2:7: a NUL byte"),
-        ("", "P:1:1: there is no process type in it"),
+        ("", "P:1:1: the file defines no process type"),
     ] {
         scene.write("P", content);
         refused(&scene, &["-f", "P"], message);
@@ -70,11 +70,11 @@ fn bad_options_are_refused() {
     let scene = Scene::new();
     refused(&scene, &["-t", "5", MARK], "--timeout '5': not a duration; write for example 8s");
     refused(&scene, &["-t", "touch=-1s", MARK], "--timeout 'touch=-1s': not a duration");
-    refused(&scene, &["-t", "tuch=5s", MARK], "--timeout tuch=…: there is no service 'tuch'; there is touch");
+    refused(&scene, &["-t", "tuch=5s", MARK], "--timeout tuch=…: no service is named 'tuch'; the services are touch");
     refused(&scene, &["-s", "BOO", MARK], "--stop-signal 'BOO': not a signal; write");
-    refused(&scene, &["-s", "web=TERM", MARK], "there is no service 'web'");
+    refused(&scene, &["-s", "web=TERM", MARK], "no service is named 'web'");
     refused(&scene, &["--on-exit", "explode", MARK], "--on-exit 'explode': not an action; write stop, stop-on-failure");
-    refused(&scene, &["--on-exit", "touch.2=stop", MARK], "there is no service 'touch.2'");
+    refused(&scene, &["--on-exit", "touch.2=stop", MARK], "no service is named 'touch.2'");
     refused(&scene, &["--exit-map", "143", MARK], "--exit-map '143': not FROM=TO");
     refused(&scene, &["--no-such", MARK], "unexpected argument '--no-such'");
     refused(&scene, &["-q", "-v", MARK], "contradict each other");

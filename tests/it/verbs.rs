@@ -170,7 +170,7 @@ fn nobody_is_signalled_where_a_name_is_wrong_or_nobody_runs() {
     scene.ready("web");
     wait_for("it has ended", || (state_of(&scene, "ended") == "not running").then_some(()));
     let (status, _, stderr) = verb(&scene, &["signal", "USR1", "web", "wep"]);
-    assert_eq!((status, stderr.as_str()), (1, "untrap: there is no service 'wep'; there is ended, web\n"));
+    assert_eq!((status, stderr.as_str()), (1, "untrap: no service is named 'wep'; the services are ended, web\n"));
     let (status, _, stderr) = verb(&scene, &["signal", "USR1", "ended"]);
     assert_eq!((status, stderr.as_str()), (1, "untrap: none of ended is running; nothing was signalled\n"));
     assert_eq!(verb(&scene, &["signal", "USR2", "ended", "web"]).0, 0, "one of them runs");
