@@ -1,4 +1,4 @@
-//! The example buildpacks, run as their platforms run them, and what they make, started.
+//! Runs the example buildpacks as their platforms do, and starts the results.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use support::{End, Place, Running, Scene};
 
-/// An app, and a buildpack with the binary in it.
+/// An app and a buildpack that contains the binary.
 struct Platform {
     scene: Scene,
     buildpack: PathBuf,
@@ -30,7 +30,7 @@ impl Platform {
         Self { scene, buildpack }
     }
 
-    /// Runs one of the buildpack's scripts in a directory of the scene, with others as arguments.
+    /// Runs a script of the buildpack in a directory of the scene, with paths in the scene as arguments.
     fn script(&self, name: &str, directory: &str, arguments: &[&str], variables: &[(&str, PathBuf)]) -> Output {
         let mut command = Command::new(self.buildpack.join("bin").join(name));
         command.args(arguments.iter().map(|argument| self.scene.path(argument)));
@@ -42,7 +42,7 @@ impl Platform {
         std::fs::read_to_string(self.scene.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    /// Starts the result, and stops it: two of web and one worker, and no release.
+    /// Starts the result with two web services and one worker, stops it, and checks that `release` did not run.
     #[track_caller]
     fn runs_all(&self, mut command: Command) -> End {
         command.current_dir(self.scene.path("app")).env_clear().env("HOME", self.scene.path("app")).env("PORT", "80");
@@ -62,7 +62,7 @@ impl Platform {
     }
 }
 
-/// Each service writes to a file of its name.
+/// A Procfile whose services record their signals in files of their names.
 fn procfile(scene: &Scene) -> String {
     let files = scene.path("").display().to_string();
     format!(
@@ -95,7 +95,7 @@ fn heroku_runs_all_process_types_in_its_web_process() {
     assert_eq!(platform.text("app/.untrap/Procfile"), own);
     assert_eq!(platform.text("app/Procfile"), "web: untrap -f .untrap/Procfile\nrelease: touch released\n");
 
-    // A dyno reads the profile, then runs the command.
+    // A dyno sources the profile scripts, then runs the command.
     let command = "for profile in .profile.d/*.sh; do . \"$profile\"; done; echo $UNTRAP_TIMEOUT; \
                    exec $(sed -n 's/^web: //p' Procfile)";
     let mut dyno = Command::new("/bin/bash");
@@ -104,12 +104,12 @@ fn heroku_runs_all_process_types_in_its_web_process() {
 }
 
 #[test]
-fn heroku_builds_nothing_of_a_procfile_that_can_not_run() {
+fn a_heroku_build_fails_on_a_bad_procfile() {
     let platform = Platform::new("buildpack-heroku", "web: true\nworker true\n");
     let output = platform.script("compile", "", &["app", "cache", "config"], &[]);
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("Procfile:2:1: no colon"), "{output:?}");
-    // The config vars count as they will in the dyno.
+    // The build applies the config vars of the dyno.
     let platform = Platform::new("buildpack-heroku", "web: true | true\n");
     platform.scene.write("config/UNTRAP_SHELL", "none");
     let output = platform.script("compile", "", &["app", "cache", "config"], &[]);
@@ -144,7 +144,7 @@ fn a_cloud_native_image_runs_all_process_types_in_its_default_process() {
         "[[processes]]\ntype = \"all\"\ncommand = [\"untrap\", \"-f\", \"Procfile\"]\ndefault = true\n"
     );
 
-    // The launcher puts the layer's bin in the path, and sets the defaults.
+    // The launcher adds the bin directory of the layer to PATH and sets the defaults.
     assert_eq!(platform.text("layers/untrap/env.launch/UNTRAP_TIMEOUT.default"), "25s");
     let mut launcher = Command::new("env");
     launcher.arg(format!("PATH={}:/usr/bin:/bin", platform.scene.path("layers/untrap/bin").display()));
@@ -153,7 +153,7 @@ fn a_cloud_native_image_runs_all_process_types_in_its_default_process() {
 }
 
 #[test]
-fn a_cloud_native_build_fails_on_a_procfile_that_can_not_run() {
+fn a_cloud_native_build_fails_on_a_bad_procfile() {
     let platform = Platform::new("buildpack-cnb", "web: true\nweb: true\n");
     let output = cnb(&platform, "build", &["layers", "platform", "plan.toml"]);
     assert!(!output.status.success());

@@ -1,4 +1,5 @@
-//! The table of `docs/from-foreman.md`, row by row: what foreman or honcho starts, with which environment, and untrap.
+//! Checks the table of `docs/from-foreman.md` row by row: foreman or honcho and untrap must start the same processes with
+//! the same environment.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -11,10 +12,10 @@ use support::{Scene, skip, spawn, wait_for, witness};
 
 const PAGE: &str = include_str!("../docs/from-foreman.md");
 
-/// Where the gate installs honcho.
+/// The directory in which the gate installs honcho.
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/python/bin");
 
-/// Each line of a peer, and what the page says to write instead.
+/// The command lines of the peers, each with the replacement that the page names.
 fn rows() -> Vec<(&'static str, &'static str)> {
     let code = |cell: &'static str| cell.split('`').skip(1).step_by(2);
     let cells = |line: &'static str| line.strip_prefix("| ").map(|line| line.split(" | ").collect::<Vec<_>>());
@@ -22,12 +23,12 @@ fn rows() -> Vec<(&'static str, &'static str)> {
     rows.flat_map(|cells| code(cells[0]).map(move |peer| (peer, code(cells[1]).next().unwrap()))).collect()
 }
 
-/// An app whose processes write down that they were started, and with what.
+/// An app whose processes record their start, arguments and environment.
 fn app() -> Scene {
     let scene = Scene::new();
     let note = |then: &str| format!("#!/bin/sh\necho \"$* PORT=$PORT A=$A B=$B\" >> seen\n{then}\n");
-    let until_told = format!("exec {} {}", witness().display(), scene.path("signals").display());
-    scene.script("note", &note(&until_told));
+    let until_stopped = format!("exec {} {}", witness().display(), scene.path("signals").display());
+    scene.script("note", &note(&until_stopped));
     std::fs::create_dir(scene.path("bin")).unwrap();
     scene.script("bin/rake", &note("exit 0"));
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_untrap"), scene.path("bin/untrap")).unwrap();
@@ -38,7 +39,7 @@ fn app() -> Scene {
     scene
 }
 
-/// A line that runs. Whoever it has started ends with it.
+/// A running command line. Its processes are killed when it is dropped.
 struct Run<'a> {
     scene: &'a Scene,
     child: Child,
@@ -54,14 +55,14 @@ impl<'a> Run<'a> {
         Self { scene, child }
     }
 
-    /// What was started, in any order, once it is so many.
+    /// Waits until `count` processes have started and returns their records, sorted.
     fn started(mut self, line: &str, count: usize) -> Vec<String> {
-        let mut ended = false;
-        wait_for(&format!("{count} that '{line}' starts"), || {
-            ended = self.child.try_wait().unwrap().is_some();
-            (ended || count > 0 && self.scene.lines("seen").len() >= count).then_some(())
+        let mut has_exited = false;
+        wait_for(&format!("'{line}' starts {count} processes"), || {
+            has_exited = self.child.try_wait().unwrap().is_some();
+            (has_exited || count > 0 && self.scene.lines("seen").len() >= count).then_some(())
         });
-        // How they stop is no matter of this page, and honcho hangs where it is told while it starts.
+        // SIGKILL, because the page does not compare shutdowns and honcho hangs if it is sent SIGTERM while it starts.
         let _ = self.child.kill();
         self.child.wait().unwrap();
         let mut seen = self.scene.lines("seen");
@@ -77,7 +78,7 @@ impl Drop for Run<'_> {
     }
 }
 
-/// What the page promises to be the same: ports and files of variables only where the line names them.
+/// Keeps the parts that the page promises to be equal: ports and env files only if the line names them.
 fn comparable(seen: &[String], line: &str) -> Vec<String> {
     let (ports, variables) = (line.contains(" -p "), line.contains(" -e ") || line.contains(" run "));
     let kept = |word: &&str| match word.split_once('=') {
@@ -88,32 +89,32 @@ fn comparable(seen: &[String], line: &str) -> Vec<String> {
     seen.iter().map(|seen| seen.split(' ').filter(kept).collect::<Vec<_>>().join(" ")).collect()
 }
 
-/// How many this line of untrap's starts.
+/// Returns the number of processes that this untrap command line starts.
 fn count(untrap: &str) -> usize {
     let scene = app();
     let check = untrap.replacen("untrap", "untrap check", 1).replace("check check", "check");
     let mut run = Run::new(&scene, &check);
-    let status = wait_for(&format!("the end of '{check}'"), || run.child.try_wait().unwrap());
+    let status = wait_for(&format!("'{check}' exits"), || run.child.try_wait().unwrap());
     assert!(status.success(), "'{check}': {status}");
     let is_check = untrap.starts_with("untrap check");
     if is_check { 0 } else { scene.lines("out").iter().filter(|line| !line.starts_with(' ')).count() }
 }
 
 fn is_installed(peer: &str) -> bool {
-    let is_there = Command::new(peer).arg("--version").stdin(Stdio::null()).output().is_ok()
+    let is_installed = Command::new(peer).arg("--version").stdin(Stdio::null()).output().is_ok()
         || Path::new(PYTHON).join(peer).exists();
-    if !is_there {
-        skip(&format!("{peer} is not installed, so what it starts is not compared with untrap"));
+    if !is_installed {
+        skip(&format!("{peer} is not installed, so its rows are not compared"));
     }
-    is_there
+    is_installed
 }
 
 #[test]
-fn each_row_starts_the_same_under_both() {
+fn both_command_lines_of_each_row_start_the_same_processes() {
     let rows = rows();
     assert!(rows.len() > 12, "only {} rows were found", rows.len());
     let installed: Vec<_> = ["foreman", "honcho"].into_iter().filter(|peer| is_installed(peer)).collect();
-    // Each waits for its peer most of the time.
+    // Run the rows in parallel, because each mostly waits for its peer.
     std::thread::scope(|scope| {
         for (peer, untrap) in rows.into_iter().filter(|(line, _)| installed.iter().any(|peer| line.starts_with(peer))) {
             scope.spawn(move || {

@@ -1,4 +1,4 @@
-//! Procfiles of the world: real ones, read as foreman and honcho read them, and awkward ones, read as the design says.
+//! Real Procfiles must give the same as with foreman and honcho; awkward ones must be accepted or refused as documented.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -15,10 +15,10 @@ fn read(text: &[u8]) -> Result<Pairs, Vec<ProcfileError>> {
     Ok(lines.iter().map(|line| (line.name.to_owned(), line.command.to_owned())).collect())
 }
 
-/// The pairs of one program in `real.json`; nothing where it refuses the file.
+/// The pairs of one file in `real.json`; `None` if foreman and honcho refuse the file.
 fn pairs(value: &Value) -> Option<Pairs> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    // Both keep blank space at the end, which means nothing to a shell.
+    // foreman and honcho keep trailing blanks, which have no effect in a shell.
     Some(value.as_array()?.iter().map(|pair| (text(&pair[0]), text(&pair[1]).trim_end().to_owned())).collect())
 }
 
@@ -26,7 +26,7 @@ fn pairs(value: &Value) -> Option<Pairs> {
 fn real_procfiles_are_read_as_foreman_and_honcho_read_them() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/procfiles");
     let Ok(known) = std::fs::read(directory.join("real.json")) else {
-        return support::skip("the real Procfiles are not beside the checkout");
+        return support::skip("../shared/procfiles does not exist");
     };
     let known: serde_json::Map<String, Value> = serde_json::from_slice(&known).unwrap();
     assert_eq!(known.len(), 62);
@@ -39,13 +39,13 @@ fn real_procfiles_are_read_as_foreman_and_honcho_read_them() {
         }
     }
     let no_colon = "no colon; write 'NAME: COMMAND', each on one line, or '#' before a comment";
-    // honcho refuses the first one too; of the second one both run nothing.
+    // honcho refuses the first file too. Neither runs anything from the second one.
     let expected = ["026-malika65-booking-system.Procfile:2:1", "066-ddollar-foreman-without_colon.Procfile:1:1"];
     let expected = expected.map(|place| format!("{place}: {no_colon}"));
     assert_eq!(refused, expected);
 }
 
-/// What is made of a case: its process types and commands, or the places of its errors.
+/// The expected result of a case: its process types and commands, or the positions of its errors.
 type Expected = Result<&'static [(&'static str, &'static str)], &'static [&'static str]>;
 
 const HI: Expected = Ok(&[("web", "echo hi")]);
@@ -65,7 +65,7 @@ const CASES: &[(&str, Expected)] = &[
     ("10-cr-only", Err(&["1:13"])),
     ("11-bom", HI_AND_WORKER),
     ("12-dup", Err(&["2:1"])),
-    // A backslash does not join lines: to others it ends the command, and the next line is lost.
+    // A backslash does not join lines. Other programs keep it in the command and drop the next line.
     ("13-continuation", Err(&["1:13", "2:3"])),
     ("14-empty-cmd", Err(&["1:5"])),
     ("15-empty-cmd-spaces", Err(&["1:5"])),
@@ -87,12 +87,12 @@ const CASES: &[(&str, Expected)] = &[
     ("31-invalid-utf8", Err(&["1:11"])),
     ("32-utf16", Err(&["1:1", "2:1"])),
     ("33-nul", Err(&["1:12"])),
-    // Not ends of lines: foreman and honcho disagree.
+    // These characters are not line ends. foreman and honcho differ from each other here.
     ("34-vt-ff", Ok(&[("web", "echo a\u{b}worker: echo b\u{c}third: echo c")])),
     ("35-nel-ls", Ok(&[("web", "echo a\u{2028}b: echo c\u{85}d: echo e")])),
     ("36-merge-conflict", Err(&["1:1", "3:1", "5:1"])),
     ("37-dup-after-other", Err(&["3:1"])),
-    // A process type `http`, to foreman and honcho too: the command is not to be found.
+    // A process type `http`, also in foreman and honcho.
     ("38-url-line", Ok(&[("http", "//example.com/"), ("ok", "echo ok")])),
     ("39-nbsp-after-colon", HI),
     ("40-release-web", Ok(&[("release", "echo rel"), ("web", "echo web")])),
@@ -101,7 +101,7 @@ const CASES: &[(&str, Expected)] = &[
 ];
 
 #[test]
-fn awkward_procfiles_are_accepted_or_refused_as_the_design_says() {
+fn awkward_procfiles_are_accepted_or_refused_as_documented() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/procfiles/cases");
     let read = |case: &str| read(&std::fs::read(directory.join(case)).unwrap());
     for (case, expected) in CASES {
@@ -117,5 +117,5 @@ fn awkward_procfiles_are_accepted_or_refused_as_the_design_says() {
     }
     let long = &read("42-longline").unwrap()[0];
     assert_eq!((long.0.as_str(), long.1.trim_end_matches('x')), ("web", "echo "));
-    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), CASES.len() + 1, "every case is in the table");
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), CASES.len() + 1, "a case is missing from the table");
 }

@@ -1,5 +1,5 @@
-//! What untrap reads itself, sh reads the same: generated lines go through both ways and must give the same arguments and
-//! environment. A few thousand lines by default, 100,000 where `UNTRAP_TEST_LONG` is set.
+//! Compares untrap with sh: generated lines must give the same arguments and environment in both. Compares 3,000 lines by
+//! default, and 100,000 if `UNTRAP_TEST_LONG` is set.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -16,10 +16,10 @@ use support::{Scene, example};
 
 use untrap::shell::expand::{Expanded, expand};
 
-/// The shells that are asked.
+/// The shells to compare with.
 const SHELLS: &[&[&str]] = &[&["dash"], &["bash", "--posix"]];
 
-/// Lines for one process of a shell.
+/// The number of lines that one shell process runs.
 const BATCH: usize = 1000;
 
 type Variables = BTreeMap<String, String>;
@@ -30,7 +30,7 @@ struct Case {
     line: String,
 }
 
-/// Names that are assigned and expanded, the first few more often.
+/// Names of variables that are assigned and expanded, short ones more often.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![4 => "[A-E]", 1 => prop_oneof![Just("Long_name1".to_owned()), Just("HOSTNAME".to_owned()), Just("_x".to_owned())]]
 }
@@ -70,7 +70,7 @@ fn piece() -> impl Strategy<Value = String> {
     ]
 }
 
-/// What means something to sh: untrap must not read it as if it did not.
+/// Text that is special to sh and that untrap must not take literally.
 fn hazard() -> impl Strategy<Value = String> {
     let hazards =
         ["~", "~root", "*", "?", "[ab]", "{a,b}", "#", "!", "^", "$1", "$$", "$'a'", "$", "(", ";", "&", ">x"];
@@ -81,7 +81,7 @@ fn word() -> impl Strategy<Value = String> {
     prop::collection::vec(piece(), 1..5).prop_map(|pieces| pieces.concat())
 }
 
-/// Lines of the grammar that untrap reads, and lines of anything that sh could read otherwise.
+/// Lines of the grammar that untrap parses, and lines of arbitrary characters.
 fn line() -> impl Strategy<Value = String> {
     let assignment =
         (name(), prop::option::of(word())).prop_map(|(name, value)| format!("{name}={}", value.unwrap_or_default()));
@@ -110,7 +110,7 @@ fn case() -> impl Strategy<Value = Case> {
     (variables, line()).prop_map(|(variables, line)| Case { variables, line })
 }
 
-/// What untrap makes of it; nothing where the line goes to a shell.
+/// Expands a case with untrap. Returns `None` if the line goes to a shell.
 fn by_untrap(case: &Case) -> Option<Expanded> {
     let Ok(untrap::shell::classify::Command::Simple(simple)) = untrap::shell::classify::Command::read(&case.line)
     else {
@@ -120,7 +120,7 @@ fn by_untrap(case: &Case) -> Option<Expanded> {
     expand(&simple, lookup).ok()
 }
 
-/// What `show` prints of it.
+/// The expected output of `show`.
 fn shown(case: &Case, expanded: &Expanded) -> String {
     let mut environment: BTreeMap<OsString, OsString> =
         case.variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
@@ -128,7 +128,7 @@ fn shown(case: &Case, expanded: &Expanded) -> String {
     format!("{:?} {environment:?}", expanded.words)
 }
 
-/// What a shell makes of each, in a subshell of its own: what was printed, nothing where `show` did not run.
+/// Runs each case in a subshell and returns the outputs. An output is empty if `show` did not run.
 fn by_shell(scene: &Scene, shell: &[&str], cases: &[&Case]) -> Vec<String> {
     let mut script = String::from("export PATH=.\n");
     for (number, Case { variables, line }) in cases.iter().enumerate() {
@@ -136,13 +136,13 @@ fn by_shell(scene: &Scene, shell: &[&str], cases: &[&Case]) -> Vec<String> {
         for (name, value) in variables {
             writeln!(script, "export {name}={}", quoted(value)).unwrap();
         }
-        // The variable is no argument's, so that `$1` and the like are nobody's.
+        // Use eval and no arguments, so that `$1` and its like are unset.
         writeln!(script, "eval {}\n) 2>/dev/null\necho end of {number}", quoted(line)).unwrap();
     }
     let script = scene.write("script", script);
     let mut command = Command::new(shell[0]);
     command.args(&shell[1..]).arg(script).env_clear().current_dir(scene.path(".")).stdin(Stdio::null());
-    let output = command.output().expect("the shell can be run");
+    let output = command.output().expect("starting the shell");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut results = HashMap::new();
     let mut printed = String::new();
@@ -153,7 +153,7 @@ fn by_shell(scene: &Scene, shell: &[&str], cases: &[&Case]) -> Vec<String> {
         }
     }
     (0..cases.len())
-        .map(|number| results.remove(&number).unwrap_or_else(|| panic!("{shell:?} got lost: {:?}", cases[number])))
+        .map(|number| results.remove(&number).unwrap_or_else(|| panic!("{shell:?} did not finish {:?}", cases[number])))
         .collect()
 }
 
@@ -162,10 +162,10 @@ fn quoted(text: &str) -> String {
 }
 
 #[test]
-fn what_untrap_reads_itself_sh_reads_the_same() {
+fn lines_that_untrap_executes_directly_give_the_same_in_sh() {
     let scene = Scene::new();
     std::fs::copy(example("show"), scene.path("show")).unwrap();
-    // For patterns to find.
+    // Files that patterns match.
     for name in ["a", "b"] {
         scene.write(name, "");
     }
@@ -187,5 +187,5 @@ fn what_untrap_reads_itself_sh_reads_the_same() {
         compared += direct.len();
     }
     println!("{compared} lines compared, of {generated} generated");
-    assert!(compared * 4 > generated, "untrap reads only {compared} of {generated} lines itself");
+    assert!(compared * 4 > generated, "untrap executes only {compared} of {generated} lines directly");
 }

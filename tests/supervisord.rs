@@ -1,4 +1,5 @@
-//! Rows of the table of `docs/from-supervisord.md`: what a setting does to a program under supervisord, and untrap.
+//! Checks rows of the table of `docs/from-supervisord.md`: a setting of supervisord and its replacement must have the same
+//! effect on a program.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -12,7 +13,7 @@ use support::{Scene, kill, skip, spawn, wait_for, witness};
 
 const PAGE: &str = include_str!("../docs/from-supervisord.md");
 
-/// A scene that other users can write to. Whoever runs in it ends with it.
+/// A scene that other users can write to. Its processes are killed when it is dropped.
 struct Stage(Scene);
 
 impl Drop for Stage {
@@ -21,7 +22,7 @@ impl Drop for Stage {
     }
 }
 
-/// What a program was started with, and the signals that it and its child got at the stop.
+/// The environment of a program, and the signals that it and its child received at shutdown.
 #[derive(PartialEq, Eq, Debug)]
 struct Observed {
     started: Vec<String>,
@@ -50,22 +51,22 @@ impl Stage {
         Self(scene)
     }
 
-    /// Runs a line until `count` programs and their children are ready, and stops it.
+    /// Runs a command line until `count` programs and their children are ready, then sends it SIGTERM.
     fn observe(&self, line: &str, count: usize) -> Observed {
         let mut shell = self.0.program_in(support::Place::Subreaper, Path::new("/bin/sh"));
         let path = format!("{}:{}", self.0.path("").display(), std::env::var("PATH").unwrap());
         shell.args(["-c", &format!("exec {line}")]).env("PATH", path).stdin(Stdio::null());
         let out = File::create(self.0.path("out")).unwrap();
         let mut child = spawn(shell.stdout(out.try_clone().unwrap()).stderr(out));
-        let said = || std::fs::read_to_string(self.0.path("out")).unwrap();
+        let output = || std::fs::read_to_string(self.0.path("out")).unwrap();
         let is_ready = |name: &str| self.0.lines(name).iter().filter(|line| line.starts_with("ready")).count() >= count;
         wait_for(&format!("'{line}' starts {count}"), || {
-            assert!(child.try_wait().unwrap().is_none(), "'{line}': {}", said());
+            assert!(child.try_wait().unwrap().is_none(), "'{line}': {}", output());
             (is_ready("signals") && is_ready("child")).then_some(())
         });
         kill(child.id() as i32, "TERM");
-        wait_for(&format!("the end of '{line}'"), || child.try_wait().unwrap());
-        // untrap wakes whoever it tells, which does nothing to those who are awake.
+        wait_for(&format!("'{line}' exits"), || child.try_wait().unwrap());
+        // untrap sends SIGCONT after the stop signal, which has no effect on a running process.
         let signals = |name: &str| -> Vec<String> {
             self.0.lines(name).into_iter().filter(|line| !line.starts_with("ready") && line != "SIGCONT").collect()
         };
@@ -73,7 +74,7 @@ impl Stage {
     }
 }
 
-/// What the page says to write instead of a setting.
+/// Returns the replacement that the page names for a setting.
 #[track_caller]
 fn instead_of(setting: &str) -> &'static str {
     let row = PAGE.lines().find(|line| line.starts_with(&format!("| `{setting}` | `")));
@@ -81,15 +82,15 @@ fn instead_of(setting: &str) -> &'static str {
 }
 
 #[test]
-fn a_setting_and_what_to_write_instead_do_the_same() {
+fn a_setting_and_its_replacement_have_the_same_effect() {
     let is_installed = Command::new("supervisord").arg("--version").output().is_ok();
     if !is_installed {
-        return skip("supervisord is not installed, so what its settings do is not compared with untrap");
+        return skip("supervisord is not installed, so its settings are not compared");
     }
     // Only root can become another user.
     let is_root = nix::unistd::geteuid().is_root();
     if !is_root {
-        skip("it takes root to become another user, so user= is not compared with --user");
+        skip("only root can change the user, so user= is not compared with --user");
     }
     let settings = [
         "stopsignal=QUIT",
@@ -113,7 +114,7 @@ fn a_setting_and_what_to_write_instead_do_the_same() {
                 let line = instead_of(setting);
                 let mut ours = Stage::new().observe(line, count);
                 for observed in [&mut theirs, &mut ours] {
-                    // Each scene has its own directory. supervisord leaves the rest of a group alone, unless it is set.
+                    // Each scene has its own directory, so compare only /srv. Without stopasgroup, supervisord signals only the leader.
                     observed.started.iter_mut().filter(|it| !it.contains("in=/srv ")).for_each(|it| {
                         let words = it.split(' ').filter(|word| !word.starts_with("in="));
                         *it = words.collect::<Vec<_>>().join(" ");

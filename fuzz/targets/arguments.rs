@@ -1,5 +1,5 @@
-//! Whole command lines, one argument a line: from arguments to a plan, or to one message. What `untrap check` would print of the
-//! plan means the same when it is read again.
+//! Parses command lines, one argument a line, into a plan or a one-line message. The output of `untrap check` for the plan
+//! must parse into the same policies and commands.
 
 #![no_main]
 
@@ -21,11 +21,11 @@ use untrap::sys::environment::Environment;
 
 const PROCFILE: &[u8] = b"web: puma -p $PORT\nworker: sidekiq -C 'a b'\nrelease: rake db:migrate && echo done\n";
 
-/// More digits than this are no mistake of ours, only slow.
+/// The maximum number of digits of a count. Larger counts are valid but slow.
 const DIGITS: usize = 2;
 
-/// `lines` are what is shown of a service: its command, how it is executed, its options, its variables.
-fn shows(service: &Service, lines: &[&str]) {
+/// Checks the output for a service. `lines` are its command, the way of execution, its options and its variables.
+fn check_shown(service: &Service, lines: &[&str]) {
     let line = lines[0].strip_prefix(&format!("{}: ", service.name)).expect("the name comes first");
     if !matches!(*service.command, Command::Program(_)) {
         assert_eq!(Command::read(line).as_ref(), Ok(&*service.command));
@@ -77,7 +77,7 @@ fuzz_target!(|bytes: &[u8]| {
     match check::plan(&plan, &ExecContext { environment: Environment::default(), shell, port }) {
         Ok(text) => {
             let lines: Vec<&str> = text.split('\n').collect();
-            plan.services.iter().zip(lines.chunks(4)).for_each(|(service, lines)| shows(service, lines));
+            plan.services.iter().zip(lines.chunks(4)).for_each(|(service, lines)| check_shown(service, lines));
         }
         Err(errors) => assert!(errors.iter().all(|error| !error.to_string().contains('\n')), "a message is one line"),
     }

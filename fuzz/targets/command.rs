@@ -1,5 +1,5 @@
-//! A line becomes variables and words, which mean the same when they are quoted and read again; or goes to the shell as it is;
-//! or the place of what is wrong is said.
+//! Parses a command line. A simple command expands to variables and words that give the same result when they are quoted and
+//! parsed again. Any other line goes to the shell unchanged, or is an error whose position is right.
 
 #![no_main]
 
@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use untrap::shell::expand::expand;
 use untrap::shell::{classify::Command, parse::CommandError};
 
-/// Some variables are set; one of them to what a shell would split, one to a pattern.
+/// The variables. A has a value that a shell splits into fields, B a pattern.
 fn lookup<'a>(name: &str) -> Option<&'a OsStr> {
     let value = match name {
         "PORT" => "3000",
@@ -22,7 +22,7 @@ fn lookup<'a>(name: &str) -> Option<&'a OsStr> {
 }
 
 fn quoted(text: &OsStr) -> String {
-    format!("'{}' ", text.to_str().expect("it was text").replace('\'', "'\\''"))
+    format!("'{}' ", text.to_str().expect("the input is UTF-8").replace('\'', "'\\''"))
 }
 
 fuzz_target!(|line: &str| {
@@ -37,11 +37,11 @@ fuzz_target!(|line: &str| {
             let assignments =
                 expanded.variables.iter().map(|(name, value)| format!("{}={}", name.display(), quoted(value)));
             let plain: String = assignments.chain(expanded.words.iter().map(|word| quoted(word))).collect();
-            let Ok(Command::Simple(again)) = Command::read(&plain) else { panic!("quotes hide all: {plain}") };
+            let Ok(Command::Simple(again)) = Command::read(&plain) else { panic!("a quoted line is not simple: {plain}") };
             assert_eq!(expand(&again, |_| None), Ok(expanded));
         }
         Ok(Command::Shell(unchanged, _)) => assert_eq!(unchanged, line),
-        Ok(Command::Program(_)) => panic!("a line is read, not taken as it is"),
+        Ok(Command::Program(_)) => panic!("a line is never a literal program"),
         Err(CommandError::Empty) => assert!(line.trim().is_empty()),
         Err(CommandError::Unfinished { character, offset }) => assert_eq!(line.chars().nth(offset), Some(character)),
     }

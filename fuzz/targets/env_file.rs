@@ -1,4 +1,5 @@
-//! An env file gives its variables, all of them, and the same ones again when they are written down; or the first line that is none.
+//! Parses an env file. Its variables stay the same when they are written and parsed again, and an error names the first bad
+//! line.
 
 #![no_main]
 
@@ -15,7 +16,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<Variable>, EnvFileError> {
 fn written(variables: &[Variable]) -> String {
     let mut text = String::new();
     for (name, value) in variables {
-        let (name, value) = (name.to_str().expect("it was text"), value.to_str().expect("it was text"));
+        let (name, value) = (name.to_str().expect("the input is UTF-8"), value.to_str().expect("the input is UTF-8"));
         let value: String =
             value.chars().flat_map(|c| ['\\', c].into_iter().skip(usize::from(!"\\\"$".contains(c)))).collect();
         text += &format!("{name}=\"{value}\"\n");
@@ -23,7 +24,7 @@ fn written(variables: &[Variable]) -> String {
     text
 }
 
-/// What a line must mean that has nothing difficult in it, whatever its comment says.
+/// The expected variable of a line without quotes or expansions.
 fn easy(line: &str) -> Option<(&str, &str)> {
     let (definition, _) = line.split_once(" #").unwrap_or((line, ""));
     let (name, value) = definition.trim_matches([' ', '\t']).split_once('=')?;

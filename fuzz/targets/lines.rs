@@ -1,5 +1,5 @@
-//! A stream becomes the same lines however it is cut up on its way: none is lost, added or moved, none is longer than the limit,
-//! and no character is cut.
+//! Splits a stream into lines. The lines do not depend on the chunks in which the stream arrives: none is lost, added or
+//! reordered, none exceeds the limit, and no character is split.
 
 #![no_main]
 
@@ -8,8 +8,8 @@ use std::io::BufRead;
 use libfuzzer_sys::fuzz_target;
 use untrap::output::lines::{LIMIT, OutputLine, Lines};
 
-/// Few bytes stand for many, so that lines as long as the limit are easy to come by: a unit of up to three bytes and how often it
-/// is repeated, which is some times, until just before the limit, or many times. Newlines are never many.
+/// Expands run-length encoded input, so that the fuzzer finds lines near the limit with few bytes. A run is a unit of up to
+/// three bytes and its number of repetitions: few, up to just below the limit, or many. Newlines are repeated few times.
 fn expanded(mut runs: &[u8]) -> Vec<u8> {
     let mut stream = Vec::new();
     while let [how, count, rest @ ..] = runs
@@ -29,16 +29,16 @@ fn expanded(mut runs: &[u8]) -> Vec<u8> {
     stream
 }
 
-/// The lines and pieces of a stream, worked out from the whole of it.
+/// The expected lines and pieces, computed from the whole stream.
 fn lines_of(mut stream: &[u8]) -> Vec<OutputLine<'_>> {
     let mut lines = Vec::new();
     while !stream.is_empty() {
         let whole = stream;
-        let used = stream.skip_until(b'\n').expect("reading a slice can't fail");
+        let used = stream.skip_until(b'\n').expect("reading a slice cannot fail");
         let mut text = whole[..used].strip_suffix(b"\n").unwrap_or(&whole[..used]);
         while text.len() > LIMIT {
             let begins_character = |at: &usize| text[*at] & 0b1100_0000 != 0b1000_0000;
-            // A character has four bytes at most: where none begins among them, there are none.
+            // A character has at most four bytes. If none begins among the last four, the bytes are not UTF-8.
             let end = (LIMIT - 3..=LIMIT).rev().find(begins_character).unwrap_or(LIMIT);
             lines.push(OutputLine { text: &text[..end], goes_on: true });
             text = &text[end..];
@@ -48,22 +48,23 @@ fn lines_of(mut stream: &[u8]) -> Vec<OutputLine<'_>> {
     lines
 }
 
-/// The stream arrives in chunks of these sizes, and what is left then at once. A size is a byte: 1 to 16, times a power of two.
-fn arrives(mut stream: &[u8], sizes: &[u8], wanted: &[OutputLine]) {
+/// Checks the lines of a stream that arrives in chunks of these sizes, and the rest in one chunk. A byte encodes a size as 1
+/// to 16 times a power of two.
+fn check_chunks(mut stream: &[u8], sizes: &[u8], wanted: &[OutputLine]) {
     let (mut lines, mut wanted, mut sizes) = (Lines::default(), wanted.iter().copied(), sizes.iter());
     while !stream.is_empty() {
         let size = sizes.next().map_or(usize::MAX, |size| (usize::from(size % 16) + 1) << (size / 16));
         let mut chunk;
         (chunk, stream) = stream.split_at(stream.len().min(size));
         while let Some(line) = lines.next(&mut chunk) {
-            assert!(Some(line) == wanted.next(), "one of {} bytes", line.text.len());
+            assert!(Some(line) == wanted.next(), "a line of {} bytes differs", line.text.len());
         }
-        assert!(chunk.is_empty(), "all that was read is used or kept");
+        assert!(chunk.is_empty(), "every byte of a chunk is consumed");
     }
-    assert!(lines.rest() == wanted.next(), "the last line");
+    assert!(lines.rest() == wanted.next(), "the last line differs");
     assert!(
         lines.is_empty() && lines.rest().is_none() && wanted.next().is_none(),
-        "nothing is missing, nothing is left"
+        "a line is missing or remains"
     );
 }
 
@@ -72,9 +73,9 @@ fuzz_target!(|input: &[u8]| {
     let (sizes, runs) = input.split_at(input.len().min(usize::from(chunks % 32)));
     let stream = expanded(runs);
     let wanted = lines_of(&stream);
-    assert!(wanted.iter().all(|line| line.text.len() <= LIMIT), "memory is bounded");
+    assert!(wanted.iter().all(|line| line.text.len() <= LIMIT), "a line exceeds the limit");
     let is_text = |bytes: &[u8]| str::from_utf8(bytes).is_ok();
-    assert!(!is_text(&stream) || wanted.iter().all(|line| is_text(line.text)), "no character is cut");
-    arrives(&stream, &[], &wanted);
-    arrives(&stream, sizes, &wanted);
+    assert!(!is_text(&stream) || wanted.iter().all(|line| is_text(line.text)), "a character is split");
+    check_chunks(&stream, &[], &wanted);
+    check_chunks(&stream, sizes, &wanted);
 });

@@ -1,4 +1,4 @@
-//! The values of options: read, or refused with a reason; what untrap shows of them means the same when it is read again.
+//! Parses the values of options. A valid value that is displayed and parsed again stays the same.
 
 #![no_main]
 
@@ -14,13 +14,13 @@ use untrap::config::user::User;
 use untrap::exit_status::ExitMapping;
 use untrap::signal::{Rewrite, Signal};
 
-/// A value with a name before it is that name's alone.
-fn has_scope<T: FromStr<Err: Debug> + PartialEq + Debug>(text: &str) {
+/// Checks that a value with a NAME before it applies to that NAME only.
+fn check_scope<T: FromStr<Err: Debug> + PartialEq + Debug>(text: &str) {
     let [web, another, worker] = ["web.1", "web.2", "worker.1"].map(|name| Name::read(name).unwrap());
     let Ok(value) = text.parse::<T>() else { return };
     let read = |text: String| {
         let mut values = Scoped::<T>::default();
-        values.read(&text).expect("a name before it makes it no worse");
+        values.read(&text).expect("a valid value with a NAME is valid");
         values
     };
     let (of_type, of_instance) = (read(format!("web={text}")), read(format!("web.1={text}")));
@@ -36,10 +36,10 @@ fuzz_target!(|text: &str| {
     }
     match (text.parse(), text.parse()) {
         (Ok(Timeout(Some(timeout))), delay) => {
-            assert!(std::time::Instant::now().checked_add(timeout).is_some(), "a deadline fits the clock");
+            assert!(std::time::Instant::now().checked_add(timeout).is_some(), "a deadline overflows the clock");
             assert_eq!(delay, Ok(Delay(timeout)));
         }
-        (_, delay) => assert!(delay.is_err(), "what never comes is no delay"),
+        (_, delay) => assert!(delay.is_err(), "an infinite delay is accepted"),
     }
     if let Ok(Rewrite { from, to }) = text.parse() {
         assert_eq!(Rewrite::apply(&[Rewrite { from, to }], from), to);
@@ -55,16 +55,16 @@ fuzz_target!(|text: &str| {
         Ok(target) => assert_eq!(target.to_string().parse(), Ok(target)),
     }
     if let Ok(user) = text.parse::<User>() {
-        // The last number means "as it is" to the kernel.
+        // The kernel takes the largest number as "leave the id unchanged".
         let is_id = |id: &str| id.parse::<u32>().is_ok_and(|id| id != u32::MAX);
-        assert_eq!(user.resolve("", "").is_ok(), text.split(':').all(is_id), "numbers need no file, and names do");
-        // The text as a file of its own: anything may be in it.
+        assert_eq!(user.resolve("", "").is_ok(), text.split(':').all(is_id), "numeric ids need no file, names do");
+        // Use the text as the contents of both files as well: no content may panic.
         let _ = user.resolve(text, text);
     }
-    has_scope::<Timeout>(text);
-    has_scope::<Signal>(text);
-    has_scope::<OnExit>(text);
-    has_scope::<SignalTo>(text);
-    has_scope::<Target>(text);
-    has_scope::<User>(text);
+    check_scope::<Timeout>(text);
+    check_scope::<Signal>(text);
+    check_scope::<OnExit>(text);
+    check_scope::<SignalTo>(text);
+    check_scope::<Target>(text);
+    check_scope::<User>(text);
 });
