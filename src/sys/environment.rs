@@ -1,6 +1,7 @@
 //! The environment that all services share.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -23,15 +24,7 @@ impl Environment {
         hidden: &[&str],
     ) -> Self {
         let mut variables: Vec<Assignment> = own.into_iter().map(Cow::Borrowed).collect();
-        let added = variables.len();
-        for variable in files {
-            let variable = assignment(variable);
-            match variables.iter().position(|earlier| name(earlier) == name(&variable)) {
-                None => variables.push(variable.into()),
-                Some(index) if index >= added => variables[index] = variable.into(),
-                Some(_) => {}
-            }
-        }
+        variables.extend(defined_by_files(&variables, files));
         variables.retain(|variable| {
             let name = name(variable);
             !hidden.iter().any(|hidden| Some(hidden.as_bytes()) == name)
@@ -45,6 +38,27 @@ impl Environment {
         let variable = self.0.iter().find(|variable| name(variable) == Some(wanted.as_bytes()))?;
         variable.to_bytes().get(wanted.len() + 1..).map(OsStr::from_bytes)
     }
+}
+
+/// The variables of env files that `own` does not have, each once, with its last value.
+fn defined_by_files(own: &[Assignment], files: impl IntoIterator<Item = Variable>) -> Vec<Assignment> {
+    let mut files = files.into_iter().peekable();
+    if files.peek().is_none() {
+        return Vec::new();
+    }
+    // A map, because an env file can define many thousands of variables.
+    let mut places: HashMap<Vec<u8>, Option<usize>> =
+        own.iter().filter_map(|variable| Some((name(variable)?.to_vec(), None))).collect();
+    let mut added: Vec<Assignment> = Vec::new();
+    for variable in files {
+        let place = places.entry(variable.0.as_bytes().to_vec()).or_insert(Some(added.len()));
+        match *place {
+            None => {}
+            Some(place) if place < added.len() => added[place] = assignment(variable).into(),
+            Some(_) => added.push(assignment(variable).into()),
+        }
+    }
+    added
 }
 
 impl IntoIterator for Environment {
@@ -100,5 +114,13 @@ mod tests {
         assert_eq!(environment.get("D"), Some(OsStr::new("1")), "a string without a value sets nothing");
         let expected = [c"A=own", c"SECRET=", c"D", c"B=2=", c"D=1"];
         assert!(environment.into_iter().eq(expected.map(Cow::Borrowed)), "and is passed on as it is");
+    }
+
+    #[test]
+    fn many_variables_of_files_are_read_in_linear_time() {
+        let files = (0..200_000).map(|number| (format!("V{number}").into(), "x".into()));
+        let environment = Environment::new([c"V7=own"], files, &[]);
+        assert_eq!(environment.get("V7"), Some(OsStr::new("own")));
+        assert_eq!(environment.into_iter().count(), 200_000);
     }
 }
