@@ -1,6 +1,7 @@
 //! Turns settings and commands into a plan: the validated list of services and hooks. Pure: reads no file, starts no
 //! process.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
@@ -155,7 +156,8 @@ impl Plan {
     /// See [`PlanError`].
     pub fn from_arguments(arguments: &[String], options: &Options) -> Result<Self, PlanError> {
         let mut services: Vec<(Name, u32, Rc<Command>)> = Vec::with_capacity(arguments.len());
-        let mut types = 0;
+        // The index of each process type, and how many instances it has.
+        let mut types: HashMap<String, (u32, u32)> = HashMap::new();
         for (index, argument) in arguments.iter().enumerate() {
             if let Ok((_, Some(_))) = read_formation(argument) {
                 return Err(PlanError::TypeWithoutProcfile(argument.clone()));
@@ -163,14 +165,14 @@ impl Plan {
             let (given, line) = split_name(argument);
             let command = Command::read(line).map_err(|error| PlanError::Argument { number: index + 1, error })?;
             let process_type = given.map_or_else(|| name_after_program(&command), str::to_owned);
-            let mut earlier = services.iter().filter(|(name, ..)| name.process_type == process_type);
-            let (type_index, instance) = match earlier.next() {
-                None => (types, None),
-                Some(_) if given.is_some() => return Err(PlanError::RepeatedName(process_type)),
-                Some((_, type_index, _)) => (*type_index, Some(earlier.count() as u32 + 2)),
-            };
-            types = types.max(type_index + 1);
-            services.push((Name { process_type, instance }, type_index, Rc::new(command)));
+            let next_index = types.len() as u32;
+            let (type_index, instances) = types.entry(process_type.clone()).or_insert((next_index, 0));
+            *instances += 1;
+            let instance = (*instances > 1).then_some(*instances);
+            if given.is_some() && instance.is_some() {
+                return Err(PlanError::RepeatedName(process_type));
+            }
+            services.push((Name { process_type, instance }, *type_index, Rc::new(command)));
         }
         Self::new(services, options, |_| None)
     }
@@ -184,25 +186,28 @@ impl Plan {
         let path = path.display().to_string();
         let lines = procfile::parse(text).map_err(|errors| PlanError::Procfile { path: path.clone(), errors })?;
         let types: Vec<_> = lines.into_iter().map(|line| (line.name.to_owned(), Rc::new(line.read))).collect();
+        let index_of: HashMap<&str, usize> =
+            types.iter().enumerate().map(|(index, (name, _))| (name.as_str(), index)).collect();
         let mut counts: Vec<(&str, u32)> = Vec::new();
+        let mut named = HashMap::new();
         for word in formation {
             let (process_type, count) = read_formation(word)?;
-            if counts.iter().any(|(earlier, _)| *earlier == process_type) {
+            if named.insert(process_type, count.unwrap_or(1)).is_some() {
                 return Err(PlanError::RepeatedType(process_type.to_owned()));
             }
             counts.push((process_type, count.unwrap_or(1)));
         }
         let all = counts.iter().position(|(process_type, _)| *process_type == ALL).map(|index| counts.remove(index).1);
         if all.is_some() || formation.is_empty() {
-            let named = |name: &str| counts.iter().find(|(named, _)| *named == name).map(|(_, count)| *count);
             let others = |name: &str| if name == RELEASE { 0 } else { all.unwrap_or(1) };
-            let unknown = counts.iter().filter(|(named, _)| !types.iter().any(|(name, _)| name == named));
-            let known = types.iter().map(|(name, _)| (name.as_str(), named(name).unwrap_or_else(|| others(name))));
+            let unknown = counts.iter().filter(|(name, _)| !index_of.contains_key(name));
+            let count_of = |name: &str| named.get(name).copied().unwrap_or_else(|| others(name));
+            let known = types.iter().map(|(name, _)| (name.as_str(), count_of(name)));
             counts = known.chain(unknown.copied()).collect();
         }
         let mut services = Vec::new();
         for (process_type, count) in counts {
-            let Some(index) = types.iter().position(|(name, _)| name == process_type) else {
+            let Some(&index) = index_of.get(process_type) else {
                 let known = types.iter().map(|(name, _)| name.clone()).collect();
                 return Err(PlanError::UnknownType { process_type: process_type.to_owned(), path, known });
             };
@@ -211,9 +216,7 @@ impl Plan {
                 services.push((name, index as u32, Rc::clone(&types[index].1)));
             }
         }
-        Self::new(services, options, |wanted| {
-            types.iter().find(|(name, _)| name == wanted).map(|(_, command)| &**command)
-        })
+        Self::new(services, options, |wanted| index_of.get(wanted).map(|index| &*types[*index].1))
     }
 
     /// The part of the plan that the supervisor needs: roles and policies of the services, then of the hooks.

@@ -3,6 +3,8 @@
 //! The format is Heroku's (`<process type>: <command>`), read strictly. foreman and honcho silently skip a line that
 //! they cannot read and do not start its service. Here such a line is an error.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 
 use super::name::{LONGEST_NAME, is_name, is_name_character};
@@ -111,15 +113,18 @@ impl std::error::Error for ProcfileError {}
 pub fn parse(bytes: &[u8]) -> Result<Vec<ProcfileLine<'_>>, Vec<ProcfileError>> {
     let bytes = without_bom(bytes);
     let mut lines: Vec<ProcfileLine> = Vec::new();
+    let mut first_lines = HashMap::new();
     let mut errors = Vec::new();
     for (index, bytes) in bytes.split(|byte| *byte == b'\n').enumerate() {
         match parse_line(bytes, index + 1) {
             Ok(None) => {}
-            Ok(Some(line)) => match lines.iter().find(|earlier| earlier.name == line.name) {
-                None => lines.push(line),
-                Some(earlier) => {
-                    let kind =
-                        ProcfileErrorKind::RepeatedName { name: line.name.to_owned(), first: earlier.position.line };
+            Ok(Some(line)) => match first_lines.entry(line.name) {
+                Entry::Vacant(first) => {
+                    first.insert(line.position.line);
+                    lines.push(line);
+                }
+                Entry::Occupied(first) => {
+                    let kind = ProcfileErrorKind::RepeatedName { name: line.name.to_owned(), first: *first.get() };
                     errors.push(ProcfileError { position: Position { line: index + 1, column: 1 }, kind });
                 }
             },
