@@ -1,6 +1,7 @@
-//! The binary that the Dockerfile makes, as PID 1 of real containers.
+//! Tests the binary that the Dockerfile builds, as PID 1 of real containers.
 //!
-//! They need an engine and the images that `tests/docker/images` makes; without them they say so and pass, except in CI.
+//! The tests need an engine and the images that `tests/docker/images` builds. Without them they report that they are skipped
+//! and pass, except in CI.
 
 #[path = "support/container.rs"]
 mod container;
@@ -15,18 +16,18 @@ use std::time::Instant;
 use container::{Container, PATIENCE, docker, docker_ok, engine_has};
 use support::{Scene, wait_for, witness};
 
-/// What the tests run in: a Debian with redis and ps.
+/// The base image of the tests: a Debian with redis and ps.
 const BASE: &str = "untrap-test:bookworm";
-/// The image that the Dockerfile makes.
+/// The image that the Dockerfile builds.
 const UNTRAP: &str = "untrap:test";
-/// The base with the binary of that image in it.
+/// The base image with the binary of that image.
 const IMAGE: &str = "untrap-test:with-untrap";
 
-/// Builds the images, once. False, loudly, where that can't be.
+/// Builds the images once. Returns false and reports a skipped test if it cannot.
 fn ready() -> bool {
     static READY: LazyLock<bool> = LazyLock::new(|| {
         if !engine_has(BASE) {
-            support::skip("there is no engine, or not the images that tests/docker/images makes");
+            support::skip("no container engine, or the images that tests/docker/images builds are missing");
             return false;
         }
         docker_ok(&["build", "--quiet", "--network", "none", "--tag", UNTRAP, env!("CARGO_MANIFEST_DIR")]);
@@ -51,7 +52,7 @@ fn start_with(options: &[&str], arguments: &[&str]) -> Container {
 }
 
 #[test]
-fn the_image_holds_one_static_binary() {
+fn the_image_contains_one_static_binary() {
     if !ready() {
         return;
     }
@@ -59,7 +60,7 @@ fn the_image_holds_one_static_binary() {
     let files = Command::new("sh").args(["-c", &format!("docker export {container} | tar -t")]).output().unwrap();
     docker_ok(&["rm", &container]);
     let files = String::from_utf8(files.stdout).unwrap();
-    // The engine itself adds places to mount on.
+    // The engine adds mount points.
     let own =
         |file: &&str| !["dev/", "etc/", "proc/", "sys/", ".dockerenv"].iter().any(|mount| file.starts_with(mount));
     assert_eq!(files.lines().filter(own).collect::<Vec<_>>(), ["untrap"]);
@@ -78,7 +79,7 @@ fn two_sleeps_stop_at_once() {
 }
 
 #[test]
-fn redis_behind_a_shell_line_saves_and_says_bye() {
+fn redis_behind_a_shell_line_saves_its_data() {
     if !ready() {
         return;
     }
@@ -92,7 +93,7 @@ fn redis_behind_a_shell_line_saves_and_says_bye() {
 }
 
 #[test]
-fn redis_after_exec_in_a_shell_line_ends_with_its_own_status() {
+fn redis_after_exec_in_a_shell_line_exits_with_its_own_status() {
     if !ready() {
         return;
     }
@@ -102,7 +103,7 @@ fn redis_after_exec_in_a_shell_line_ends_with_its_own_status() {
 }
 
 #[test]
-fn a_script_that_runs_its_program_without_exec_hides_nothing() {
+fn a_program_that_a_script_runs_without_exec_is_stopped() {
     if !ready() {
         return;
     }
@@ -117,7 +118,7 @@ fn a_script_that_runs_its_program_without_exec_hides_nothing() {
 }
 
 #[test]
-fn what_docker_exec_leaves_behind_is_reaped() {
+fn orphans_of_docker_exec_are_reaped() {
     if !ready() {
         return;
     }
@@ -126,7 +127,7 @@ fn what_docker_exec_leaves_behind_is_reaped() {
     docker_ok(&["exec", "--detach", &container.0, "sh", "-c", "sleep 1 & echo $$ > /tmp/shell; wait"]);
     wait_for("the shell runs", || container.exec("cat /tmp/shell 2>/dev/null; true").ends_with('\n').then_some(()));
     container.exec("kill -9 $(cat /tmp/shell)");
-    wait_for("its child has ended", || {
+    wait_for("the child of the shell has exited", || {
         let list = container.exec("ps -e -o pid,ppid,stat,args");
         (!list.contains("sleep 1\n")).then(|| assert!(!list.contains("defunct"), "{list}"))
     });
@@ -134,7 +135,7 @@ fn what_docker_exec_leaves_behind_is_reaped() {
 }
 
 #[test]
-fn who_ignores_term_is_killed_at_untraps_timeout_while_its_neighbour_ends_cleanly() {
+fn a_service_that_ignores_term_is_killed_at_the_timeout_while_the_other_exits_cleanly() {
     if !ready() {
         return;
     }
@@ -149,7 +150,7 @@ fn who_ignores_term_is_killed_at_untraps_timeout_while_its_neighbour_ends_cleanl
 }
 
 #[test]
-fn a_redis_that_became_a_daemon_is_told_and_saves() {
+fn a_redis_daemon_is_stopped_and_saves() {
     if !ready() {
         return;
     }
@@ -161,14 +162,14 @@ fn a_redis_that_became_a_daemon_is_told_and_saves() {
         wait_for("redis answers", || container.exec("redis-cli set key value || true").contains("OK").then_some(()));
         let took = container.stop();
         assert!(took < PATIENCE, "docker stop took {took:?}");
-        assert!(container.has_file("/tmp/dump.rdb"), "it saved");
+        assert!(container.has_file("/tmp/dump.rdb"), "redis has not saved");
         let logs = container.logs();
         assert!(logs.contains("leftover redis-server (pid") && !logs.contains("killed"), "{logs}");
     }
 }
 
 #[test]
-fn the_end_of_one_of_two_stops_the_other_and_gives_the_status() {
+fn the_exit_of_one_service_stops_the_other_and_gives_the_status() {
     if !ready() {
         return;
     }
@@ -178,7 +179,7 @@ fn the_end_of_one_of_two_stops_the_other_and_gives_the_status() {
 }
 
 #[test]
-fn an_unknown_program_ends_the_container_with_127_and_is_named() {
+fn an_unknown_program_gives_status_127_and_a_message() {
     if !ready() {
         return;
     }
@@ -187,10 +188,10 @@ fn an_unknown_program_ends_the_container_with_127_and_is_named() {
     assert!(container.logs().contains("program no-such-program not found"), "{}", container.logs());
 }
 
-/// With the pid directory set as an image would set it.
+/// Sets the pid directory as an image would.
 const PID_DIR: [&str; 2] = ["--env", "UNTRAP_PID_DIR=/run/untrap"];
 
-/// Waits until `untrap ps` shows that many services running.
+/// Waits until `untrap ps` shows this number of running services.
 #[track_caller]
 fn wait_for_running(container: &Container, services: usize) {
     wait_for("ps shows the services", || {
@@ -201,7 +202,7 @@ fn wait_for_running(container: &Container, services: usize) {
 }
 
 #[test]
-fn ps_and_signal_work_beside_pid_1_with_a_read_only_root_and_a_tmpfs() {
+fn ps_and_signal_work_with_a_read_only_root_and_a_tmpfs() {
     if !ready() {
         return;
     }
@@ -216,10 +217,10 @@ fn ps_and_signal_work_beside_pid_1_with_a_read_only_root_and_a_tmpfs() {
     docker_ok(&["exec", &container.0, "untrap", "signal", "HUP", "web"]);
     container.wait_for_log("got HUP");
 
-    let nobody =
+    let as_nobody =
         |arguments: &[&str]| docker(&[&["exec", "--user", "65534", &container.0, "untrap"], arguments].concat());
-    assert_eq!(String::from_utf8_lossy(&nobody(&["ps"]).stdout).lines().count(), 3);
-    let refused = nobody(&["signal", "KILL", "sleep"]);
+    assert_eq!(String::from_utf8_lossy(&as_nobody(&["ps"]).stdout).lines().count(), 3);
+    let refused = as_nobody(&["signal", "KILL", "sleep"]);
     let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(1));
     assert!(stderr.contains("can't be sent SIGKILL: Operation not permitted"), "{stderr}");
@@ -240,7 +241,7 @@ fn a_pid_directory_on_a_read_only_root_is_refused_before_anything_starts() {
 }
 
 #[test]
-fn a_container_that_was_killed_starts_again_over_its_own_pid_files() {
+fn a_killed_container_restarts_despite_its_old_pid_files() {
     if !ready() {
         return;
     }
@@ -260,7 +261,7 @@ fn an_app_of_several_languages_runs_from_its_procfile() {
         return;
     }
     let volume = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/procfile-app:/app:ro");
-    // As its Dockerfile has it.
+    // The options of its Dockerfile.
     let container =
         start_with(&["--volume", volume, "--workdir", "/app"], &["--port", "8000", "--signal-to", "worker=leader"]);
     for log in ["Ready to accept connections", "web: listening", "worker: waiting for jobs"] {
@@ -277,7 +278,7 @@ fn an_app_of_several_languages_runs_from_its_procfile() {
     }
 }
 
-/// An engine of its own, whose init is untrap.
+/// A separate engine whose init is untrap.
 struct Engine {
     process: Child,
     scene: Scene,
@@ -288,7 +289,7 @@ impl Engine {
         let scene = Scene::new();
         let directory = |name: &str| scene.path(name).to_str().unwrap().to_owned();
         let config = scene.write("config", "{\"storage-driver\": \"vfs\"}");
-        // In a network of its own: it would take the bridge away from the engine that is here already.
+        // Use a network namespace, so that this engine does not take the bridge of a running engine.
         let process = Command::new("unshare")
             .args(["--net", "--", "dockerd"])
             .args(["--config-file", config.to_str().unwrap()])
@@ -298,9 +299,9 @@ impl Engine {
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(scene.path("log")).unwrap())
             .spawn()
-            .expect("dockerd can be started");
+            .expect("starting dockerd");
         let engine = Self { process, scene };
-        wait_for("the engine is there", || engine.docker(&["version"]).status.success().then_some(()));
+        wait_for("the engine answers", || engine.docker(&["version"]).status.success().then_some(()));
         engine
     }
 
@@ -318,12 +319,12 @@ impl Drop for Engine {
 }
 
 #[test]
-fn untrap_serves_as_the_engines_own_init() {
+fn untrap_works_as_the_init_of_the_engine() {
     if !ready() {
         return;
     }
     let scene = Scene::new();
-    // From the image to a file: what is tested is what is shipped.
+    // Copy the binary from the image, to test the binary that is shipped.
     let container = docker_ok(&["create", UNTRAP]).trim().to_owned();
     let untrap = scene.path("untrap");
     docker_ok(&["cp", &format!("{container}:/untrap"), untrap.to_str().unwrap()]);

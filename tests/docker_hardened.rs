@@ -1,6 +1,6 @@
-//! PID 1 of a container that has nothing and may nothing: no shell, no users, no rights, no memory, no processes.
+//! Tests PID 1 of containers without a shell, users or capabilities, and with limits on memory and processes.
 //!
-//! They need an engine; without one they say so and pass, except in CI.
+//! The tests need an engine. Without one they report that they are skipped and pass, except in CI.
 
 #[path = "support/container.rs"]
 mod container;
@@ -14,14 +14,14 @@ use std::sync::LazyLock;
 use container::{Container, docker, docker_ok};
 use support::Scene;
 
-/// Nothing but three static programs: untrap, and those of the tests.
+/// An image of three static programs: untrap and the programs of the tests.
 const BARE: &str = "untrap-test:bare";
 
-/// Makes the image, once. False, loudly, where that can't be.
+/// Builds the image once. Returns false and reports a skipped test if it cannot.
 fn ready() -> bool {
     static READY: LazyLock<bool> = LazyLock::new(|| {
         if !Command::new("docker").arg("version").output().is_ok_and(|output| output.status.success()) {
-            support::skip("there is no engine");
+            support::skip("no container engine");
             return false;
         }
         let scene = Scene::new();
@@ -32,7 +32,7 @@ fn ready() -> bool {
         let mut tar = Command::new("tar");
         tar.args(["--create", "--file"]).arg(&archive).arg("--directory").arg(scene.path("."));
         assert!(tar.args(["untrap", "witness", "actor"]).status().unwrap().success());
-        // The one of an earlier run would stay as an image without a name.
+        // Remove the image of an earlier run, which would otherwise remain without a name.
         docker(&["rmi", "--force", BARE]);
         let change = "ENTRYPOINT [\"/untrap\"]";
         docker_ok(&["import", "--change", change, archive.to_str().unwrap(), BARE]);
@@ -42,7 +42,7 @@ fn ready() -> bool {
 }
 
 #[test]
-fn it_needs_no_right_that_a_container_can_be_denied() {
+fn untrap_needs_no_privilege_of_a_container() {
     if !ready() {
         return;
     }
@@ -54,12 +54,14 @@ fn it_needs_no_right_that_a_container_can_be_denied() {
     ];
     let all = denials.concat();
     for options in denials.into_iter().chain([&all[..]]) {
-        // One that heeds, one that has to be killed, and a daemon of the first.
+        // A service that exits on SIGTERM and has a daemon, and a service that must be killed.
         let services = ["-t", "2s", "a: /actor - fork=-:session", "b: /actor - deaf"];
         let container = Container::start(BARE, options, &services);
         support::wait_for("all three are ready", || (container.logs().matches("ready ").count() == 3).then_some(()));
         docker_ok(&["kill", "--signal", "HUP", &container.0]);
-        support::wait_for("both are told", || (container.logs().matches("SIGHUP\n").count() == 2).then_some(()));
+        support::wait_for("both have received SIGHUP", || {
+            (container.logs().matches("SIGHUP\n").count() == 2).then_some(())
+        });
         container.stops_in_time_with(137);
         let logs = container.logs();
         assert!(logs.contains(") exited with status 0"), "{options:?}: {logs}");
@@ -70,7 +72,7 @@ fn it_needs_no_right_that_a_container_can_be_denied() {
 }
 
 #[test]
-fn without_a_shell_plain_commands_run_and_the_others_say_what_is_missing() {
+fn without_a_shell_simple_commands_run_and_others_are_refused_with_a_message() {
     if !ready() {
         return;
     }
@@ -82,7 +84,7 @@ fn without_a_shell_plain_commands_run_and_the_others_say_what_is_missing() {
 }
 
 #[test]
-fn where_the_limit_of_processes_is_reached_what_ran_is_stopped() {
+fn at_the_process_limit_the_running_services_are_stopped() {
     if !ready() {
         return;
     }
@@ -90,11 +92,11 @@ fn where_the_limit_of_processes_is_reached_what_ran_is_stopped() {
     assert_eq!(container.status(), 125, "{}", container.logs());
     let logs = container.logs();
     assert!(logs.contains("witness.2 can't start: can't make a process: Resource temporarily unavailable"), "{logs}");
-    assert!(logs.contains("witness (pid") && logs.contains(") ended "), "{logs}");
+    assert!(logs.contains("witness (pid") && logs.contains(") exited with status 0"), "{logs}");
 }
 
 #[test]
-fn an_entry_that_takes_all_memory_is_killed_and_its_neighbour_stopped() {
+fn a_service_that_exhausts_memory_is_killed_and_the_other_is_stopped() {
     if !ready() {
         return;
     }

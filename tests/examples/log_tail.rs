@@ -1,9 +1,9 @@
-//! `log-tail`, which has more than one way to go wrong.
+//! The pair `log-tail`, whose script fails in several ways.
 
 use crate::run::{NOTHING, Run, pair};
 use crate::support::{children, state, wait_for};
 
-/// Runs both files until the server and tail run.
+/// Runs both files, and calls the closures once the server and tail are ready.
 #[track_caller]
 fn log_tail(script: impl FnOnce(Run), untrap: impl FnOnce(Run)) {
     let stand_ins =
@@ -16,19 +16,19 @@ fn log_tail(script: impl FnOnce(Run), untrap: impl FnOnce(Run)) {
 }
 
 #[test]
-fn it_tells_the_server_only_when_tail_has_ended() {
+fn the_script_stops_the_server_only_after_tail_has_exited() {
     log_tail(
         |script| {
             script.stop();
-            wait_for("bash has taken the signal", || (!script.has_term_pending()).then_some(()));
+            wait_for("bash has handled the signal", || (!script.has_term_pending()).then_some(()));
             assert_eq!((script.scene.seen("legacy-server"), script.scene.seen("tail")), (vec![], vec![]));
             script.release("tail");
-            script.told("legacy-server", "SIGTERM");
+            script.wait_for_signal("legacy-server", "SIGTERM");
         },
         |untrap| {
             untrap.stop();
-            untrap.told("legacy-server", "SIGCONT");
-            assert_eq!(untrap.scene.seen("tail"), NOTHING, "it shows what the server still writes");
+            untrap.wait_for_signal("legacy-server", "SIGCONT");
+            assert_eq!(untrap.scene.seen("tail"), NOTHING, "tail still shows the last output of the server");
             untrap.release("legacy-server");
             let end = untrap.end();
             assert_eq!(
@@ -40,11 +40,11 @@ fn it_tells_the_server_only_when_tail_has_ended() {
 }
 
 #[test]
-fn it_lives_on_when_the_server_has_crashed() {
+fn the_script_keeps_running_after_the_server_has_crashed() {
     log_tail(
         |script| {
             script.send("legacy-server", "USR2");
-            wait_for("bash has reaped it", || (children(script.pid1.pid()).len() == 1).then_some(()));
+            wait_for("bash has reaped the server", || (children(script.pid1.pid()).len() == 1).then_some(()));
             wait_for("bash waits", || (state(script.pid1.pid()) == "S").then_some(()));
             assert_eq!(script.scene.seen("tail"), NOTHING);
         },
@@ -57,7 +57,7 @@ fn it_lives_on_when_the_server_has_crashed() {
 }
 
 #[test]
-fn it_ends_with_tail_and_the_server_is_killed() {
+fn the_script_exits_with_tail_and_the_server_is_killed() {
     log_tail(
         |script| {
             script.release("tail");

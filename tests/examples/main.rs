@@ -1,4 +1,4 @@
-//! The pairs of `examples/`: how each script goes wrong when it is stopped as PID 1, and that the line of untrap does not.
+//! Tests the pairs of `examples/`: the script fails when it is stopped as PID 1, the untrap command line does not.
 
 mod log_tail;
 mod pairs;
@@ -8,7 +8,7 @@ mod run;
 mod support;
 mod uvicorn_nginx;
 
-/// Others are for trying out, or for platforms.
+/// Whether an example is a pair of a script and an untrap command line.
 fn is_pair(entry: &std::fs::DirEntry) -> bool {
     entry.path().join("entrypoint.sh").exists()
 }

@@ -1,5 +1,5 @@
-//! The pairs with stand-ins for their programs. A stand-in that "holds out" goes on after its stop signal, as if it still
-//! had work to finish, until the test releases it with SIGHUP.
+//! Tests the pairs with stand-ins for their programs. Some stand-ins ignore their stop signal, as if they still had work to
+//! finish, until the test releases them with SIGHUP.
 
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use crate::run::{NOTHING, Run, pair};
 
 #[test]
-fn nginx_php_fpm_ends_while_its_children_still_answer() {
+fn nginx_php_fpm_exits_while_its_children_still_answer() {
     let stand_ins = [("php-fpm", "exec witness php-fpm QUIT=ignore HUP=0"), ("nginx", "exec witness nginx")];
     pair(
         "nginx-php-fpm",
@@ -16,15 +16,15 @@ fn nginx_php_fpm_ends_while_its_children_still_answer() {
         |script| {
             script.ready(&["php-fpm", "nginx"]);
             script.stop();
-            // php-fpm has not been released.
+            // The script exits although php-fpm has not been released.
             assert_eq!(script.end().status, 143);
         },
         |untrap| {
             untrap.ready(&["php-fpm", "nginx"]);
             untrap.stop();
-            untrap.told("nginx", "SIGQUIT");
-            untrap.told("php-fpm", "SIGQUIT");
-            assert!(untrap.goes_on());
+            untrap.wait_for_signal("nginx", "SIGQUIT");
+            untrap.wait_for_signal("php-fpm", "SIGQUIT");
+            assert!(untrap.is_running());
             untrap.release("php-fpm");
             let end = untrap.end();
             assert_eq!((end.status, end.stopped_by("php-fpm"), end.stopped_by("nginx")), (0, "SIGQUIT", "SIGQUIT"));
@@ -33,7 +33,7 @@ fn nginx_php_fpm_ends_while_its_children_still_answer() {
 }
 
 #[test]
-fn celery_beat_tells_the_pool_and_its_task_is_lost() {
+fn celery_beat_signals_the_pool_and_its_task_is_lost() {
     let celery = "[ $3 = worker ] && witness pool HUP=0 & exec witness $3 TERM=ignore HUP=0";
     pair(
         "celery-beat",
@@ -42,13 +42,13 @@ fn celery_beat_tells_the_pool_and_its_task_is_lost() {
         |script| {
             script.ready(&["pool", "worker", "beat"]);
             script.stop();
-            script.told("pool", "SIGTERM");
+            script.wait_for_signal("pool", "SIGTERM");
         },
         |untrap| {
             untrap.ready(&["pool", "worker", "beat"]);
             untrap.stop();
-            // SIGCONT is the last that it is sent.
-            untrap.told("worker", "SIGCONT");
+            // SIGCONT is the last signal of a stop.
+            untrap.wait_for_signal("worker", "SIGCONT");
             assert_eq!(untrap.scene.seen("pool"), NOTHING);
             for name in ["pool", "worker", "beat"] {
                 untrap.release(name);
@@ -61,7 +61,7 @@ fn celery_beat_tells_the_pool_and_its_task_is_lost() {
 }
 
 #[test]
-fn xvfb_app_tells_the_display_but_not_the_application() {
+fn xvfb_app_stops_the_display_but_not_the_application() {
     let stand_ins =
         [("Xvfb", "exec witness Xvfb"), ("sleep", ""), ("screenshots", "exec witness screenshots TERM=ignore HUP=0")];
     pair(
@@ -69,7 +69,7 @@ fn xvfb_app_tells_the_display_but_not_the_application() {
         &stand_ins,
         &[],
         |script| {
-            // The display is not there yet.
+            // The display does not exist yet.
             script.ready(&["screenshots", "Xvfb"]);
             script.stop();
             let end = script.end();
@@ -83,7 +83,7 @@ fn xvfb_app_tells_the_display_but_not_the_application() {
             let _display = UnixListener::bind(untrap.scene.path(".X11-unix/X99")).unwrap();
             untrap.ready(&["screenshots"]);
             untrap.stop();
-            untrap.told("screenshots", "SIGCONT");
+            untrap.wait_for_signal("screenshots", "SIGCONT");
             assert_eq!(untrap.scene.seen("Xvfb"), NOTHING);
             untrap.release("screenshots");
             let end = untrap.end();
@@ -93,7 +93,7 @@ fn xvfb_app_tells_the_display_but_not_the_application() {
 }
 
 #[test]
-fn cron_app_tells_neither_cron_nor_its_job() {
+fn cron_app_stops_neither_cron_nor_its_job() {
     let cron = "setsid witness job TERM=ignore HUP=0 & \
                 [ \"$1\" = -f ] || { setsid witness cron & exit; }; exec witness cron";
     pair(
@@ -110,8 +110,8 @@ fn cron_app_tells_neither_cron_nor_its_job() {
         |untrap| {
             untrap.ready(&["cron", "job", "shop"]);
             untrap.stop();
-            untrap.told("job", "SIGTERM");
-            assert!(untrap.goes_on());
+            untrap.wait_for_signal("job", "SIGTERM");
+            assert!(untrap.is_running());
             untrap.release("job");
             let end = untrap.end();
             assert_eq!((end.status, end.stopped_by("shop"), end.stopped_by("cron")), (0, "SIGTERM", "SIGTERM"));
@@ -121,7 +121,7 @@ fn cron_app_tells_neither_cron_nor_its_job() {
 }
 
 #[test]
-fn migrate_web_starts_the_server_after_it_was_told_to_stop() {
+fn migrate_web_starts_the_server_after_sigterm() {
     let stand_ins = [("python", "exec witness python TERM=143 HUP=0"), ("gunicorn", "exec witness gunicorn")];
     pair(
         "migrate-web",
@@ -129,7 +129,7 @@ fn migrate_web_starts_the_server_after_it_was_told_to_stop() {
         &[],
         |script| {
             script.ready(&["python"]);
-            script.stop_unheard();
+            script.stop_while_unhandled();
             script.release("python");
             script.ready(&["gunicorn"]);
             assert_eq!(script.scene.seen("python"), ["SIGHUP"]);
@@ -145,11 +145,11 @@ fn migrate_web_starts_the_server_after_it_was_told_to_stop() {
 }
 
 #[test]
-fn redis_sentinel_stops_in_order_and_the_script_calls_it_a_failure() {
+fn redis_sentinel_stops_in_order_but_the_script_reports_a_failure() {
     let stops_in_order = |run: Run, status| {
         run.ready(&["redis-server", "redis-sentinel"]);
         run.stop();
-        run.told("redis-sentinel", "SIGTERM");
+        run.wait_for_signal("redis-sentinel", "SIGTERM");
         assert_eq!(run.scene.seen("redis-server"), NOTHING);
         run.release("redis-sentinel");
         let end = run.end();
@@ -168,7 +168,7 @@ fn redis_sentinel_stops_in_order_and_the_script_calls_it_a_failure() {
 }
 
 #[test]
-fn redis_sentinel_never_tells_redis_when_the_sentinel_hangs() {
+fn redis_sentinel_never_stops_redis_if_the_sentinel_hangs() {
     let stand_ins =
         [("redis-server", "exec witness redis-server"), ("redis-sentinel", "exec witness redis-sentinel TERM=ignore")];
     pair(
@@ -178,7 +178,7 @@ fn redis_sentinel_never_tells_redis_when_the_sentinel_hangs() {
         |script| {
             script.ready(&["redis-server", "redis-sentinel"]);
             script.stop();
-            script.told("redis-sentinel", "SIGTERM");
+            script.wait_for_signal("redis-sentinel", "SIGTERM");
             assert_eq!(script.scene.seen("redis-server"), NOTHING);
         },
         |untrap| {
@@ -202,13 +202,13 @@ fn user_chown_gives_the_server_two_seconds() {
         |script| {
             script.ready(&["shop-server"]);
             script.stop();
-            // It has not been released: su has killed it.
+            // The server has not been released: su has killed it.
             assert_eq!(script.end().status, 143);
         },
         |untrap| {
             untrap.ready(&["shop-server"]);
             untrap.stop();
-            untrap.told("shop-server", "SIGTERM");
+            untrap.wait_for_signal("shop-server", "SIGTERM");
             untrap.release("shop-server");
             let end = untrap.end();
             assert_eq!((end.status, end.stopped_by("shop-server")), (0, "SIGTERM"));
@@ -218,7 +218,7 @@ fn user_chown_gives_the_server_two_seconds() {
 }
 
 #[test]
-fn restart_helper_tells_the_loop_but_not_the_helper() {
+fn restart_helper_stops_the_loop_but_not_the_helper() {
     let agent = "echo >> starts; [ $(grep -c '' starts) -gt 1 ] || exit 7; exec witness metrics-agent";
     pair(
         "restart-helper",
@@ -244,7 +244,7 @@ fn restart_helper_tells_the_loop_but_not_the_helper() {
 }
 
 #[test]
-fn stop_command_leaves_the_server_to_be_killed_when_the_command_fails() {
+fn stop_command_does_not_stop_the_server_if_the_command_fails() {
     let server = "[ $1 = run ] || { echo $1 >> asked; exit 1; }; exec witness app-server TERM=ignore HUP=0";
     pair(
         "stop-command",
@@ -260,8 +260,8 @@ fn stop_command_leaves_the_server_to_be_killed_when_the_command_fails() {
         |untrap| {
             untrap.ready(&["app-server"]);
             untrap.stop();
-            untrap.told("app-server", "SIGTERM");
-            assert!(untrap.goes_on());
+            untrap.wait_for_signal("app-server", "SIGTERM");
+            assert!(untrap.is_running());
             untrap.release("app-server");
             let end = untrap.end();
             assert_eq!((end.status, end.scene.lines("asked")), (0, vec!["stop".to_owned()]));

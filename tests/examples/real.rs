@@ -1,4 +1,4 @@
-//! The pairs with the real nginx and the real redis.
+//! Tests the pairs with the real nginx and the real redis.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -7,10 +7,10 @@ use std::path::Path;
 use crate::run::{By, Run, can_run};
 use crate::support::{BOUND, Scene, skip, wait_for};
 
-/// Where Debian has nginx, which is not in everybody's `PATH`.
+/// nginx of Debian, whose directory is not in the `PATH` of every user.
 const NGINX: &str = "/usr/sbin/nginx";
 
-/// One worker in front of a socket, in a directory of its own.
+/// A configuration with one worker that proxies to a socket.
 const NGINX_CONF: &str = "
 user root;
 worker_processes 1;
@@ -31,8 +31,8 @@ http {
 }
 ";
 
-/// A request that is being answered when nginx is told to stop, and what its client gets.
-fn request_during_the_stop(by: By) -> (i32, String) {
+/// Stops nginx while it answers a request. Returns the exit status and the response.
+fn request_during_shutdown(by: By) -> (i32, String) {
     let scene = Scene::new();
     let here = scene.path("").display().to_string();
     scene.write("nginx.conf", NGINX_CONF.replace("unix:", &format!("unix:{here}")));
@@ -46,14 +46,14 @@ fn request_during_the_stop(by: By) -> (i32, String) {
     let mut client = wait_for("nginx listens", || UnixStream::connect(&front).ok());
     client.set_read_timeout(Some(BOUND)).unwrap();
     client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
-    let (mut server, _) = wait_for("nginx asks", || behind.accept().ok());
+    let (mut server, _) = wait_for("nginx connects", || behind.accept().ok());
     run.stop();
-    // Either nobody is there any more, or nginx only finishes what it has begun.
-    wait_for("nginx listens no more", || UnixStream::connect(&front).is_err().then_some(()));
+    // nginx has either exited or closed its listening socket to finish its requests.
+    wait_for("nginx does not listen any more", || UnixStream::connect(&front).is_err().then_some(()));
     if by == By::Script {
-        wait_for("the script has ended", || (!run.goes_on()).then_some(()));
+        wait_for("the script has exited", || (!run.is_running()).then_some(()));
     }
-    // It may have been killed.
+    // The write fails if nginx was killed.
     let _ = server.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello");
     let mut response = String::new();
     let _ = client.read_to_string(&mut response);
@@ -63,20 +63,20 @@ fn request_during_the_stop(by: By) -> (i32, String) {
 #[test]
 fn the_real_nginx_finishes_its_requests_only_under_untrap() {
     if !Path::new(NGINX).exists() {
-        return skip("nginx is not installed, so the real one is not stopped under its script and untrap");
+        return skip("nginx is not installed, so its pair is not tested with the real nginx");
     }
     if can_run() {
-        assert_eq!(request_during_the_stop(By::Script), (143, String::new()));
-        let (status, response) = request_during_the_stop(By::Untrap);
+        assert_eq!(request_during_shutdown(By::Script), (143, String::new()));
+        let (status, response) = request_during_shutdown(By::Untrap);
         assert_eq!(status, 0);
         assert!(response.starts_with("HTTP/1.1 200") && response.ends_with("\r\n\r\nhello"), "{response}");
     }
 }
 
 #[test]
-fn the_real_redis_saves_and_only_the_script_calls_it_a_failure() {
+fn the_real_redis_saves_and_only_the_script_reports_a_failure() {
     if !["/usr/bin/redis-server", "/usr/bin/redis-sentinel"].iter().all(|path| Path::new(path).exists()) {
-        return skip("redis is not installed, so the real one is not stopped under its script and untrap");
+        return skip("redis is not installed, so its pair is not tested with the real redis");
     }
     if !can_run() {
         return;

@@ -1,4 +1,4 @@
-//! One run of an example, as PID 1 of a PID namespace, so that nothing outlives it, as in a container.
+//! Runs an example as PID 1 of a PID namespace, so that no process outlives it, as in a container.
 
 use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -7,22 +7,22 @@ use crate::support::{Place, Running, Scene, can_unshare, kill, processes_with, s
 
 pub(crate) const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
 
-/// What a program has seen that nobody told anything.
+/// The signals of a program that has received none.
 pub(crate) const NOTHING: [&str; 0] = [];
 
-/// Directories that the examples write to, or have their configuration in. Here each of them is the scene.
+/// Directories that the examples write to or read their configuration from. The tests replace them by the scene.
 const DIRECTORIES: [&str; 4] = ["/data", "/etc/", "/tmp/", "/var/log/"];
 
-/// Held to write and to start programs. A process that another thread starts holds, until it executes its own program,
-/// the file that is being written open as well, and what is open for writing can't be executed ("text file busy").
+/// Held while a thread writes and starts programs. A child that another thread forks inherits the descriptor of the file
+/// being written until its execve(2), and a file that is open for writing cannot be executed (ETXTBSY).
 static WRITING: Mutex<()> = Mutex::new(());
 
-/// Which file of a pair.
+/// The file of a pair to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum By {
     /// `entrypoint.sh`
     Script,
-    /// `untrap`, the lines of a Dockerfile.
+    /// `untrap`, which contains lines of a Dockerfile.
     Untrap,
 }
 
@@ -31,27 +31,27 @@ pub(crate) struct Run {
     pub(crate) pid1: Running,
 }
 
-/// What a run leaves.
+/// The result of a run.
 pub(crate) struct Outcome {
     pub(crate) status: i32,
     pub(crate) scene: Scene,
 }
 
-/// Whether the examples can be run here; loudly not, where they can't.
+/// Whether the examples can run here. Reports a skipped test if they cannot.
 pub(crate) fn can_run() -> bool {
-    // Asked once, before anybody writes: to ask is to start a program.
+    // Check once, before any thread writes, because the check starts a program.
     static CAN_RUN: LazyLock<bool> = LazyLock::new(|| {
         let has_bash = Path::new("/bin/bash").exists();
         if !has_bash {
-            skip("there is no /bin/bash, so the scripts of examples/ are not compared with untrap");
+            skip("/bin/bash does not exist, so the scripts of examples/ are not compared with untrap");
         }
         has_bash && can_unshare()
     });
     *CAN_RUN
 }
 
-/// Runs both files of a pair with the same stand-ins for its programs, each a name in `PATH` and a line of sh. In these
-/// `witness NAME [RULE]...` is the program that writes down its signals. `changes` replace text in both files.
+/// Runs both files of a pair with the same stand-ins for its programs, each of which is a name in `PATH` and a line of sh.
+/// In these lines, `witness NAME [RULE]...` runs the program that records its signals. `changes` replace text in both files.
 #[track_caller]
 pub(crate) fn pair(
     name: &str,
@@ -67,7 +67,7 @@ pub(crate) fn pair(
 }
 
 impl Run {
-    /// Starts a file of a pair in a scene that may hold something already.
+    /// Starts a file of a pair in a scene that may already contain files.
     #[track_caller]
     pub(crate) fn start(
         scene: Scene,
@@ -97,7 +97,7 @@ impl Run {
             By::Untrap => {
                 let (environment, words) = dockerfile(&text);
                 let mut command = scene.untrap_in(Place::Pid1);
-                // A slow machine is no hang.
+                // Prevent timeouts on a slow machine.
                 command.env("UNTRAP_TIMEOUT", "1m").args(&words[1..]).envs(environment);
                 command
             }
@@ -113,28 +113,28 @@ impl Run {
         }
     }
 
-    /// Waits until a program has been told.
+    /// Waits until a stand-in has received this signal.
     #[track_caller]
-    pub(crate) fn told(&self, name: &str, signal: &str) {
+    pub(crate) fn wait_for_signal(&self, name: &str, signal: &str) {
         self.scene.wait_for_line(name, signal);
     }
 
-    /// Sends PID 1 what `docker stop` sends, once it can receive it and waits for something.
+    /// Sends PID 1 the signal of `docker stop` once PID 1 can receive it and sleeps.
     #[track_caller]
     pub(crate) fn stop(&self) {
-        wait_for("PID 1 can be stopped", || (self.hears_term() && state(self.pid1.pid()) == "S").then_some(()));
+        wait_for("PID 1 can be stopped", || (self.can_receive_term() && state(self.pid1.pid()) == "S").then_some(()));
         self.pid1.signal("TERM");
     }
 
-    /// The same to a PID 1 that does not hear it.
+    /// Sends PID 1 the signal of `docker stop` while PID 1 neither handles nor blocks it.
     #[track_caller]
-    pub(crate) fn stop_unheard(&self) {
+    pub(crate) fn stop_while_unhandled(&self) {
         // Bash blocks signals while it forks.
-        wait_for("PID 1 is deaf", || (!self.hears_term()).then_some(()));
+        wait_for("PID 1 does not handle SIGTERM", || (!self.can_receive_term()).then_some(()));
         self.pid1.signal("TERM");
     }
 
-    /// Lets a program go that holds out until SIGHUP.
+    /// Releases a stand-in that ignores its stop signal until SIGHUP.
     #[track_caller]
     pub(crate) fn release(&self, name: &str) {
         self.send(name, "HUP");
@@ -146,7 +146,7 @@ impl Run {
         kill(self.pid_of(name), signal);
     }
 
-    /// The PID of a stand-in, as it is seen here.
+    /// The PID of a stand-in in the PID namespace of the test.
     #[track_caller]
     fn pid_of(&self, name: &str) -> i32 {
         let program = self.scene.path("bin/witness");
@@ -155,16 +155,16 @@ impl Run {
     }
 
     /// Whether PID 1 still runs.
-    pub(crate) fn goes_on(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         !matches!(state(self.pid1.pid()).as_str(), "" | "Z")
     }
 
-    /// Whether PID 1 handles SIGTERM, or blocks it to read it. Otherwise the kernel does not even deliver it to a PID 1.
-    fn hears_term(&self) -> bool {
+    /// Whether PID 1 handles or blocks SIGTERM. Otherwise the kernel drops the signal, because the process is PID 1.
+    fn can_receive_term(&self) -> bool {
         self.has_term_in("SigCgt") || self.has_term_in("SigBlk")
     }
 
-    /// Whether PID 1 has been sent a SIGTERM that has not reached its handler.
+    /// Whether a SIGTERM for PID 1 is pending.
     pub(crate) fn has_term_pending(&self) -> bool {
         self.has_term_in("ShdPnd")
     }
@@ -182,23 +182,23 @@ impl Run {
 }
 
 impl Outcome {
-    /// The first signal that a stand-in got.
+    /// The first signal that a stand-in received.
     #[track_caller]
     pub(crate) fn stopped_by(&self, name: &str) -> &'static str {
         let seen = self.scene.seen(name);
         let known = ["SIGTERM", "SIGQUIT"].into_iter().find(|signal| seen.first().is_some_and(|first| first == signal));
-        known.unwrap_or_else(|| panic!("{name} got {seen:?}"))
+        known.unwrap_or_else(|| panic!("{name} received {seen:?}"))
     }
 }
 
-/// The environment and the entrypoint that these lines of a Dockerfile set.
+/// Parses the environment and the entrypoint from lines of a Dockerfile.
 fn dockerfile(text: &str) -> (Vec<(String, String)>, Vec<String>) {
     let text = text.replace("\\\n", "");
     let values = |name: &'static str| text.lines().filter_map(move |line| line.strip_prefix(name)?.strip_prefix(' '));
     let environment = values("ENV").map(|value| value.split_once('=').unwrap());
     let list =
         values("ENTRYPOINT").next().expect("an ENTRYPOINT").strip_prefix('[').unwrap().strip_suffix(']').unwrap();
-    // Strings of JSON that hold no control characters are quoted as words of sh are.
+    // JSON strings without control characters have the same quotes as words of sh.
     let words = shell_words::split(&list.replace("\",", "\"")).unwrap();
     assert_eq!(words[0], "untrap");
     (environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(), words)

@@ -1,19 +1,19 @@
-//! `uvicorn-nginx`, which has more than one way to go wrong.
+//! The pair `uvicorn-nginx`, whose script fails in several ways.
 
 use std::net::TcpListener;
 
 use crate::run::{NOTHING, Run, pair};
 use crate::support::wait_for;
 
-/// The probes of a script that waits for a port go on.
+/// Checks that a script that waits for a port keeps probing it.
 #[track_caller]
-fn goes_on_waiting(script: &Run) {
+fn keeps_probing(script: &Run) {
     let before = script.scene.lines("probes").len();
-    wait_for("it waits on", || (script.scene.lines("probes").len() > before + 1).then_some(()));
+    wait_for("the script probes again", || (script.scene.lines("probes").len() > before + 1).then_some(()));
 }
 
 #[test]
-fn cannot_be_stopped_while_it_waits_for_the_port() {
+fn the_script_cannot_be_stopped_while_it_waits_for_the_port() {
     let stand_ins =
         [("uvicorn", "exec witness uvicorn"), ("nginx", "exec witness nginx"), ("nc", "echo probe >> probes; exit 1")];
     pair(
@@ -22,8 +22,8 @@ fn cannot_be_stopped_while_it_waits_for_the_port() {
         &[("8000", "1")],
         |script| {
             script.ready(&["uvicorn"]);
-            script.stop_unheard();
-            goes_on_waiting(&script);
+            script.stop_while_unhandled();
+            keeps_probing(&script);
             assert_eq!(script.scene.seen("uvicorn"), NOTHING);
         },
         |untrap| {
@@ -38,7 +38,7 @@ fn cannot_be_stopped_while_it_waits_for_the_port() {
 }
 
 #[test]
-fn waits_for_the_port_of_a_program_that_has_crashed() {
+fn the_script_waits_for_the_port_of_a_program_that_has_crashed() {
     let stand_ins =
         [("uvicorn", "echo >> crashed; exit 3"), ("nginx", "exec witness nginx"), ("nc", "echo >> probes; exit 1")];
     pair(
@@ -46,15 +46,15 @@ fn waits_for_the_port_of_a_program_that_has_crashed() {
         &stand_ins,
         &[("8000", "1")],
         |script| {
-            wait_for("it crashed", || script.scene.path("crashed").exists().then_some(()));
-            goes_on_waiting(&script);
+            wait_for("uvicorn has crashed", || script.scene.path("crashed").exists().then_some(()));
+            keeps_probing(&script);
         },
         |untrap| assert_eq!(untrap.end().status, 3),
     );
 }
 
 #[test]
-fn ends_without_telling_the_application_when_nginx_has_crashed() {
+fn the_script_exits_without_stopping_the_application_after_nginx_has_crashed() {
     let behind = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = behind.local_addr().unwrap().port().to_string();
     pair(
@@ -73,13 +73,13 @@ fn ends_without_telling_the_application_when_nginx_has_crashed() {
 }
 
 #[test]
-fn stops_in_order_either_way_when_nothing_is_wrong() {
+fn both_stop_in_order_if_no_program_fails() {
     let behind = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = behind.local_addr().unwrap().port().to_string();
     let stops_in_order = |run: Run| {
         run.ready(&["uvicorn", "nginx"]);
         run.stop();
-        run.told("nginx", "SIGQUIT");
+        run.wait_for_signal("nginx", "SIGQUIT");
         assert_eq!(run.scene.seen("uvicorn"), NOTHING);
         run.release("nginx");
         let end = run.end();

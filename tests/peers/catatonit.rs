@@ -1,21 +1,21 @@
-//! The table of catatonit.
+//! The scenarios of the catatonit table.
 
 use crate::page::{all_of, is_installed, row};
-use crate::scenarios::{prints, the_group_is_told, the_start_is_said};
+use crate::scenarios::{prints, the_group_is_signalled, the_start_is_logged};
 use crate::stage::{Stage, each};
 use crate::support::{children, wait_for};
 
 #[test]
-fn catatonit_g_tells_the_group_and_so_does_signal_to_group() {
-    the_group_is_told(&row("catatonit -g", "untrap --signal-to group"));
+fn catatonit_g_signals_the_group_as_signal_to_group_does() {
+    the_group_is_signalled(&row("catatonit -g", "untrap --signal-to group"));
 }
 
 #[test]
-fn catatonit_p_only_reaps_and_for_untrap_sleep_is_the_program() {
+fn catatonit_p_only_reaps_as_untrap_does_with_sleep_as_its_program() {
     const UNTRAP: &str = "untrap --exit-map 143=0 --exit-map 130=0 -- sleep infinity";
     let start = |stage: &Stage| {
         let run = stage.start_whole(stage.line);
-        wait_for("it is ready", || {
+        wait_for("the program is ready", || {
             let pid = run.pid();
             let runs = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
             let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -29,15 +29,15 @@ fn catatonit_p_only_reaps_and_for_untrap_sleep_is_the_program() {
         for signal in ["TERM", "INT"] {
             let run = start(stage);
             run.signal(signal);
-            assert_eq!(stage.end(run).status, 0, "{stage}: {signal}");
+            assert_eq!(stage.wait(run).status, 0, "{stage}: {signal}");
         }
         let run = start(stage);
         run.signal("HUP");
         if stage.is_untrap() {
-            assert_eq!(stage.end(run).status, 129, "sleep ends on every signal");
+            assert_eq!(stage.wait(run).status, 129, "SIGHUP kills sleep");
         } else {
             run.signal("TERM");
-            assert_eq!(stage.end(run).status, 0, "catatonit drops HUP");
+            assert_eq!(stage.wait(run).status, 0, "catatonit drops SIGHUP");
         }
     });
 }
@@ -55,20 +55,20 @@ fn version_help_and_licence_of_catatonit() {
         assert_eq!(stderr.is_empty(), line != "catatonit -h", "{line}");
     }
     if is_installed("catatonit") {
-        assert!(prints("catatonit -V")[0].starts_with("tini version "), "the name that the engine looks for");
+        assert!(prints("catatonit -V")[0].starts_with("tini version "), "the engine expects this name");
         assert!(prints("catatonit -L")[0].contains("GNU General Public License"));
     }
     assert!(prints("untrap -V")[0].starts_with("untrap "));
 }
 
 #[test]
-fn catatonit_debug_says_more_and_so_does_untrap_v() {
+fn catatonit_debug_logs_the_start_as_untrap_v_does() {
     let lines = row("CATATONIT_DEBUG= catatonit", "UNTRAP_VERBOSE=1 untrap");
-    the_start_is_said(&lines, |end| end.stdout.is_empty() && end.stderr.contains("spawned: true"));
+    the_start_is_logged(&lines, |end| end.stdout.is_empty() && end.stderr.contains("spawned: true"));
 }
 
 #[test]
-fn catatonit_refuses_to_run_with_catatonit_log_and_for_untrap_it_means_nothing() {
+fn catatonit_refuses_to_run_with_catatonit_log_which_untrap_ignores() {
     if is_installed("catatonit") {
         assert_eq!(Stage::here("CATATONIT_LOG= catatonit").run("true").status, 1);
     }
@@ -76,9 +76,9 @@ fn catatonit_refuses_to_run_with_catatonit_log_and_for_untrap_it_means_nothing()
 }
 
 #[test]
-fn catatonit_makes_listen_pid_that_of_the_program_and_for_untrap_a_shell_line_does() {
+fn catatonit_sets_listen_pid_to_the_program_as_a_shell_line_does_under_untrap() {
     const UNTRAP: &str = "untrap 'export LISTEN_PID=$$; exec PROGRAM'";
-    // What it prints: the variable, its PID, and what it reads from the descriptor. The variable names whoever runs it.
+    // The program prints the variable, its own PID and the data from the descriptor. The variable names the parent at first.
     let mut lines = row("LISTEN_PID=1 catatonit", UNTRAP);
     lines.push("untrap -- PROGRAM");
     each(&lines, |stage| {

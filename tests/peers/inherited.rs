@@ -1,9 +1,9 @@
-//! What a program finds when it starts: signals and descriptors.
+//! The signal sets and descriptors that a program inherits.
 
 use crate::page::peers;
 use crate::stage::Stage;
 
-/// `/proc/self/status` of a program, as numbers.
+/// The blocked, ignored and caught signals of a program, from its `/proc/self/status`.
 fn signal_sets(stage: &Stage, line: &str) -> [u64; 3] {
     let end = stage.run_whole(line);
     ["SigBlk:", "SigIgn:", "SigCgt:"].map(|name| {
@@ -17,7 +17,7 @@ fn set_of(signals: &[i32]) -> u64 {
 }
 
 #[test]
-fn blocked_and_ignored_signals_are_inherited_as_without_untrap_and_dumb_init_and_catatonit_change_them() {
+fn untrap_and_tini_pass_on_blocked_and_ignored_signals_unchanged() {
     let stage = Stage::here("untrap");
     let terminal = set_of(&[libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU]);
     let blocking = "env --block-signal=USR1 --ignore-signal=HUP --ignore-signal=TERM --";
@@ -37,11 +37,11 @@ fn blocked_and_ignored_signals_are_inherited_as_without_untrap_and_dumb_init_and
     }
     let [blocked, ignored, _] = signal_sets(&stage, &format!("{blocking} cat /proc/self/status"));
     let [set, ignorable] = [set_of(&[libc::SIGUSR1]), set_of(&[libc::SIGHUP, libc::SIGTERM])];
-    assert_eq!([blocked & set, ignored & ignorable], [set, ignorable], "there was something to compare");
+    assert_eq!([blocked & set, ignored & ignorable], [set, ignorable], "the compared sets are not empty");
 }
 
 #[test]
-fn an_ignored_sigpipe_has_its_default_again_under_dumb_init_and_untrap() {
+fn dumb_init_and_untrap_reset_an_ignored_sigpipe_to_its_default() {
     let stage = Stage::here("untrap");
     let before = "env --ignore-signal=PIPE --";
     let ignores = |line: &str| signal_sets(&stage, &format!("{before} {line}"))[1] & set_of(&[libc::SIGPIPE]) != 0;
@@ -53,11 +53,11 @@ fn an_ignored_sigpipe_has_its_default_again_under_dumb_init_and_untrap() {
 }
 
 #[test]
-fn the_open_descriptors_are_those_without_untrap_and_so_they_are_under_the_others() {
+fn all_pass_on_open_descriptors_unchanged() {
     let stage = Stage::here("untrap");
     stage.write("file", "");
     for before in ["", "exec 3< file 5> other 17< file;"] {
-        // The last descriptor is the directory that ls reads, of another process each time.
+        // Leave out the directory that ls reads, whose path contains the PID.
         let descriptors = |line: &str| {
             let whole = format!("bash -c '{before} exec {line} ls -l /proc/self/fd'");
             let whole = whole.replace("exec untrap", &format!("exec {}", env!("CARGO_BIN_EXE_untrap")));

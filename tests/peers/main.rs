@@ -1,4 +1,4 @@
-//! The tables of `docs/switching.md`, row by row: one scenario under tini, dumb-init or catatonit, and under untrap.
+//! Checks the tables of `docs/switching.md` row by row: runs a scenario under tini, dumb-init or catatonit and under untrap.
 
 #[path = "../support/mod.rs"]
 mod support;

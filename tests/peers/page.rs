@@ -1,4 +1,4 @@
-//! The rows of `docs/switching.md`, and that there is one for everything.
+//! Reads the rows of `docs/switching.md` and checks that the tables are complete.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ const PAGE: &str = include_str!("../../docs/switching.md");
 const TESTS: [&str; 4] =
     [include_str!("flagless.rs"), include_str!("tini.rs"), include_str!("dumb_init.rs"), include_str!("catatonit.rs")];
 
-/// The rows of all tables: what stands in backticks in the first cell, and in the second.
+/// The rows of all tables: the code spans of the first cell and those of the second.
 pub(crate) fn rows() -> Vec<[Vec<&'static str>; 2]> {
     let code = |cell: &'static str| cell.split('`').skip(1).step_by(2).collect::<Vec<_>>();
     let cells = |line: &'static str| line.strip_prefix("| ").map(|line| line.split(" | ").collect::<Vec<_>>());
@@ -18,15 +18,15 @@ pub(crate) fn rows() -> Vec<[Vec<&'static str>; 2]> {
     rows.map(|cells| [code(cells[0]), code(cells[1])]).filter(|[wrote, _]| !wrote.is_empty()).collect()
 }
 
-/// A row of the page: the command lines to run, without their program. Only that of untrap where the peer is missing.
+/// Returns the command lines of a row, without their program. Leaves out the peer if it is not installed.
 #[track_caller]
 pub(crate) fn row(peer: &'static str, untrap: &'static str) -> Vec<&'static str> {
-    let is_there = rows().iter().any(|row| row[0].contains(&peer) && row[1].contains(&untrap));
-    assert!(is_there, "docs/switching.md has no row with `{peer}` and `{untrap}`");
+    let is_documented = rows().iter().any(|row| row[0].contains(&peer) && row[1].contains(&untrap));
+    assert!(is_documented, "docs/switching.md has no row with `{peer}` and `{untrap}`");
     if is_installed(peer_of(peer)) { vec![peer, untrap] } else { vec![untrap] }
 }
 
-/// The same for several rows of one scenario.
+/// Returns the command lines of several rows that share a scenario.
 #[track_caller]
 pub(crate) fn all_of(several: &[(&'static str, &'static str)]) -> Vec<&'static str> {
     let mut lines: Vec<_> = several.iter().flat_map(|(peer, untrap)| row(peer, untrap)).collect();
@@ -35,12 +35,12 @@ pub(crate) fn all_of(several: &[(&'static str, &'static str)]) -> Vec<&'static s
     lines
 }
 
-/// The peers that can be compared with.
+/// The installed peers.
 pub(crate) fn peers() -> impl Iterator<Item = &'static str> {
     PEERS.into_iter().filter(|peer| is_installed(peer))
 }
 
-/// The peers, and this line of untrap, for what is no matter of flags.
+/// The installed peers without flags, and this untrap command line.
 #[track_caller]
 pub(crate) fn peers_and(untrap: &'static str) -> Vec<&'static str> {
     assert!(PAGE.contains(&format!("`{untrap}`")), "docs/switching.md does not have `{untrap}`");
@@ -51,14 +51,14 @@ fn peer_of(line: &str) -> &'static str {
     PEERS.into_iter().find(|peer| line.split(' ').any(|word| word == *peer)).expect("a peer")
 }
 
-/// Whether this peer can be compared with; loudly not, where it is missing.
+/// Whether this peer is installed. Reports a skipped comparison if it is not.
 pub(crate) fn is_installed(peer: &str) -> bool {
     let directories = std::env::var_os("PATH").unwrap_or_default();
-    let is_there = std::env::split_paths(&directories).any(|directory| directory.join(peer).exists());
-    if !is_there {
-        skip(&format!("{peer} is not installed, so what it does is not compared with untrap"));
+    let is_installed = std::env::split_paths(&directories).any(|directory| directory.join(peer).exists());
+    if !is_installed {
+        skip(&format!("{peer} is not installed, so it is not compared with untrap"));
     }
-    is_there
+    is_installed
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn every_row_is_tested() {
 }
 
 #[test]
-fn a_flag_of_a_peer_that_untrap_does_not_know_is_refused_and_nothing_is_started() {
+fn a_flag_that_only_a_peer_has_is_refused_before_anything_starts() {
     let flags = "-s,-p SIGTERM,-w,-g,-e 143,-l,-c,--single-child,-r 15:3,--rewrite 15:0,-P,-L,-vv";
     for flag in flags.split(',') {
         let stage = Stage::here("untrap");

@@ -1,4 +1,4 @@
-//! Where a line of the page is tried.
+//! Runs command lines of the page in scenes of their own.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::process::{Child, Stdio};
 
 use crate::support::{self, Place, Scene, children, kill, places, processes_with, wait_for};
 
-/// Runs a scenario for each line, in each place, on a stage of its own.
+/// Runs a scenario for each line in each place, each time on a new stage.
 pub(crate) fn each(lines: &[&'static str], mut scenario: impl FnMut(&Stage)) {
     for place in places() {
         for line in lines {
@@ -18,7 +18,8 @@ pub(crate) fn each(lines: &[&'static str], mut scenario: impl FnMut(&Stage)) {
     }
 }
 
-/// A scene for one line of tini, dumb-init, catatonit or untrap. Its processes all end with it: peers leave some behind.
+/// A scene for one command line of tini, dumb-init, catatonit or untrap. Dropping it kills all its processes, because peers
+/// leave some behind.
 pub(crate) struct Stage {
     scene: Scene,
     place: Place,
@@ -50,7 +51,7 @@ impl Stage {
         Self { scene: Scene::new(), place, line }
     }
 
-    /// For what is the same as PID 1 and elsewhere.
+    /// A stage that is not PID 1, for scenarios in which PID 1 makes no difference.
     pub(crate) fn here(line: &'static str) -> Self {
         Self::new(Place::Subreaper, line)
     }
@@ -63,13 +64,13 @@ impl Stage {
         self.place == Place::Pid1
     }
 
-    /// Starts the line and `--` and a program.
+    /// Starts the line, followed by `--` and a program.
     #[track_caller]
     pub(crate) fn start(&self, program: &str) -> Run {
         self.start_whole(&format!("{} -- {program}", self.line))
     }
 
-    /// Starts the line with a witness of these rules, `main`, and waits until that is ready.
+    /// Starts the line with the witness `main`, which has these rules, and waits until it is ready.
     #[track_caller]
     pub(crate) fn start_main(&self, rules: &str) -> Run {
         let run = self.start(&self.witness("main", rules));
@@ -84,10 +85,10 @@ impl Stage {
         let start = words.iter().position(|word| !word.contains('=')).unwrap();
         let path = |word: &String| if word == "untrap" { env!("CARGO_BIN_EXE_untrap").into() } else { word.clone() };
         let mut command = self.program_in(self.place, Path::new("env"));
-        let is_a_peers = |name: &OsString| {
+        let is_of_peer = |name: &OsString| {
             ["TINI_", "DUMB_INIT_", "CATATONIT_"].iter().any(|it| name.to_string_lossy().starts_with(it))
         };
-        for (name, _) in std::env::vars_os().filter(|(name, _)| is_a_peers(name)) {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_peer(name)) {
             command.env_remove(name);
         }
         command.envs(words[..start].iter().map(|word| word.split_once('=').unwrap()));
@@ -96,42 +97,42 @@ impl Stage {
         Run { child: command.stdout(out).stderr(err).spawn().unwrap(), place: self.place, line: line.to_owned() }
     }
 
-    /// Runs the line and `--` and a program to its end.
+    /// Runs the line, followed by `--` and a program, until it exits.
     #[track_caller]
     pub(crate) fn run(&self, program: &str) -> End {
-        self.end(self.start(program))
+        self.wait(self.start(program))
     }
 
-    /// Runs another line than that of the stage to its end.
+    /// Runs another line than that of the stage until it exits.
     #[track_caller]
     pub(crate) fn run_whole(&self, line: &str) -> End {
-        self.end(self.start_whole(line))
+        self.wait(self.start_whole(line))
     }
 
     #[track_caller]
-    pub(crate) fn end(&self, mut run: Run) -> End {
-        let status = wait_for(&format!("{} ends", run.line), || run.child.try_wait().unwrap());
-        let status = status.code().unwrap_or_else(|| panic!("{} ended by itself: {status}", run.line));
+    pub(crate) fn wait(&self, mut run: Run) -> End {
+        let status = wait_for(&format!("{} exits", run.line), || run.child.try_wait().unwrap());
+        let status = status.code().unwrap_or_else(|| panic!("{} was killed by a signal: {status}", run.line));
         End { status, stdout: self.written("stdout"), stderr: self.written("stderr") }
     }
 
-    /// It ends with this status.
+    /// Waits for the run and checks its status.
     #[track_caller]
-    pub(crate) fn ends_with(&self, status: i32, run: Run) {
-        assert_eq!(self.end(run).status, status, "{self}");
+    pub(crate) fn exits_with(&self, status: i32, run: Run) {
+        assert_eq!(self.wait(run).status, status, "{self}");
     }
 
-    /// What it wrote so far.
+    /// The output so far.
     pub(crate) fn written(&self, stream: &str) -> String {
         std::fs::read_to_string(self.path(stream)).unwrap()
     }
 
-    /// Living processes of this stage.
+    /// The living processes of this stage.
     pub(crate) fn processes(&self) -> Vec<i32> {
         processes_with(self.path("").to_str().unwrap())
     }
 
-    /// The PID, as it is seen here, of the witness that writes to `name`.
+    /// The PID, in the PID namespace of the test, of the witness that writes to `name`.
     #[track_caller]
     pub(crate) fn pid_of(&self, name: &str) -> i32 {
         let (path, witness) = (self.path(name), support::witness());
@@ -141,7 +142,7 @@ impl Stage {
     }
 }
 
-/// One of the four programs, and what it runs.
+/// A running init and its program.
 pub(crate) struct Run {
     child: Child,
     place: Place,
@@ -156,13 +157,13 @@ pub(crate) struct End {
 }
 
 impl Run {
-    /// The PID of untrap or of the peer, as it is seen here.
+    /// The PID of untrap or of the peer, in the PID namespace of the test.
     #[track_caller]
     pub(crate) fn pid(&self) -> i32 {
         let own = i32::try_from(self.child.id()).unwrap();
         match self.place {
             Place::Subreaper => own,
-            Place::Pid1 => wait_for("it runs in its namespace", || children(own).first().copied()),
+            Place::Pid1 => wait_for("PID 1 of the namespace runs", || children(own).first().copied()),
         }
     }
 
@@ -171,7 +172,7 @@ impl Run {
         kill(self.pid(), name);
     }
 
-    pub(crate) fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_exited(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 }
@@ -183,7 +184,7 @@ impl Drop for Run {
     }
 }
 
-/// A number of `/proc/PID/stat`, by its place after the name: 1 the parent, 2 the group, 3 the session.
+/// A number of `/proc/PID/stat`, by its index after the name: 1 is the parent, 2 the process group, 3 the session.
 pub(crate) fn stat(pid: i32, index: usize) -> i32 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     stat.rsplit_once(") ").unwrap().1.split(' ').nth(index).unwrap().parse().unwrap()
