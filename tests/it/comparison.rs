@@ -1,11 +1,11 @@
-//! The benchmark against the peers, `benches/compare`, still works. How fast anything is, is not tested.
+//! Tests that the benchmark `benches/compare` works. The measured times are not tested.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::{Scene, skip};
 
-/// Whether there is such a program.
+/// Whether this program is installed.
 fn is_installed(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
@@ -13,7 +13,7 @@ fn is_installed(program: &str) -> bool {
 #[test]
 fn the_benchmark_prints_a_table_and_writes_json_and_a_chart() {
     if let Some(missing) = ["python3", "cc"].into_iter().find(|program| !is_installed(program)) {
-        return skip(&format!("there is no {missing}, so benches/compare is not tested"));
+        return skip(&format!("{missing} is not installed, so benches/compare is not tested"));
     }
     let scene = Scene::new();
     let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/compare"))
@@ -26,7 +26,7 @@ fn the_benchmark_prints_a_table_and_writes_json_and_a_chart() {
     let (table, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{table}{errors}");
     let row = table.lines().find(|line| line.trim_start().starts_with("untrap ") && line.contains("start"));
-    assert!(row.is_some_and(|row| row.ends_with("1.00")), "untrap is once itself: {table}");
+    assert!(row.is_some_and(|row| row.ends_with("1.00")), "the factor of untrap is not 1.00: {table}");
     let figures = std::fs::read_to_string(scene.path("figures.json")).unwrap();
     assert!(figures.contains("\"median\""), "{figures}");
     let chart = std::fs::read_to_string(scene.path("figures.svg")).unwrap();

@@ -1,9 +1,9 @@
-//! The stop, the timeout and the status.
+//! The shutdown, the stop timeout and the exit status.
 
 use crate::support::{Place, Scene, places};
 
 #[test]
-fn the_end_of_one_stops_the_others_and_gives_the_status() {
+fn the_exit_of_one_service_stops_the_others_and_gives_the_status() {
     for place in places() {
         let scene = Scene::new();
         let end = scene.start(place, &[&scene.witness("a", ""), "sh -c 'exit 3'"]).end();
@@ -13,20 +13,20 @@ fn the_end_of_one_stops_the_others_and_gives_the_status() {
 }
 
 #[test]
-fn a_signal_that_ends_an_entry_counts_128_and_its_number() {
+fn death_by_signal_n_gives_status_128_plus_n() {
     let scene = Scene::new();
     assert_eq!(scene.run(&["kill -USR1 $$"]).status, 128 + 10);
     assert_eq!(scene.run(&["kill -40 $$"]).status, 128 + 40, "a real-time signal too");
     let end = scene.run(&["python3 -c 'import os; os.kill(os.getpid(), 33)'"]);
     assert!(
         end.status == 128 + 33 && end.said("killed by signal 33"),
-        "one of the C library's own: {:?}",
+        "a signal that the C library reserves: {:?}",
         end.messages
     );
 }
 
 #[test]
-fn after_a_stop_signal_the_first_bad_end_gives_the_status() {
+fn after_a_stop_signal_the_first_failure_gives_the_status() {
     let scene = Scene::new();
     let untrap = scene.start(Place::Subreaper, &[&scene.witness("a", "TERM=0"), &scene.witness("b", "TERM=4")]);
     scene.ready("a");
@@ -36,7 +36,7 @@ fn after_a_stop_signal_the_first_bad_end_gives_the_status() {
 }
 
 #[test]
-fn stop_on_failure_and_ignore_let_the_others_go_on() {
+fn stop_on_failure_and_ignore_let_the_other_services_run() {
     let scene = Scene::new();
     assert_eq!(scene.run(&["--on-exit", "stop-on-failure", "true", "sh -c 'read x; exit 5'"]).status, 5);
     assert_eq!(scene.run(&["--on-exit", "ignore", "sh -c 'exit 6'", "true"]).status, 6);
@@ -59,7 +59,7 @@ fn the_exit_map_replaces_the_status() {
 }
 
 #[test]
-fn who_ignores_the_stop_is_killed_at_the_timeout_and_its_neighbour_ends_cleanly() {
+fn a_service_that_ignores_the_stop_signal_is_killed_at_the_timeout_and_the_other_exits_cleanly() {
     for place in places() {
         let scene = Scene::new();
         let (a, b) = (format!("a: {}", scene.witness("a", "TERM=ignore")), format!("b: {}", scene.witness("b", "")));
@@ -83,7 +83,7 @@ fn the_timeout_kills_the_whole_group() {
     let [pid, ..] = scene.ready("child");
     untrap.signal("TERM");
     assert_eq!(untrap.end().status, 137);
-    assert_eq!(crate::support::state(pid), "", "nothing is left, not even a zombie");
+    assert_eq!(crate::support::state(pid), "", "the child is dead and reaped");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn options_come_from_the_environment_and_the_command_line_wins() {
 }
 
 #[test]
-fn a_program_that_is_not_there_ends_the_run_with_127_and_stops_what_was_started() {
+fn a_missing_program_gives_status_127_and_stops_the_started_services() {
     for place in places() {
         let scene = Scene::new();
         let end = scene.start(place, &["sleep 1000", "no-such-program -x", "sleep 1001"]).end();
@@ -124,7 +124,7 @@ fn a_program_that_is_not_there_ends_the_run_with_127_and_stops_what_was_started(
 }
 
 #[test]
-fn a_program_that_cannot_be_executed_ends_the_run_with_126() {
+fn a_program_that_cannot_be_executed_gives_status_126() {
     let scene = Scene::new();
     scene.write("plain", "text");
     let end = scene.run(&["sleep 1000", "./plain"]);

@@ -1,8 +1,8 @@
-//! The environment of services: who they are, their port, and env files.
+//! The environment of services: their names and ports, and env files.
 
 use crate::support::Scene;
 
-/// What each service prints, in the order of the services' names.
+/// The sorted output lines of all services.
 #[track_caller]
 fn printed(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
     let output = scene.untrap().args(["-q", "--on-exit", "ignore"]).args(arguments).envs(variables.to_vec()).output();
@@ -14,37 +14,41 @@ fn printed(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> Vec
 }
 
 #[test]
-fn each_entry_knows_who_it_is() {
+fn each_service_has_its_name_in_its_environment() {
     let scene = Scene::new();
     scene.write("show", "echo $UNTRAP_NAME $PS $DYNO $PORT\n");
     scene.write("Procfile", "web: sh show\nworker: sh show $PORT\n");
     assert_eq!(printed(&scene, &["-f", "Procfile", "web=2"], &[]), ["web.1 web.1 web.1", "web.2 web.2 web.2"]);
     assert_eq!(printed(&scene, &["sh show", "a: sh show"], &[("DYNO", "run.7")]), ["a a run.7", "sh sh run.7"]);
-    assert_eq!(printed(&scene, &["PS=x UNTRAP_NAME= sh show"], &[]), ["x sh"], "the line's own come last");
+    assert_eq!(printed(&scene, &["PS=x UNTRAP_NAME= sh show"], &[]), ["x sh"], "assignments of the line win");
 }
 
 #[test]
-fn an_untrap_in_an_untrap_starts_with_its_own_name() {
+fn a_nested_untrap_sets_its_own_names() {
     let scene = Scene::new();
     let inner = format!("{} -q -- printenv UNTRAP_NAME", env!("CARGO_BIN_EXE_untrap"));
     assert_eq!(printed(&scene, &[&format!("outer: {inner}")], &[]), ["printenv"]);
 }
 
 #[test]
-fn ports_go_up_by_100_for_a_type_and_by_1_for_an_instance() {
+fn ports_increase_by_100_per_process_type_and_by_1_per_instance() {
     let scene = Scene::new();
     scene.write("show", "echo $UNTRAP_NAME $PORT $1\n");
     scene.write("Procfile", "web: sh show $PORT\nworker: sh show\nclock: sh show\n");
     let arguments = ["--port", "5000", "-f", "Procfile", "clock", "web=2"];
     let expected = ["clock.1 5200", "web.1 5000 5000", "web.2 5001 5001"];
-    assert_eq!(printed(&scene, &arguments, &[("PORT", "80")]), expected, "as in the file, whatever runs of it");
+    assert_eq!(
+        printed(&scene, &arguments, &[("PORT", "80")]),
+        expected,
+        "the port depends on the position in the file"
+    );
     let expected = ["a 5100", "sh 5000", "sh.2 5001"];
     assert_eq!(printed(&scene, &["sh show", "a: sh show", "sh show"], &[("UNTRAP_PORT", "5000")]), expected);
-    assert_eq!(printed(&scene, &["sh show"], &[("PORT", "80")]), ["sh 80"], "without --port it is passed on");
+    assert_eq!(printed(&scene, &["sh show"], &[("PORT", "80")]), ["sh 80"], "without --port, PORT is inherited");
 }
 
 #[test]
-fn a_port_that_can_not_be_is_an_error() {
+fn an_invalid_port_is_an_error() {
     let scene = Scene::new();
     let end = scene.run(&["--port", "65500", "touch started", "b: touch started"]);
     assert!(end.status == 2 && end.said("b would have the port 65600, and 65535 is the last"), "{end:?}");
@@ -56,7 +60,7 @@ fn a_port_that_can_not_be_is_an_error() {
 }
 
 #[test]
-fn of_env_files_the_later_wins_and_the_real_environment_over_all() {
+fn a_later_env_file_wins_over_an_earlier_one_and_the_environment_over_both() {
     let scene = Scene::new();
     scene.write("show", "echo $A $B $C $D $1\n");
     scene.write("first", "A=first\nB=first\nC=first\nD='x  y'\nUNTRAP_ON_EXIT=explode\n");
@@ -68,7 +72,7 @@ fn of_env_files_the_later_wins_and_the_real_environment_over_all() {
     let path = scene.write("path", "PATH=/nowhere\n");
     let mut untrap = scene.untrap();
     untrap.args(["-e", path.to_str().unwrap(), "ls"]).env_remove("PATH");
-    assert_eq!(untrap.output().unwrap().status.code(), Some(127), "programs are looked for along the file's PATH");
+    assert_eq!(untrap.output().unwrap().status.code(), Some(127), "programs are looked up in PATH of the env file");
 }
 
 #[test]

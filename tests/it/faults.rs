@@ -1,6 +1,6 @@
-//! What untrap does where the system denies it something: no descriptors, no processes, no `/proc`, calls that fail.
+//! How untrap behaves without descriptors, processes or `/proc`, and if system calls fail.
 //!
-//! `docs/reliability.md` tells its user; a row there is a test here, or one of those with a container.
+//! Each row of the table in `docs/reliability.md` has a test here or in the container tests.
 
 use std::process::Command;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::support::{
     End, Place, Running, Scene, can_unshare, example, kill, places, processes_with, skip, state, try_kill, wait_for,
 };
 
-/// A command line that leaves a daemon behind. It holds none of our pipes: nobody may end it.
+/// A command line that leaves a daemon behind. The daemon holds no pipe of the test, because it may outlive untrap.
 fn daemon(scene: &Scene) -> String {
     format!("(setsid {} > /dev/null 2>&1 &)", scene.witness("daemon", ""))
 }
 
-/// Runs untrap behind another program, which prepares its world.
+/// Runs untrap through another program, which sets limits or makes system calls fail.
 #[track_caller]
 fn run_behind(scene: &Scene, before: &[&str], arguments: &[&str]) -> End {
     let mut command = Command::new(before[0]);
@@ -26,7 +26,7 @@ fn run_behind(scene: &Scene, before: &[&str], arguments: &[&str]) -> End {
 }
 
 #[test]
-fn without_descriptors_it_starts_nothing_and_says_so() {
+fn without_descriptors_untrap_starts_nothing_and_reports_it() {
     for (limit, status) in [(3, 125), (4, 125), (5, 0), (6, 0), (8, 0), (20, 0)] {
         let scene = Scene::new();
         let end =
@@ -38,8 +38,8 @@ fn without_descriptors_it_starts_nothing_and_says_so() {
 }
 
 #[test]
-fn without_descriptors_leftovers_are_not_found_and_the_run_ends_at_the_deadline() {
-    // Reading /proc takes two. A shell takes more than there are.
+fn without_descriptors_leftover_processes_are_not_found_and_untrap_exits_at_the_deadline() {
+    // Reading /proc takes two descriptors. The commands need no shell, which would need more than the limit.
     for (limit, found) in [(5, false), (6, false), (7, true)] {
         let scene = Scene::new();
         let [main, daemon] = ["main", "daemon"].map(|name| scene.path(name).display().to_string());
@@ -61,7 +61,7 @@ fn without_descriptors_leftovers_are_not_found_and_the_run_ends_at_the_deadline(
         } else {
             untrap.wait_for_message("can't find leftovers in /proc: Too many open files");
             untrap.wait_for_message("leftover processes are still alive after SIGKILL, not waiting longer");
-            // It holds standard error open.
+            // The daemon keeps standard error open.
             kill(pid, "KILL");
         }
         untrap.end();
@@ -69,7 +69,7 @@ fn without_descriptors_leftovers_are_not_found_and_the_run_ends_at_the_deadline(
 }
 
 #[test]
-fn closed_standard_descriptors_are_dev_null_to_everyone_and_never_untraps_own() {
+fn closed_standard_descriptors_are_dev_null_in_untrap_and_its_services() {
     for closed in ["<&-", ">&-", "2>&-", "<&- >&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-"] {
         for services in ["", "'sleep 1000'"] {
             let scene = Scene::new();
@@ -77,7 +77,7 @@ fn closed_standard_descriptors_are_dev_null_to_everyone_and_never_untraps_own() 
             let links =
                 |process: &str| format!("for fd in 0 1 2; do readlink /proc/{process}/fd/$fd || echo none; done");
             let own = format!("{} > links; {} > own", links("self"), links("$PPID"));
-            // What they were before untrap: the shell's.
+            // The descriptors of the shell, before untrap.
             let bare =
                 format!("sh -c 'for fd in 0 1 2; do readlink /proc/self/fd/$fd || echo none; done > bare' {closed}");
             let line = format!("{bare}; exec {untrap} '{own}; exit 4' {services} {closed}");
@@ -86,7 +86,7 @@ fn closed_standard_descriptors_are_dev_null_to_everyone_and_never_untraps_own() 
             assert_eq!(Running::new(Place::Subreaper, &mut shell).end().status, 4, "{closed}");
             let (bare, links) = (scene.lines("bare"), scene.lines("links"));
             for (fd, (bare, link)) in bare.iter().zip(&links).enumerate() {
-                // The second line is the file that the shell writes to; several services get no standard input.
+                // Descriptor 1 is the file that the shell writes to. Several services get /dev/null as standard input.
                 let expected = if bare == "none" || (fd == 0 && !services.is_empty()) { "/dev/null" } else { bare };
                 assert!(fd == 1 || link == expected, "{closed}: {fd} is {link}, before it was {bare}");
                 assert!(!link.contains("anon_inode"), "{closed}: {fd} is untrap's own");
@@ -98,7 +98,7 @@ fn closed_standard_descriptors_are_dev_null_to_everyone_and_never_untraps_own() 
 }
 
 #[test]
-fn full_disks_behind_its_output_change_nothing_for_the_services() {
+fn a_full_disk_behind_its_output_does_not_affect_the_services() {
     let scene = Scene::new();
     let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let command = || {
@@ -106,22 +106,22 @@ fn full_disks_behind_its_output_change_nothing_for_the_services() {
         command.args(["-t", "1s", "exit 3", "sleep 1000"]);
         command
     };
-    assert_eq!(command().stderr(full()).status().unwrap().code(), Some(3), "its own messages are lost");
+    assert_eq!(command().stderr(full()).status().unwrap().code(), Some(3), "lost messages change the status");
     assert_eq!(command().stdout(full()).stderr(full()).status().unwrap().code(), Some(3));
     let help = scene.untrap().arg("--help").stdout(full()).output().unwrap();
-    assert_eq!(help.status.code(), Some(125), "what was asked for could not be printed");
+    assert_eq!(help.status.code(), Some(125), "help that cannot be printed is an error");
     assert!(String::from_utf8_lossy(&help.stderr).contains("can't print: No space left on device"));
     assert_eq!(scene.untrap().arg("--nonsense").stderr(full()).status().unwrap().code(), Some(2));
 }
 
 #[test]
-fn when_no_process_can_be_made_the_run_ends_with_125_and_what_ran_is_stopped() {
+fn if_no_process_can_be_created_the_status_is_125_and_running_services_are_stopped() {
     if !nix::unistd::geteuid().is_root() {
-        return skip("only root can become a user whose limit of processes is full");
+        return skip("only root can change to a user with a full process limit");
     }
     let scene = Scene::new();
     std::os::unix::fs::chown(scene.path("."), Some(77_003), None).unwrap();
-    // The limit counts all processes of a user, so it must be one that nobody else is: untrap, one service, no more.
+    // The limit counts all processes of a user, so use an otherwise unused one: untrap and one service fill the limit.
     let limited = ["setpriv", "--reuid", "77003", "--regid", "77003", "--clear-groups", "prlimit", "--nproc=2"];
     let end = run_behind(&scene, &limited, &["sleep 1000", "sleep 1001", "sleep 1002"]);
     assert_eq!(end.status, 125, "{:?}", end.messages);
@@ -135,7 +135,7 @@ fn when_no_process_can_be_made_the_run_ends_with_125_and_what_ran_is_stopped() {
 }
 
 #[test]
-fn without_proc_signals_go_to_groups_and_leftovers_are_not_found() {
+fn without_proc_signals_go_to_groups_and_leftover_processes_are_not_found() {
     if !can_unshare() {
         return;
     }
@@ -163,7 +163,7 @@ fn without_proc_signals_go_to_groups_and_leftovers_are_not_found() {
     kill(scene.ready("daemon")[0], "KILL");
 }
 
-/// Runs a service that leaves a daemon behind, and one that ends, while these calls fail.
+/// Runs a service that leaves a daemon behind and a service that exits, while these system calls fail.
 #[track_caller]
 fn run_denied(denials: &[&str]) -> End {
     let scene = Scene::new();
@@ -172,15 +172,15 @@ fn run_denied(denials: &[&str]) -> End {
     let daemon = format!("{}; exec {}", daemon(&scene), scene.witness("main", ""));
     let end = run_behind(&scene, &before, &["-t", "20s", &daemon, "until [ -s daemon ]; do sleep 0.01; done; exit 3"]);
     if let Some(pid) = scene.lines("daemon").first().and_then(|line| line.split(' ').nth(1)?.parse().ok()) {
-        // Only where untrap could not be its reaper it may still be there.
+        // The daemon may be alive if untrap could not become its reaper.
         try_kill(pid, Signal::KILL);
     }
     end
 }
 
 #[test]
-fn denied_calls_that_it_can_do_without_change_nothing() {
-    // Kernels before 5.3 don't have these, nor do some sandboxes.
+fn failing_system_calls_with_a_fallback_change_nothing() {
+    // Kernels before 5.3 and some sandboxes do not provide these calls.
     for call in ["pidfd_open", "pidfd_send_signal", "pwritev2"] {
         for errno in ["EPERM", "ENOSYS"] {
             let end = run_denied(&[&format!("{call}={errno}")]);
@@ -196,7 +196,7 @@ fn denied_calls_that_it_can_do_without_change_nothing() {
 }
 
 #[test]
-fn where_prctl_is_denied_entries_run_and_untrap_says_what_it_can_not_do() {
+fn if_prctl_fails_services_run_and_untrap_reports_what_it_cannot_do() {
     for errno in ["EPERM", "ENOSYS"] {
         let end = run_denied(&[&format!("prctl={errno}")]);
         assert_eq!(end.status, 3, "{:?}", end.messages);
@@ -205,7 +205,7 @@ fn where_prctl_is_denied_entries_run_and_untrap_says_what_it_can_not_do() {
 }
 
 #[test]
-fn where_a_call_is_denied_that_it_needs_it_starts_nothing_and_says_so() {
+fn if_a_required_system_call_fails_untrap_starts_nothing_and_reports_it() {
     for (call, reason) in [
         ("waitid", "can't wait for children"),
         ("signalfd4", "can't receive signals"),
@@ -223,7 +223,7 @@ fn where_a_call_is_denied_that_it_needs_it_starts_nothing_and_says_so() {
 }
 
 #[test]
-fn where_kill_is_denied_it_says_so_and_ends_after_the_timeout() {
+fn if_kill_fails_untrap_reports_it_and_exits_after_the_timeout() {
     let scene = Scene::new();
     let deny = example("deny");
     let before = [deny.to_str().unwrap(), "kill=EPERM", "--"];
@@ -233,17 +233,17 @@ fn where_kill_is_denied_it_says_so_and_ends_after_the_timeout() {
     assert!(end.said("is still alive after SIGKILL, not waiting longer"), "{:?}", end.messages);
     if let Some(line) = scene.lines("main").first() {
         let pid = line.split(' ').nth(1).unwrap().parse().unwrap();
-        wait_for("it dies with untrap", || matches!(state(pid).as_str(), "" | "Z").then_some(()));
+        wait_for("the service dies with untrap", || matches!(state(pid).as_str(), "" | "Z").then_some(()));
     }
 }
 
 #[test]
-fn killing_untrap_at_any_moment_leaves_no_leader_and_those_below_it_running() {
+fn killing_untrap_at_any_moment_kills_the_leaders_but_not_their_children() {
     for moment in 0..20 {
         let scene = Scene::new();
         let leader = format!("{} & exec {}", scene.witness("below", ""), scene.witness("leader", ""));
         let untrap = scene.start(Place::Subreaper, &[&leader, &scene.witness("other", "")]);
-        // From before the first one is started until after both are.
+        // Vary the moment from before the first start to after the last one.
         std::thread::sleep(Duration::from_micros(300 * moment));
         if moment > 15 {
             for name in ["below", "leader", "other"] {
@@ -253,8 +253,8 @@ fn killing_untrap_at_any_moment_leaves_no_leader_and_those_below_it_running() {
         drop(untrap);
         let path = scene.path("").display().to_string();
         let leads = |pid: &i32| getpgid(Some(Pid::from_raw(*pid))) == Ok(Pid::from_raw(*pid)) && state(*pid) != "Z";
-        wait_for("no leader is left", || (!processes_with(&path).iter().any(leads)).then_some(()));
-        // Nobody tells the others anything: whoever reaps orphans above untrap is their parent now.
+        wait_for("no leader is alive", || (!processes_with(&path).iter().any(leads)).then_some(()));
+        // The children of the leaders receive no signal and are adopted by a reaper above untrap.
         let left = processes_with(&path);
         assert!(moment <= 15 || left.len() == 1, "{left:?}");
         for pid in left {
@@ -264,7 +264,7 @@ fn killing_untrap_at_any_moment_leaves_no_leader_and_those_below_it_running() {
 }
 
 #[test]
-fn killing_untrap_where_it_is_pid_1_ends_everything() {
+fn killing_untrap_as_pid_1_kills_every_process() {
     if !places().contains(&Place::Pid1) {
         return;
     }
@@ -275,5 +275,5 @@ fn killing_untrap_where_it_is_pid_1_ends_everything() {
     scene.ready("leader");
     kill(untrap.pid(), "KILL");
     let path = scene.path("").display().to_string();
-    wait_for("all are gone", || processes_with(&path).is_empty().then_some(()));
+    wait_for("all processes are dead", || processes_with(&path).is_empty().then_some(()));
 }

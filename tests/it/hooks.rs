@@ -1,14 +1,14 @@
-//! What runs beside the services: before and after them, instead of their stop signal, until something is there.
+//! Hooks, readiness checks, stop order and delay, restarts, and the users of services.
 
 use crate::support::{Place, Running, Scene, places, state, wait_for};
 
-/// A command that writes a line to `log`, with its shell's environment in it.
+/// A command that appends a line to `log`. The shell of the command expands variables in it.
 fn note(text: &str) -> String {
     format!("echo \"{text}\" >> log")
 }
 
 #[test]
-fn before_entries_and_after_run_in_this_order() {
+fn before_services_and_after_run_in_this_order() {
     for place in places() {
         let scene = Scene::new();
         let (one, two, service, after) = (note("one"), note("two"), note("service"), note("after $UNTRAP_EXIT_CODE"));
@@ -27,12 +27,12 @@ fn a_failing_before_ends_the_run_with_its_status() {
     let end =
         scene.run(&["--before", "exit 7", "--before", &note("second"), "--after", &note("after"), &note("service")]);
     assert_eq!(end.status, 7);
-    assert_eq!(scene.lines("log"), ["after"], "nothing further is started, and what comes after does");
+    assert_eq!(scene.lines("log"), ["after"], "only --after runs after a failed --before");
     assert_eq!(scene.run(&["--before", "no-such-program", "true"]).status, 127);
 }
 
 #[test]
-fn a_process_type_can_be_what_runs_before() {
+fn before_can_name_a_process_type() {
     let scene = Scene::new();
     scene.write("Procfile", format!("web: {}\nrelease: {}\n", note("web"), note("release")));
     assert_eq!(scene.run(&["-f", "Procfile", "--before", "release", "web"]).status, 0);
@@ -40,7 +40,7 @@ fn a_process_type_can_be_what_runs_before() {
 }
 
 #[test]
-fn a_signal_during_before_ends_it_and_the_run() {
+fn a_stop_signal_during_before_stops_it_and_ends_the_run() {
     for place in places() {
         let scene = Scene::new();
         let untrap = scene.start(place, &["--before", &scene.witness("before", "TERM=4"), &note("service")]);
@@ -54,7 +54,7 @@ fn a_signal_during_before_ends_it_and_the_run() {
 }
 
 #[test]
-fn after_sees_how_the_run_ended_and_changes_only_a_status_of_0() {
+fn after_gets_the_status_of_the_run_and_changes_only_a_status_of_0() {
     let scene = Scene::new();
     let after = note("$UNTRAP_EXIT_CODE ${UNTRAP_SIGNAL-none}");
     let fails = format!("{after}; exit 9");
@@ -67,7 +67,7 @@ fn after_sees_how_the_run_ended_and_changes_only_a_status_of_0() {
 }
 
 #[test]
-fn after_runs_once_nothing_is_left() {
+fn after_runs_when_no_process_is_left() {
     let scene = Scene::new();
     let daemon = format!("(setsid {} &); exec {}", scene.witness("daemon", ""), scene.witness("main", ""));
     let untrap = scene.start(Place::Subreaper, &["--after", "cp daemon seen", &daemon]);
@@ -113,7 +113,7 @@ fn every_kind_of_target_is_waited_for() {
 }
 
 #[test]
-fn waiting_in_vain_ends_with_124_and_names_what_was_waited_for() {
+fn a_readiness_check_that_times_out_gives_status_124_and_a_message() {
     for place in places() {
         let scene = Scene::new();
         let end =
@@ -125,20 +125,20 @@ fn waiting_in_vain_ends_with_124_and_names_what_was_waited_for() {
 }
 
 #[test]
-fn a_signal_ends_the_wait_at_once() {
+fn a_stop_signal_ends_the_wait_at_once() {
     for place in places() {
         let scene = Scene::new();
-        // Nobody answers at this address, so that the connection hangs.
+        // No host answers at this address, so the connection hangs.
         let untrap = scene.start(place, &["--wait-for", "tcp://192.0.2.1:9", &note("service")]);
         untrap.wait_for_message("waiting for tcp://192.0.2.1:9");
         untrap.signal("TERM");
-        assert_eq!(untrap.end().status, 0, "nothing ran that could have ended badly");
+        assert_eq!(untrap.end().status, 0, "no service ran, so none failed");
         assert!(!scene.path("log").exists());
     }
 }
 
 #[test]
-fn the_next_entry_starts_when_the_one_before_is_ready() {
+fn the_next_service_starts_when_the_previous_one_is_ready() {
     let scene = Scene::new();
     let untrap = scene.start(
         Place::Subreaper,
@@ -151,7 +151,7 @@ fn the_next_entry_starts_when_the_one_before_is_ready() {
     assert_eq!(untrap.end().status, 0);
     assert!(scene.path("b").exists());
     let end = scene.run(&["--ready", "a=file://never", "a: sh -c 'exit 6'", "b: touch c"]);
-    assert_eq!(end.status, 6, "an end before readiness is an end, not a hang");
+    assert_eq!(end.status, 6, "a service that exits before it is ready counts as exited");
     assert!(!scene.path("c").exists());
 }
 
@@ -183,7 +183,7 @@ fn a_stop_command_that_fails_is_followed_by_the_stop_signal() {
 }
 
 #[test]
-fn a_stop_command_that_hangs_moves_no_deadline() {
+fn a_stop_command_that_hangs_does_not_move_the_deadline() {
     let scene = Scene::new();
     let arguments = ["-t", "300ms", "--stop-command", "sleep 1000", &scene.witness("a", "")];
     let untrap = scene.start(Place::Subreaper, &arguments);
@@ -195,7 +195,7 @@ fn a_stop_command_that_hangs_moves_no_deadline() {
 }
 
 #[test]
-fn in_a_stop_one_by_one_each_is_waited_for() {
+fn in_a_sequential_stop_each_service_is_waited_for() {
     for (order, names) in [("reverse", ["c", "b", "a"]), ("listed", ["a", "b", "c"])] {
         let scene = Scene::new();
         let service = |name: &str| {
@@ -204,7 +204,7 @@ fn in_a_stop_one_by_one_each_is_waited_for() {
         let untrap =
             scene.start(Place::Subreaper, &["--stop-order", order, &service("a"), &service("b"), &service("c")]);
         for name in names {
-            wait_for("it runs", || scene.path(name).exists().then_some(()));
+            wait_for("the service runs", || scene.path(name).exists().then_some(()));
         }
         untrap.signal("TERM");
         assert_eq!(untrap.end().status, 0);
@@ -213,7 +213,7 @@ fn in_a_stop_one_by_one_each_is_waited_for() {
 }
 
 #[test]
-fn the_stop_delay_leaves_the_entries_alone_for_its_time() {
+fn services_get_no_stop_signal_during_the_stop_delay() {
     let scene = Scene::new();
     let untrap = scene.start(Place::Subreaper, &["--stop-delay", "1h", &scene.witness("a", "")]);
     scene.ready("a");
@@ -231,19 +231,19 @@ fn the_stop_delay_leaves_the_entries_alone_for_its_time() {
 }
 
 #[test]
-fn an_entry_is_started_again_with_a_new_pid() {
+fn a_service_is_restarted_with_a_new_pid() {
     for place in places() {
         let scene = Scene::new();
         let service = "web: echo $$ >> pids; [ $(wc -l < pids) -lt 3 ] || exec sleep 1000";
         let untrap = scene.start(place, &["--on-exit", "restart", service]);
         untrap.wait_for_message("web restarts in");
         untrap.wait_for_message("(restart 2)");
-        wait_for("it runs for the third time", || (scene.lines("pids").len() == 3).then_some(()));
+        wait_for("the service runs for the third time", || (scene.lines("pids").len() == 3).then_some(()));
         let mut pids = scene.lines("pids");
         pids.dedup();
         assert_eq!(pids.len(), 3);
         untrap.signal("TERM");
-        assert_eq!(untrap.end().status, 143, "the good ends before do not count");
+        assert_eq!(untrap.end().status, 143, "earlier exits with status 0 do not count");
     }
 }
 
@@ -259,14 +259,14 @@ fn the_old_group_is_empty_before_the_restart() {
     scene.wait_for_line("child", "SIGTERM");
     assert_eq!(scene.lines("log"), ["start"]);
     crate::support::kill(pid, "HUP");
-    wait_for("it starts again", || (scene.lines("log").len() == 2).then_some(()));
+    wait_for("the service restarts", || (scene.lines("log").len() == 2).then_some(()));
     assert_eq!(state(pid), "");
     untrap.signal("TERM");
     untrap.end();
 }
 
 #[test]
-fn restart_on_failure_lets_a_good_end_be() {
+fn restart_on_failure_does_not_restart_after_status_0() {
     let scene = Scene::new();
     let service = "echo x >> log; [ $(wc -l < log) -ge 3 ]";
     assert_eq!(scene.run(&["--on-exit", "restart-on-failure", service]).status, 0);
@@ -274,7 +274,7 @@ fn restart_on_failure_lets_a_good_end_be() {
 }
 
 #[test]
-fn a_stop_during_the_wait_for_a_restart_starts_nothing() {
+fn a_shutdown_during_a_backoff_starts_nothing() {
     let scene = Scene::new();
     let untrap =
         scene.start(Place::Subreaper, &["--on-exit", "restart", "echo x >> log; exit 1", &scene.witness("a", "")]);
@@ -286,7 +286,7 @@ fn a_stop_during_the_wait_for_a_restart_starts_nothing() {
     assert!(end.messages[stopping..].iter().all(|line| !line.contains(" started ")), "{:?}", end.messages);
 }
 
-/// What `id` says under these options, by name.
+/// The ids, variables and capabilities of a service under these options.
 fn id(scene: &Scene, options: &[&str]) -> Vec<String> {
     let script = "for o in -u -g -G; do id $o; done; echo $HOME $USER $LOGNAME; grep -c 'Cap\\(Prm\\|Eff\\):.0*$' /proc/self/status";
     let end = Running::new(Place::Subreaper, scene.untrap().args(options).args(["-q", script])).end();
@@ -294,30 +294,34 @@ fn id(scene: &Scene, options: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn an_entry_runs_as_another_user_with_no_way_back() {
+fn a_service_runs_as_another_user_and_cannot_become_root_again() {
     if !nix::unistd::geteuid().is_root() {
-        return crate::support::skip("only root can become another user");
+        return crate::support::skip("only root can change the user");
     }
     let scene = Scene::new();
     assert_eq!(id(&scene, &["--user", "nobody"]), ["65534", "65534", "65534", "/nonexistent nobody nobody", "2"]);
     assert_eq!(id(&scene, &["--user", "nobody:daemon"])[..3], ["65534", "1", "1"]);
     assert_eq!(id(&scene, &["--user", "4711:815"]), ["4711", "815", "815", "/ 4711 4711", "2"]);
     let back = scene.run(&["--user", "nobody", "--", "setpriv", "--reuid", "0", "true"]);
-    assert_ne!(back.status, 0, "there is no way back to root");
+    assert_ne!(back.status, 0, "the service became root again");
     let dies_with_untrap = scene.start(Place::Subreaper, &["--user", "nobody", "sleep 1000"]);
     let pid = dies_with_untrap.wait_for_message("started (pid").split(['(', ')']).nth(1).unwrap()[4..].parse().unwrap();
     drop(dies_with_untrap);
-    wait_for("it dies with untrap", || matches!(state(pid).as_str(), "" | "Z").then_some(()));
+    wait_for("the service dies with untrap", || matches!(state(pid).as_str(), "" | "Z").then_some(()));
 }
 
 #[test]
-fn a_user_that_is_not_there_or_cannot_be_had_is_an_error() {
+fn an_unknown_or_unavailable_user_is_an_error() {
     let scene = Scene::new();
     let end = scene.run(&["--user", "no-such-user", "touch started"]);
     assert_eq!(end.status, 2);
     assert!(end.said("/etc/passwd has no user 'no-such-user'"), "{:?}", end.messages);
     assert_eq!(scene.run(&["--user", "root:no-such-group", "touch started"]).status, 2);
-    assert_eq!(scene.run(&["--user", "4294967295:0", "touch started"]).status, 2, "to the kernel it means: as it is");
+    assert_eq!(
+        scene.run(&["--user", "4294967295:0", "touch started"]).status,
+        2,
+        "the kernel takes this id as unchanged"
+    );
     assert!(!scene.path("started").exists());
     if nix::unistd::geteuid().is_root() {
         let mut command = std::process::Command::new("setpriv");
@@ -350,12 +354,12 @@ fn bad_hooks_are_refused_before_anything_is_started() {
 }
 
 #[test]
-fn a_probe_dies_with_untrap_and_holds_nothing_of_its() {
+fn a_readiness_check_dies_with_untrap_and_inherits_no_descriptor() {
     let scene = Scene::new();
-    // A queue that is full makes the next connection wait.
+    // Fill the queue of the socket, so that the next connection blocks.
     let socket = scene.path("socket");
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    let mut held = Vec::new();
+    let mut connections = Vec::new();
     while {
         let next = nix::sys::socket::socket(
             nix::sys::socket::AddressFamily::Unix,
@@ -366,18 +370,18 @@ fn a_probe_dies_with_untrap_and_holds_nothing_of_its() {
         .unwrap();
         let address = nix::sys::socket::UnixAddr::new(&socket).unwrap();
         let connected = nix::sys::socket::connect(std::os::fd::AsRawFd::as_raw_fd(&next), &address).is_ok();
-        held.push(next);
+        connections.push(next);
         connected
     } {}
     let target = format!("unix://{}", socket.display());
     let untrap = scene.start(Place::Subreaper, &["--pid-dir", "pids", "--wait-for", &target, "true"]);
-    let probe = wait_for("it looks", || crate::support::children(untrap.pid()).first().copied());
-    let own = |fd: &std::fs::DirEntry| fd.file_name().to_str().unwrap().parse::<i32>().unwrap() > 3;
-    wait_for("it has closed what is not its own", || {
-        let open = std::fs::read_dir(format!("/proc/{probe}/fd")).ok()?.flatten().filter(own).count();
+    let check = wait_for("the check runs", || crate::support::children(untrap.pid()).first().copied());
+    let is_inherited = |fd: &std::fs::DirEntry| fd.file_name().to_str().unwrap().parse::<i32>().unwrap() > 3;
+    wait_for("the check has closed inherited descriptors", || {
+        let open = std::fs::read_dir(format!("/proc/{check}/fd")).ok()?.flatten().filter(is_inherited).count();
         (open == 0).then_some(())
     });
     drop(untrap);
-    wait_for("it dies with untrap", || matches!(state(probe).as_str(), "" | "Z").then_some(()));
+    wait_for("the check dies with untrap", || matches!(state(check).as_str(), "" | "Z").then_some(()));
     drop(listener);
 }

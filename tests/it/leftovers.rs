@@ -1,8 +1,8 @@
-//! Orphans are reaped, and what is left at the end is told and then killed.
+//! Orphans are reaped; leftover processes are stopped, and killed at the timeout.
 
 use crate::support::{Place, Scene, children, places, processes_with, state, wait_for};
 
-/// A command that leaves a witness behind in a session of its own, as a daemon does, and goes on.
+/// A command that starts a witness in a session of its own, as a daemon does, and keeps running.
 fn daemonize(scene: &Scene, name: &str, rules: &str) -> String {
     format!("(setsid {} &) ; exec {}", scene.witness(name, rules), scene.witness("main", ""))
 }
@@ -20,7 +20,7 @@ fn orphans_are_adopted_and_reaped() {
 }
 
 #[test]
-fn a_daemon_that_left_its_group_is_told_after_the_entries_and_waited_for() {
+fn a_daemon_outside_its_group_is_stopped_after_the_services_and_waited_for() {
     for place in places() {
         let scene = Scene::new();
         let untrap = scene.start(place, &[&daemonize(&scene, "daemon", "")]);
@@ -38,7 +38,7 @@ fn a_daemon_that_left_its_group_is_told_after_the_entries_and_waited_for() {
 }
 
 #[test]
-fn a_daemon_that_ignores_the_stop_is_killed_at_the_timeout() {
+fn a_daemon_that_ignores_the_stop_signal_is_killed_at_the_timeout() {
     for place in places() {
         let scene = Scene::new();
         let untrap = scene.start(place, &["-t", "300ms", &daemonize(&scene, "daemon", "TERM=ignore")]);
@@ -52,7 +52,7 @@ fn a_daemon_that_ignores_the_stop_is_killed_at_the_timeout() {
 }
 
 #[test]
-fn a_daemon_goes_on_when_its_starters_end_is_ignored() {
+fn a_daemon_keeps_running_if_the_exit_of_its_service_is_ignored() {
     for place in places() {
         let scene = Scene::new();
         let daemon = format!("setsid {} & until grep -qs '^ready .*$' daemon; do :; done", scene.witness("daemon", ""));
@@ -66,14 +66,14 @@ fn a_daemon_goes_on_when_its_starters_end_is_ignored() {
 }
 
 #[test]
-fn untrap_ends_at_once_when_the_last_leftover_does() {
+fn untrap_exits_at_once_when_the_last_leftover_process_does() {
     let scene = Scene::new();
     let untrap = scene.start(Place::Subreaper, &["--on-exit", "ignore", "(setsid sleep 0.05 &)"]);
     assert_eq!(untrap.end().status, 0);
 }
 
 #[test]
-fn what_a_leader_leaves_in_its_group_is_told_and_waited_for() {
+fn the_rest_of_a_group_is_stopped_and_waited_for_after_its_leader_has_exited() {
     for place in places() {
         let scene = Scene::new();
         let command = format!("{} & until grep -qs '^ready .*$' child; do :; done; exit 5", scene.witness("child", ""));
@@ -84,7 +84,7 @@ fn what_a_leader_leaves_in_its_group_is_told_and_waited_for() {
 }
 
 #[test]
-fn a_leader_that_ends_while_its_group_lives_is_no_end_when_ignored() {
+fn under_ignore_a_group_without_its_leader_keeps_running_and_is_signalled() {
     let scene = Scene::new();
     let command = format!("a: {} & exit 0", scene.witness("child", ""));
     let untrap = scene.start(Place::Subreaper, &["--on-exit", "ignore", &command]);
@@ -98,20 +98,20 @@ fn a_leader_that_ends_while_its_group_lives_is_no_end_when_ignored() {
 }
 
 #[test]
-fn a_group_that_has_renewed_itself_is_the_same_group() {
+fn a_group_whose_members_have_all_been_replaced_is_still_signalled() {
     for place in places() {
         let scene = Scene::new();
-        // Whoever is left when the leader ends starts the next one, and ends.
+        // The process that outlives the leader starts the child and exits.
         let child = scene.witness("child", "");
         let renews = format!("(until [ -e go ]; do :; done; {child} &) & exit 0");
         let untrap = scene.start(place, &["-s", "QUIT", "--on-exit", "ignore", &renews]);
         untrap.wait_for_message("exited with status 0");
-        let ended = std::time::Instant::now();
-        // Start times are told in hundredths of a second.
-        wait_for("it is another one", || (ended.elapsed().as_millis() > 20).then_some(()));
+        let exited = std::time::Instant::now();
+        // Start times have a resolution of 10 ms, so wait longer, to give the child another start time.
+        wait_for("start times differ", || (exited.elapsed().as_millis() > 20).then_some(()));
         scene.write("go", "");
         scene.ready("child");
-        wait_for("the first one is gone", || (children(untrap.pid()).len() == 1).then_some(()));
+        wait_for("the first process has exited", || (children(untrap.pid()).len() == 1).then_some(()));
         untrap.signal("HUP");
         scene.wait_for_line("child", "SIGHUP");
         untrap.signal("TERM");
@@ -121,19 +121,19 @@ fn a_group_that_has_renewed_itself_is_the_same_group() {
 }
 
 #[test]
-fn what_never_holds_still_is_killed_all_the_same() {
+fn processes_that_keep_replacing_themselves_are_killed() {
     for place in places() {
         let scene = Scene::new();
-        // Each link starts the next one in a session of its own and goes: none lives long enough to be found twice.
+        // Each process starts the next one in a new session and exits, so that no scan of /proc finds the same process twice.
         let link = scene.script("link", "#!/bin/sh\ntrap '' TERM\necho x >> count\nsetsid \"$0\" &\n");
         let link = link.to_str().unwrap();
         let chains = format!("for i in 1 2 3 4 5 6 7 8; do setsid {link} & done");
         let untrap = scene.start(place, &["-t", "300ms", "--on-exit", "ignore", &chains]);
-        wait_for("they run", || (scene.lines("count").len() > 50).then_some(()));
+        wait_for("the chains run", || (scene.lines("count").len() > 50).then_some(()));
         untrap.signal("TERM");
         let end = untrap.end();
         assert!(!end.said("not waiting longer"), "{:?}", end.messages);
-        assert_eq!(processes_with(link), [0; 0], "nothing of it is left");
+        assert_eq!(processes_with(link), [0; 0], "processes of the chains remain");
     }
 }
 
@@ -151,14 +151,14 @@ fn no_zombie_is_left_behind() {
 }
 
 #[test]
-fn who_leaves_its_group_when_it_is_told_is_told_again_as_a_leftover() {
+fn a_process_that_leaves_its_group_when_it_is_stopped_is_stopped_again_as_a_leftover() {
     let scene = Scene::new();
-    // A daemon that is told before it has left its group, and leaves it then: the kernel tells nobody.
+    // The daemon leaves its process group on the first SIGTERM. The kernel does not report changes of a process group.
     let late = "import os, signal, sys\n\
-                def told(*_):\n    \
-                    if os.getpgrp() == os.getpid(): open('told', 'w').write('again\\n'); sys.exit()\n    \
+                def on_term(*_):\n    \
+                    if os.getpgrp() == os.getpid(): open('stopped', 'w').write('again\\n'); sys.exit()\n    \
                     os.setsid()\n\
-                signal.signal(signal.SIGTERM, told)\n\
+                signal.signal(signal.SIGTERM, on_term)\n\
                 open('ready', 'w').write('x\\n')\n\
                 while True: signal.pause()\n";
     scene.write("late.py", late);
@@ -167,9 +167,9 @@ fn who_leaves_its_group_when_it_is_told_is_told_again_as_a_leftover() {
         let _ = std::fs::remove_file(scene.path("ready"));
         let end = scene.start(place, &["-t", "inf", leader]).end();
         if end.said("python3: not found") {
-            return crate::support::skip("python3 is not there to leave its group");
+            return crate::support::skip("python3 is not installed, so no process can leave its group");
         }
-        assert_eq!((end.status, scene.lines("told")), (0, vec!["again".to_owned()]), "{:?}", end.messages);
+        assert_eq!((end.status, scene.lines("stopped")), (0, vec!["again".to_owned()]), "{:?}", end.messages);
         assert!(end.said("sent the stop signal") && !end.said("killed"), "{:?}", end.messages);
     }
 }

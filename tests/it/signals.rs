@@ -1,9 +1,9 @@
-//! Which signals go to whom.
+//! Which processes receive which signals.
 
 use crate::support::{Place, Scene, kill, places, state, wait_for};
 
 #[test]
-fn other_signals_are_forwarded_to_every_entry_and_begin_no_stop() {
+fn other_signals_are_forwarded_to_every_service_and_begin_no_shutdown() {
     for place in places() {
         let scene = Scene::new();
         let untrap = scene.start(place, &[&scene.witness("a", ""), &scene.witness("b", "")]);
@@ -29,19 +29,19 @@ fn other_signals_are_forwarded_to_every_entry_and_begin_no_stop() {
 }
 
 #[test]
-fn the_stop_signal_is_followed_by_sigcont_so_that_a_stopped_process_can_act() {
+fn sigcont_follows_the_stop_signal_so_that_a_suspended_process_can_exit() {
     let scene = Scene::new();
     let untrap = scene.start(Place::Subreaper, &[&scene.witness("a", "")]);
     let [pid, ..] = scene.ready("a");
     kill(pid, "STOP");
-    wait_for("it is stopped", || (state(pid) == "T").then_some(()));
+    wait_for("the service is suspended", || (state(pid) == "T").then_some(()));
     untrap.signal("TERM");
     assert_eq!(untrap.end().status, 0);
 }
 
 #[test]
-fn a_leader_that_is_no_shell_is_told_alone() {
-    // Like celery's or postgres' master: its workers share its group, and die with their work when they are told.
+fn only_the_leader_is_signalled_if_it_is_not_a_shell() {
+    // Like the master of celery or postgres: its workers share its group and abort their work if they are signalled.
     let scene = Scene::new();
     let (worker, master) = (scene.witness("worker", ""), scene.witness("master", ""));
     let untrap = scene.start(Place::Subreaper, &[&format!("{worker} & exec {master}")]);
@@ -52,11 +52,11 @@ fn a_leader_that_is_no_shell_is_told_alone() {
     untrap.signal("TERM");
     untrap.end();
     assert_eq!(scene.seen("master")[..2], ["SIGHUP", "SIGTERM"]);
-    assert_eq!(scene.seen("worker"), ["SIGTERM"], "left behind by its master, it is told to end, once");
+    assert_eq!(scene.seen("worker"), ["SIGTERM"], "the worker is stopped once, after its leader has exited");
 }
 
 #[test]
-fn a_shell_is_told_with_its_group_because_it_passes_nothing_on() {
+fn the_whole_group_of_a_shell_is_signalled_because_a_shell_forwards_nothing() {
     for shell in ["sh", "bash", "dash"] {
         let scene = Scene::new();
         scene.script("run", &format!("#!/usr/bin/env {shell}\n{}\necho done > after\n", scene.witness("program", "")));
@@ -67,7 +67,7 @@ fn a_shell_is_told_with_its_group_because_it_passes_nothing_on() {
         assert_eq!(
             scene.seen("program"),
             ["SIGUSR2", "SIGTERM"],
-            "{shell}: the shell dies of USR2, its program is told"
+            "{shell}: SIGUSR2 kills the shell, and its program is signalled"
         );
     }
 }
@@ -86,7 +86,7 @@ fn a_script_with_a_trap_and_a_foreground_program_does_not_hang() {
 }
 
 #[test]
-fn an_entry_gets_its_own_stop_signal() {
+fn a_service_gets_its_own_stop_signal() {
     let scene = Scene::new();
     let (a, b) = (format!("a: {}", scene.witness("a", "")), format!("b: {}", scene.witness("b", "")));
     let untrap = scene.start(Place::Subreaper, &["-s", "b=QUIT", &a, &b]);
@@ -98,7 +98,7 @@ fn an_entry_gets_its_own_stop_signal() {
 }
 
 #[test]
-fn each_signal_that_begins_the_stop_does() {
+fn each_signal_of_the_list_begins_the_shutdown() {
     for place in places() {
         for signal in ["SIGTERM", "SIGINT", "SIGQUIT", "SIGRTMIN+3"] {
             let scene = Scene::new();
@@ -121,14 +121,14 @@ fn a_second_term_is_forwarded_and_a_second_int_kills() {
     for (signal, count) in [("SIGTERM", 1), ("SIGTERM", 2), ("SIGINT", 1)] {
         untrap.signal(signal);
         let seen = || scene.seen("a").iter().filter(|line| *line == signal).count();
-        wait_for("it arrives", || (seen() == count).then_some(()));
+        wait_for("the signal arrives", || (seen() == count).then_some(()));
     }
     untrap.signal("INT");
     assert_eq!(untrap.end().status, 137);
 }
 
 #[test]
-fn the_sender_is_named() {
+fn messages_name_the_sender() {
     for (place, sender) in
         [(Place::Subreaper, format!("pid {}", std::process::id())), (Place::Pid1, "pid 0".to_owned())]
     {

@@ -1,11 +1,11 @@
-//! What is started, and how.
+//! How services are started.
 
 use std::fmt::Write as _;
 
 use crate::support::{Place, Scene, places, wait_for};
 
 #[test]
-fn each_entry_leads_a_group_of_its_own() {
+fn each_service_has_a_process_group_of_its_own() {
     for place in places() {
         let scene = Scene::new();
         let (a, b) = (scene.witness("a", ""), scene.witness("b", ""));
@@ -23,7 +23,7 @@ fn each_entry_leads_a_group_of_its_own() {
 }
 
 #[test]
-fn a_program_after_two_dashes_gets_its_arguments_as_they_are() {
+fn a_program_after_two_dashes_gets_its_arguments_literally() {
     let scene = Scene::new();
     let end = scene.run(&["--", "printf", "%s|", "a b", "$HOME", "-f", "--", "web: x", "'"]);
     assert_eq!(end.stdout, "a b|$HOME|-f|--|web: x|'|");
@@ -31,7 +31,7 @@ fn a_program_after_two_dashes_gets_its_arguments_as_they_are() {
 }
 
 #[test]
-fn plain_words_are_executed_without_a_shell() {
+fn a_simple_command_is_executed_without_a_shell() {
     let scene = Scene::new();
     scene.script("show", "#!/bin/sh\ntr '\\0' '\\n' < /proc/$$/cmdline; cat /proc/$PPID/comm");
     let end = scene.run(&["./show 'a  b' c\\ d"]);
@@ -39,14 +39,14 @@ fn plain_words_are_executed_without_a_shell() {
 }
 
 #[test]
-fn the_rest_goes_to_sh_unchanged() {
+fn any_other_command_goes_to_sh_unchanged() {
     let scene = Scene::new();
     let end = scene.run(&["x: A='1  2'; echo \"$A\" | tr 1 3 && cd / && pwd"]);
     assert_eq!(end.stdout, "3  2\n/\n");
 }
 
 #[test]
-fn the_process_types_of_a_procfile_run_in_its_order() {
+fn the_process_types_of_a_procfile_start_in_its_order() {
     let scene = Scene::new();
     scene.write("Procfile", "# ours\nweb: sleep 1000\n\nworker: sleep 1001\n");
     for arguments in [&[][..], &["-f", "Procfile"]] {
@@ -69,14 +69,14 @@ fn a_procfile_can_come_from_standard_input_or_the_environment() {
 }
 
 #[test]
-fn a_script_without_a_first_line_is_run_by_sh_as_sh_does() {
+fn a_script_without_an_interpreter_line_is_run_by_sh() {
     let scene = Scene::new();
     scene.script("plain", "echo $0 $1\n");
     assert_eq!(scene.run(&["./plain x"]).stdout, "./plain x\n");
 }
 
 #[test]
-fn one_entry_keeps_standard_input_and_several_get_none() {
+fn one_service_keeps_standard_input_and_several_get_dev_null() {
     let scene = Scene::new();
     let input = scene.write("input", "hello");
     let one = scene.untrap().arg("cat").stdin(std::fs::File::open(&input).unwrap()).output().unwrap();
@@ -99,7 +99,7 @@ fn services_get_the_environment_without_untraps_own_variables() {
 
 #[test]
 fn a_stop_signal_during_the_start_starts_nothing_more() {
-    // The first service makes the signal arrive while hundreds are still to be started.
+    // The first service sends the signal while hundreds of services are still to be started.
     let scene = Scene::new();
     let mut procfile = String::from("first: kill -TERM $PPID; sleep 1000\n");
     for number in 0..400 {
@@ -121,6 +121,6 @@ fn killing_untrap_leaves_no_leader_running() {
     let pids = [scene.ready("a")[0], scene.ready("b")[0]];
     drop(untrap);
     for pid in pids {
-        wait_for("the leader is gone", || matches!(crate::support::state(pid).as_str(), "" | "Z").then_some(()));
+        wait_for("the leader is dead", || matches!(crate::support::state(pid).as_str(), "" | "Z").then_some(()));
     }
 }

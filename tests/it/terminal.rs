@@ -1,4 +1,4 @@
-//! On a real pseudo-terminal: keys, job control, window sizes, and who is in the foreground.
+//! Tests on a pseudo-terminal: keys, job control, window sizes and the foreground process group.
 
 use std::fs::File;
 use std::process::Command;
@@ -7,18 +7,18 @@ use rexpect::session::{PtySession, spawn_command};
 
 use crate::support::{BOUND, Scene, children, state, wait_for};
 
-/// A terminal, and what runs in it.
+/// A pseudo-terminal and the leader of its session.
 struct Terminal {
     session: PtySession,
     pid: i32,
 }
 
 impl Terminal {
-    /// A terminal whose session is led by this program.
+    /// Starts this program as the leader of a session with a new terminal.
     fn new(program: &str, arguments: &[&str], scene: &Scene) -> Self {
         let mut command = Command::new("sh");
         command
-            // Else a key that sends a signal throws away what was written since, on a busy machine the answer to it too.
+            // Without noflsh, a key that sends a signal flushes the output, which may contain the expected text.
             .args(["-c", "stty noflsh; echo $$ > leader; exec \"$@\"", "sh", program])
             .args(arguments)
             .current_dir(scene.path("."))
@@ -26,12 +26,12 @@ impl Terminal {
             .env("TERM", "dumb");
         command.env("untrap", env!("CARGO_BIN_EXE_untrap"));
         let bound = u64::try_from(BOUND.as_millis()).unwrap();
-        let session = spawn_command(command, Some(bound)).expect("a terminal can be made");
+        let session = spawn_command(command, Some(bound)).expect("opening a terminal");
         let pid = wait_for("the leader runs", || scene.lines("leader").first().map(|pid| pid.parse().unwrap()));
         Self { session, pid }
     }
 
-    /// A terminal with an interactive bash, as users have it.
+    /// A terminal with an interactive bash.
     fn with_shell(scene: &Scene) -> Self {
         let mut terminal = Self::new("bash", &["--norc", "--noprofile", "-i"], scene);
         terminal.expect("prompt> ");
@@ -51,37 +51,37 @@ impl Terminal {
     #[track_caller]
     fn expect(&mut self, text: &str) {
         if let Err(error) = self.session.exp_string(text) {
-            panic!("no '{text}': {error}");
+            panic!("'{text}' did not appear: {error}");
         }
     }
 
-    /// Expects the prompt, asks for the status of the last command, and expects this one.
+    /// Waits for the prompt, prints the status of the last command and checks it.
     #[track_caller]
     fn expect_status(&mut self, status: i32) {
         self.expect("prompt> ");
-        // What is typed comes back too, and must not look like the answer.
+        // The terminal echoes the typed line, which must not look like the output.
         self.line("echo sta''tus $?");
         self.expect(&format!("status {status}\r"));
     }
 
-    /// Waits until a descendant runs this program. A shell that is about to start it may lose a signal, or not stop.
+    /// Waits until a descendant runs this program. Before that, a shell may lose a signal or not be suspended.
     #[track_caller]
-    fn runs(&self, program: &str) {
-        let is_it = |pid: &i32| {
+    fn wait_for_program(&self, program: &str) {
+        let runs_program = |pid: &i32| {
             std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == program)
         };
         wait_for(&format!("{program} runs"), || {
-            let mut family = children(self.pid);
+            let mut descendants = children(self.pid);
             let mut next = 0;
-            while next < family.len() {
-                family.extend(children(family[next]));
+            while next < descendants.len() {
+                descendants.extend(children(descendants[next]));
                 next += 1;
             }
-            family.iter().any(is_it).then_some(())
+            descendants.iter().any(runs_program).then_some(())
         });
     }
 
-    /// Changes the size of the window, as a user's mouse does.
+    /// Changes the size of the window.
     fn resize(&self, rows: &str) {
         let terminal = File::open(format!("/proc/{}/fd/0", self.pid)).unwrap();
         assert!(Command::new("stty").args(["rows", rows]).stdin(terminal).status().unwrap().success());
@@ -89,7 +89,7 @@ impl Terminal {
 }
 
 impl Drop for Terminal {
-    /// An interactive shell would not listen to anything less.
+    /// Kills the leader with SIGKILL, because an interactive shell ignores SIGTERM.
     fn drop(&mut self) {
         let _ = Command::new("kill").args(["-KILL", &self.pid.to_string()]).output();
     }
@@ -103,7 +103,7 @@ fn a_shell_under_untrap_has_working_job_control() {
     terminal.expect("prompt> ");
     terminal.line("sh -c 'echo rea\"\"dy; sleep 1000; echo not here'");
     terminal.expect("ready\r");
-    terminal.runs("sleep");
+    terminal.wait_for_program("sleep");
     terminal.key('z');
     terminal.expect("Stopped");
     terminal.expect("prompt> ");
@@ -117,7 +117,7 @@ fn a_shell_under_untrap_has_working_job_control() {
 }
 
 #[test]
-fn as_leader_of_the_session_untrap_makes_its_entry_a_normal_shell() {
+fn as_leader_of_the_session_untrap_gives_its_shell_job_control() {
     // `docker run -it IMAGE untrap -- bash`
     let scene = Scene::new();
     let arguments = ["--", "bash", "--norc", "--noprofile", "-i"];
@@ -126,10 +126,10 @@ fn as_leader_of_the_session_untrap_makes_its_entry_a_normal_shell() {
     assert!(!before.contains("no job control"), "{before}");
     terminal.line("sh -c 'echo rea\"\"dy; sleep 1000'");
     terminal.expect("ready\r");
-    terminal.runs("sleep");
+    terminal.wait_for_program("sleep");
     terminal.key('z');
     terminal.expect("Stopped");
-    // The stopped job is left over, and must be woken to end.
+    // The suspended job is a leftover process and must be continued to exit.
     terminal.line("exec true");
     terminal.expect("untrap: exit status 0");
 }
@@ -147,27 +147,27 @@ fn ctrl_z_and_fg_work_with_one_service() {
     terminal.expect("SIGCONT");
     terminal.line("hello");
     terminal.expect("got hello");
-    terminal.runs("sleep");
+    terminal.wait_for_program("sleep");
     terminal.key('c');
     terminal.expect("killed by SIGINT");
     terminal.expect_status(130);
 }
 
 #[test]
-fn fg_wakes_the_whole_group_that_ctrl_z_has_stopped() {
+fn fg_continues_the_whole_group_that_ctrl_z_has_suspended() {
     let scene = Scene::new();
     let mut terminal = Terminal::with_shell(&scene);
-    // Like make and its compiler: the leader is no shell, and is in the foreground with a child of its own.
+    // Like make and a compiler: the leader is not a shell and has a child in the foreground group.
     terminal.line(&format!("$untrap 'sleep 1000 & exec {}'", scene.witness("master", "")));
     let [leader, ..] = scene.ready("master");
-    let child = wait_for("its child runs", || children(leader).first().copied());
+    let child = wait_for("the child runs", || children(leader).first().copied());
     terminal.key('z');
-    wait_for("the child is stopped", || (state(child) == "T").then_some(()));
+    wait_for("the child is suspended", || (state(child) == "T").then_some(()));
     crate::support::kill(leader, "STOP");
     terminal.expect("Stopped");
     terminal.line("fg");
     terminal.expect("SIGCONT");
-    wait_for("the child goes on", || (state(child) == "S").then_some(()));
+    wait_for("the child is continued", || (state(child) == "S").then_some(()));
     terminal.key('c');
     terminal.expect("exit status 0");
 }
@@ -183,19 +183,19 @@ fn ctrl_z_and_fg_work_with_several_services() {
     let untrap = children(terminal.pid)[0];
     assert_eq!(state(untrap), "T");
     for service in children(untrap) {
-        wait_for("it is suspended", || (state(service) == "T").then_some(()));
+        wait_for("the service is suspended", || (state(service) == "T").then_some(()));
     }
     terminal.line("fg");
     terminal.expect("SIGCONT");
     for service in children(untrap) {
-        wait_for("it goes on", || (state(service) == "S").then_some(()));
+        wait_for("the service is continued", || (state(service) == "S").then_some(()));
     }
     terminal.key('c');
     terminal.expect_status(130);
 }
 
 #[test]
-fn ctrl_c_reaches_each_of_several_entries_once_and_stdin_is_empty() {
+fn ctrl_c_reaches_each_of_several_services_once_and_stdin_is_empty() {
     let scene = Scene::new();
     let mut terminal = Terminal::with_shell(&scene);
     let (a, b) = (scene.witness("a", "INT=ignore HUP=3"), scene.witness("b", "INT=ignore HUP=3"));
@@ -203,7 +203,7 @@ fn ctrl_c_reaches_each_of_several_entries_once_and_stdin_is_empty() {
     scene.ready("a");
     scene.ready("b");
     terminal.expect("end of input");
-    terminal.runs("sleep");
+    terminal.wait_for_program("sleep");
     terminal.key('c');
     terminal.expect("SIGINT from the terminal: stopping");
     for name in ["a", "b"] {
@@ -217,7 +217,7 @@ fn ctrl_c_reaches_each_of_several_entries_once_and_stdin_is_empty() {
 }
 
 #[test]
-fn a_new_window_size_reaches_one_entry_and_each_of_several_once() {
+fn a_new_window_size_reaches_each_service_once() {
     for count in [1, 2] {
         let scene = Scene::new();
         let mut terminal = Terminal::with_shell(&scene);
@@ -231,17 +231,17 @@ fn a_new_window_size_reaches_one_entry_and_each_of_several_once() {
         for name in names {
             scene.wait_for_line(name, "SIGWINCH");
         }
-        // Both get SIGINT after it, so what came twice would be here by then.
+        // Each service gets SIGINT afterwards, so a second SIGWINCH would have arrived by then.
         terminal.key('c');
         terminal.expect("exit status 0");
         for name in names {
-            assert_eq!(scene.seen(name)[..2], ["SIGWINCH", "SIGINT"], "of {count}");
+            assert_eq!(scene.seen(name)[..2], ["SIGWINCH", "SIGINT"], "with {count} services");
         }
     }
 }
 
 #[test]
-fn the_foreground_is_given_back_at_the_end() {
+fn the_foreground_is_given_back_at_exit() {
     let scene = Scene::new();
     scene.write("script", "\"$untrap\" -- true\nread x\necho got $x\n");
     let mut terminal = Terminal::with_shell(&scene);
@@ -252,7 +252,7 @@ fn the_foreground_is_given_back_at_the_end() {
 }
 
 #[test]
-fn the_rest_of_a_pipeline_keeps_the_terminal_until_the_entry_reads_from_it() {
+fn the_rest_of_a_pipeline_keeps_the_terminal_until_the_service_reads_from_it() {
     let scene = Scene::new();
     let mut terminal = Terminal::with_shell(&scene);
     terminal.line("$untrap -q -- echo x | sh -c 'read line; read key < /dev/tty; echo $line got $key'");
@@ -265,29 +265,29 @@ fn the_rest_of_a_pipeline_keeps_the_terminal_until_the_entry_reads_from_it() {
 }
 
 #[test]
-fn a_key_that_stops_is_undone_where_nobody_could_wake_the_service() {
+fn ctrl_z_is_undone_if_no_process_could_continue_the_service() {
     let scene = Scene::new();
     let mut terminal = Terminal::new(env!("CARGO_BIN_EXE_untrap"), &["-q", "--", "cat"], &scene);
     let cat = wait_for("cat runs", || children(terminal.pid).first().copied());
     let is_cat = || std::fs::read_to_string(format!("/proc/{cat}/comm")).is_ok_and(|name| name == "cat\n");
-    wait_for("it is cat", || is_cat().then_some(()));
+    wait_for("cat is executed", || is_cat().then_some(()));
     terminal.key('z');
     terminal.line("hello");
     terminal.expect("hello");
 }
 
 #[test]
-fn untrap_is_never_stopped_by_writing_from_the_background() {
+fn untrap_is_never_suspended_by_writing_from_the_background() {
     let scene = Scene::new();
     let mut terminal = Terminal::with_shell(&scene);
     terminal.line("stty tostop");
     terminal.line(&format!("$untrap '{}' 'sleep 1000' &", scene.witness("a", "")));
     scene.ready("a");
     terminal.expect("sleep started");
-    let untrap = wait_for("it runs", || children(terminal.pid).first().copied());
+    let untrap = wait_for("untrap runs", || children(terminal.pid).first().copied());
     crate::support::kill(untrap, "TTOU");
     scene.wait_for_line("a", "SIGTTOU");
-    wait_for("untrap is suspended when asked to be", || (state(untrap) == "T").then_some(()));
+    wait_for("untrap is suspended by SIGTTOU from a process", || (state(untrap) == "T").then_some(()));
     crate::support::kill(untrap, "CONT");
     terminal.expect("SIGCONT");
     crate::support::kill(untrap, "TERM");
@@ -295,7 +295,7 @@ fn untrap_is_never_stopped_by_writing_from_the_background() {
 }
 
 #[test]
-fn pid_1_forwards_what_suspends_and_stays_awake_itself() {
+fn pid_1_forwards_sigtstp_and_is_not_suspended_itself() {
     if !crate::support::can_unshare() {
         return;
     }
@@ -304,7 +304,7 @@ fn pid_1_forwards_what_suspends_and_stays_awake_itself() {
     let witness = scene.witness("a", "");
     terminal.line(&format!("unshare --pid --fork --mount-proc --kill-child $untrap -- {witness} 2> messages"));
     scene.ready("a");
-    let untrap = wait_for("it runs", || children(*children(terminal.pid).first()?).first().copied());
+    let untrap = wait_for("untrap runs", || children(*children(terminal.pid).first()?).first().copied());
     crate::support::kill(untrap, "TSTP");
     scene.wait_for_line("a", "SIGTSTP");
     crate::support::kill(untrap, "TERM");

@@ -1,14 +1,14 @@
-//! How a line is executed: directly, with its expansions made, or by a shell.
+//! How a command line is executed: directly, after its expansions, or by a shell.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::support::{Scene, example};
 
-/// What `show` prints under untrap and under sh, both started with these variables alone.
+/// The output of `show` under untrap and under sh, both with only these variables in the environment.
 #[track_caller]
 fn by_untrap_and_by_sh(scene: &Scene, line: &str, variables: &[(&str, &[u8])]) -> [String; 2] {
-    // The variables that tell a service who it is are untrap's, not the line's.
+    // untrap sets these variables, so set them for sh as well.
     let identity = [("UNTRAP_NAME", "show"), ("PS", "show"), ("DYNO", "show")];
     let mut sh = std::process::Command::new("sh");
     sh.args(["-c", line]).current_dir(scene.path(".")).env_clear().envs(identity);
@@ -32,7 +32,7 @@ fn scene_with_show() -> Scene {
 }
 
 #[test]
-fn what_is_executed_directly_is_what_sh_executes() {
+fn a_line_that_untrap_executes_directly_gives_the_same_in_sh() {
     let scene = scene_with_show();
     let variables: &[(&str, &[u8])] =
         &[("PORT", b"80"), ("OPTS", b" -a  -b\t'c d' "), ("EMPTY", b""), ("BYTES", b"\xff \xfe"), ("SHOW", b"./show")];
@@ -49,7 +49,7 @@ fn what_is_executed_directly_is_what_sh_executes() {
 }
 
 #[test]
-fn a_program_is_looked_for_along_the_path_that_its_line_assigns() {
+fn a_program_is_looked_up_in_the_path_that_its_line_assigns() {
     let scene = scene_with_show();
     std::fs::create_dir(scene.path("bin")).unwrap();
     std::fs::rename(scene.path("show"), scene.path("bin/unique")).unwrap();
@@ -83,7 +83,7 @@ fn another_shell_can_be_named() {
 }
 
 #[test]
-fn without_a_shell_what_needs_one_is_an_error_before_anything_starts() {
+fn without_a_shell_a_line_that_needs_one_is_refused_before_anything_starts() {
     let scene = Scene::new();
     scene.script("plain", "no first line\n");
     for (line, reason) in [
@@ -92,12 +92,12 @@ fn without_a_shell_what_needs_one_is_an_error_before_anything_starts() {
         ("x: a $(secret)", "x needs a shell because of '$'"),
         ("x: a $FILES", "x needs a shell because of the value of 'FILES'"),
     ] {
-        for (shell, status, cure) in [("none", 2, "--shell is none"), ("/no/sh", 127, "there is no /no/sh")] {
+        for (shell, status, hint) in [("none", 2, "--shell is none"), ("/no/sh", 127, "there is no /no/sh")] {
             let output = scene.untrap().args(["--shell", shell, "touch started", line]).env("FILES", "se?ret").output();
             let output = output.unwrap();
             let message = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(status), "{message}");
-            assert!(message.contains(reason) && message.contains(cure) && message.lines().count() == 1, "{message}");
+            assert!(message.contains(reason) && message.contains(hint) && message.lines().count() == 1, "{message}");
             assert!(!message.contains("secret") && !scene.path("started").exists(), "{message}");
         }
     }
@@ -107,7 +107,7 @@ fn without_a_shell_what_needs_one_is_an_error_before_anything_starts() {
 }
 
 #[test]
-fn a_hook_sees_what_is_set_for_it_later() {
+fn a_hook_expands_variables_that_are_set_at_its_start() {
     let scene = Scene::new();
     scene.write("show", "echo $A $UNTRAP_EXIT_CODE > after\n");
     let end =
