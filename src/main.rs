@@ -15,6 +15,7 @@ use untrap::config::plan::{Plan, PlanError};
 use untrap::config::{bounded, env_file};
 use untrap::exit_status::{INTERNAL_ERROR, USAGE};
 use untrap::log::line::{LogFormat, LogLine};
+use untrap::log::remedy;
 use untrap::pid_dir::PidDir;
 use untrap::runtime::launch::ExecContext;
 use untrap::runtime::{self, RunInput};
@@ -80,7 +81,7 @@ fn run(settings: Settings, signals: Signals) -> Result<u8, StartError> {
     let Settings { rules, log, output, .. } = settings;
     let input = RunInput { plan, runnables, exec_context, rules, log, output, pid_dir, signals };
     let status = runtime::run(input);
-    status.map_err(|error| StartError(INTERNAL_ERROR, format!("can't prepare the start: {error}")))
+    status.map_err(|error| StartError(INTERNAL_ERROR, format!("can't prepare the start: {error}{}", remedy(&error))))
 }
 
 fn check(settings: &Settings) -> Result<u8, StartError> {

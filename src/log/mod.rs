@@ -6,8 +6,11 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::config::unit::UnitId;
+use crate::exit_status::ExitStatus;
 use crate::log::line::{LONGEST, LogFormat, LogLine, LogSettings, Verbosity};
+use crate::signal::Signal;
 use crate::supervisor::message::{Consequence, Message};
+use crate::sys::limits;
 use crate::sys::procfs::Process;
 use crate::sys::spawn::SpawnError;
 use crate::sys::writer::Writer;
@@ -29,6 +32,8 @@ pub struct Logger {
     /// Lines that the output writes, see [`Logger::hand_over`].
     collected: Option<String>,
     lost: u64,
+    /// The count of the cgroup when a service was last killed.
+    oom_kills: u64,
 }
 
 /// What a message is about.
@@ -54,7 +59,7 @@ impl Logger {
         let services = services.into_iter().map(|(name, program)| UnitLabel { name, program, pid: 0 }).collect();
         // Allocate both buffers now, so that a message about a failure needs no memory.
         let (text, line) = (String::with_capacity(LONGEST), Vec::with_capacity(LONGEST));
-        Self { settings, services, text, line, stderr: Writer::stderr(), collected: None, lost: 0 }
+        Self { settings, services, text, line, stderr: Writer::stderr(), collected: None, lost: 0, oom_kills: 0 }
     }
 
     /// From now on collects its lines for [`Self::hand_over`] instead of writing them.
@@ -95,7 +100,21 @@ impl Logger {
             _ => Verbosity::Normal,
         };
         let (event, subject) = classify(message);
-        self.write(level, event, subject, |f, services| describe(f, services, message));
+        let is_out_of_memory = is_killed(message) && self.has_new_oom_kill();
+        self.write(level, event, subject, |f, services| {
+            describe(f, services, message)?;
+            if is_out_of_memory {
+                f.write_str("; memory was short (oom_kill in its cgroup), raise the memory limit of the container")?;
+            }
+            Ok(())
+        });
+    }
+
+    /// Whether the kernel has killed a process of the cgroup for want of memory since the last call.
+    fn has_new_oom_kill(&mut self) -> bool {
+        let known = self.oom_kills;
+        self.oom_kills = limits::oom_kills().unwrap_or(known);
+        self.oom_kills > known
     }
 
     /// Says that a service could not be started, and why.
@@ -116,7 +135,9 @@ impl Logger {
                         "{name} can't start: can't become its user: {error}; start untrap as root, or leave out --user"
                     )
                 }
-                SpawnError::NoProcess(error) => write!(f, "{name} can't start: can't make a process: {error}"),
+                SpawnError::NoProcess(error) => {
+                    write!(f, "{name} can't start: can't make a process: {error}{}", remedy(error))
+                }
             }
         });
     }
@@ -199,6 +220,25 @@ impl Logger {
 impl fmt::Display for UnitLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (pid {})", self.name, self.pid)
+    }
+}
+
+/// Whether a service was killed by SIGKILL.
+fn is_killed(message: Message) -> bool {
+    matches!(message, Message::Exited { ending: ExitStatus::Signaled(Signal::KILL), .. })
+}
+
+/// What to do about an error of the system, if a limit is the cause: the end of a message.
+#[must_use]
+pub fn remedy(error: &std::io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EMFILE) => "; raise the limit of open files (ulimit -n, docker run --ulimit nofile=N)",
+        Some(libc::ENFILE) => "; the system has no more files to open (sysctl fs.file-max)",
+        Some(libc::EAGAIN) => {
+            "; the limit of processes is reached, raise it (docker run --pids-limit, pids.max of the cgroup, ulimit -u)"
+        }
+        Some(libc::ENOMEM) => "; raise the memory limit of the container",
+        _ => "",
     }
 }
 

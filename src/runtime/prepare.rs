@@ -15,8 +15,9 @@ use crate::runtime::launch::{ExecContext, Runnable};
 use crate::shell::Shell;
 use crate::supervisor::Supervisor;
 use crate::sys::child;
+use crate::sys::limits::DescriptorLimit;
 use crate::sys::poll::{Interest, PollSet};
-use crate::sys::signalfd::Signals;
+use crate::sys::signalfd::{Inherited, Signals};
 use crate::sys::spawn::Spawner;
 use crate::sys::terminal::Terminal;
 
@@ -47,6 +48,7 @@ pub struct RunInput {
 /// untrap could not prepare itself; nothing was started.
 pub fn run(input: RunInput) -> io::Result<u8> {
     let RunInput { plan, runnables, exec_context, rules, log, output, pid_dir, signals } = input;
+    let inherited = Inherited { descriptor_limit: DescriptorLimit::raise(), ..signals.inherited() };
     let alone = plan.services.len() == 1;
     let background = !alone || !plan.hooks.is_empty();
     let parts: Vec<(Role, Policy)> = plan.parts().collect();
@@ -77,7 +79,7 @@ pub fn run(input: RunInput) -> io::Result<u8> {
         Shell::None => None,
     };
     let terminal = if alone { Terminal::of_stdin() } else { None };
-    let spawner = Spawner::new(exec_context.environment, signals.inherited(), background, terminal, shell)?;
+    let spawner = Spawner::new(exec_context.environment, inherited, background, terminal, shell)?;
     let size = runnables.len();
     let mut poll_set = PollSet::new(OUTPUT_SLOTS + output.as_ref().map_or(0, Output::slots));
     poll_set.set(SIGNALS_SLOT, Some((signals.descriptor(), Interest::Read)));

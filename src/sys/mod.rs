@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod descendants;
 pub mod descriptors;
 pub mod environment;
+pub mod limits;
 pub mod members;
 pub mod pidfd;
 pub mod pipe;

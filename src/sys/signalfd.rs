@@ -12,6 +12,7 @@ use nix::sys::signal::{
 };
 
 use super::check;
+use super::limits::DescriptorLimit;
 use crate::signal::{Sender, Signal};
 
 /// What a process can't be without: blocked, the kernel would end it all the same.
@@ -34,6 +35,8 @@ pub struct Inherited {
     pub mask: SigSet,
     /// Whether SIGCHLD was ignored.
     pub child_ignored: bool,
+    /// The limit of open files, if untrap has raised its own.
+    pub descriptor_limit: Option<DescriptorLimit>,
 }
 
 /// A source of signals.
@@ -69,7 +72,7 @@ impl Signals {
         // With SIGCHLD ignored, the kernel would reap children itself and tell nobody how they ended.
         // SAFETY: no handler is set.
         let before = unsafe { nix::sys::signal::signal(Standard::SIGCHLD, SigHandler::SigDfl) }?;
-        let inherited = Inherited { mask, child_ignored: matches!(before, SigHandler::SigIgn) };
+        let inherited = Inherited { mask, child_ignored: matches!(before, SigHandler::SigIgn), descriptor_limit: None };
         // SAFETY: the set outlives the call.
         let descriptor = check(unsafe { libc::signalfd(-1, caught.as_ref(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) })?;
         // SAFETY: the descriptor is new and nobody else's.

@@ -274,6 +274,9 @@ impl Child<'_> {
                 signal(Standard::SIGCHLD, SigHandler::SigIgn)?;
             }
         }
+        if let Some(limit) = self.inherited.descriptor_limit {
+            limit.restore()?;
+        }
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.inherited.mask), None)
     }
 }

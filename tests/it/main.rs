@@ -16,6 +16,7 @@ mod hostile;
 mod inheritance;
 mod inputs;
 mod leftovers;
+mod limits;
 mod messages;
 mod output;
 mod pages;
