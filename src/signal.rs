@@ -179,8 +179,8 @@ impl FromStr for Signal {
         } else if let Some(offset) = name.strip_prefix("RTMAX") {
             libc::SIGRTMAX() - realtime_offset(offset, '-')?
         } else {
-            let named = |number: &i32| Self(*number).standard_name().is_some_and(|known| &known[3..] == name);
-            return (1..=31).find(named).map(Self).ok_or(UnknownSignal);
+            let has_name = |number: &i32| Self(*number).standard_name().is_some_and(|known| &known[3..] == name);
+            return (1..=31).find(has_name).map(Self).ok_or(UnknownSignal);
         };
         let realtime = libc::SIGRTMIN()..=libc::SIGRTMAX();
         realtime.contains(&number).then_some(Self(number)).ok_or(UnknownSignal)

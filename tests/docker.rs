@@ -164,7 +164,7 @@ fn a_redis_daemon_is_stopped_and_saves() {
         assert!(took < PATIENCE, "docker stop took {took:?}");
         assert!(container.has_file("/tmp/dump.rdb"), "redis has not saved");
         let logs = container.logs();
-        assert!(logs.contains("leftover redis-server (pid") && !logs.contains("killed"), "{logs}");
+        assert!(logs.contains("leftover process redis-server (pid") && !logs.contains("killed"), "{logs}");
     }
 }
 

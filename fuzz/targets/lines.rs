@@ -40,10 +40,10 @@ fn lines_of(mut stream: &[u8]) -> Vec<OutputLine<'_>> {
             let begins_character = |at: &usize| text[*at] & 0b1100_0000 != 0b1000_0000;
             // A character has at most four bytes. If none begins among the last four, the bytes are not UTF-8.
             let end = (LIMIT - 3..=LIMIT).rev().find(begins_character).unwrap_or(LIMIT);
-            lines.push(OutputLine { text: &text[..end], goes_on: true });
+            lines.push(OutputLine { text: &text[..end], is_partial: true });
             text = &text[end..];
         }
-        lines.push(OutputLine { text, goes_on: false });
+        lines.push(OutputLine { text, is_partial: false });
     }
     lines
 }

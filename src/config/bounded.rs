@@ -28,7 +28,7 @@ pub fn read_from(reader: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
-        let text = format!("it is larger than {} MiB", limit / MEBIBYTE);
+        let text = format!("the file is larger than {} MiB", limit / MEBIBYTE);
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
     }
     Ok(bytes)
@@ -44,7 +44,7 @@ mod tests {
         let error = read_from(io::repeat(b'x'), 2 * MEBIBYTE).unwrap_err();
         assert_eq!(
             (error.kind(), error.to_string().as_str()),
-            (io::ErrorKind::FileTooLarge, "it is larger than 2 MiB")
+            (io::ErrorKind::FileTooLarge, "the file is larger than 2 MiB")
         );
     }
 }

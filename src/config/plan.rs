@@ -278,6 +278,6 @@ fn read_formation(word: &str) -> Result<(&str, Option<u32>), PlanError> {
 
 /// Makes a service name from the name of a program: characters that a name cannot contain become `_`.
 fn name_after_program(command: &Command) -> String {
-    let allowed = |character: char| if is_name(character.encode_utf8(&mut [0; 4])) { character } else { '_' };
-    command.program().chars().take(63).map(allowed).collect()
+    let to_name_character = |character: char| if is_name(character.encode_utf8(&mut [0; 4])) { character } else { '_' };
+    command.program().chars().take(63).map(to_name_character).collect()
 }

@@ -118,7 +118,7 @@ impl LineFormat {
                     out.extend_from_slice(&stamp.0);
                     out.push(b' ');
                 }
-                out.extend_from_slice(if line.goes_on { &head.piece } else { &head.line });
+                out.extend_from_slice(if line.is_partial { &head.piece } else { &head.line });
                 out.extend_from_slice(line.text);
                 out.push(b'\n');
             }
@@ -127,7 +127,7 @@ impl LineFormat {
                 out.extend_from_slice(&stamp.0);
                 out.extend_from_slice(&head.line);
                 write_message(out, line.text);
-                out.extend_from_slice(if line.goes_on { b",\"partial\":true}\n" } else { b"}\n" });
+                out.extend_from_slice(if line.is_partial { b",\"partial\":true}\n" } else { b"}\n" });
             }
         }
     }
@@ -208,13 +208,13 @@ mod tests {
         }
     }
 
-    fn written(form: LineFormat, style: Style, text: &[u8], goes_on: bool) -> String {
+    fn written(form: LineFormat, style: Style, text: &[u8], is_partial: bool) -> String {
         let mut stamp = Timestamp::default();
         stamp.set(SystemTime::UNIX_EPOCH);
         let head =
             form.head(&LineSource { name: "web.1".to_owned(), width: 8, style, pid: 7, side: StreamKind::Stderr });
         let mut out = b"before\n".to_vec();
-        form.write(&mut out, &stamp, &head, OutputLine { text, goes_on });
+        form.write(&mut out, &stamp, &head, OutputLine { text, is_partial });
         String::from_utf8(out).unwrap().strip_prefix("before\n").unwrap().to_owned()
     }
 
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn json_is_one_object_a_line() {
-        let written = |text, goes_on| written(LineFormat::Json, Style::new(), text, goes_on);
+        let written = |text, is_partial| written(LineFormat::Json, Style::new(), text, is_partial);
         let start = r#"{"time":"1970-01-01T00:00:00.000Z","name":"web.1","pid":7,"stream":"stderr","message":"#;
         assert_eq!(written(b"a\"\\\0\r\x1b", false), format!("{start}{}\n", r#""a\"\\\u0000\r\u001b"}"#));
         assert_eq!(written(b"a", true), format!("{start}{}\n", r#""a","partial":true}"#));

@@ -1,37 +1,37 @@
-//! Bytes to lines. Pure: however the bytes are cut up on their way here, the lines are the same.
+//! Splits a stream of bytes into lines. Pure: the lines do not depend on the chunks in which the bytes arrive.
 
 use memchr::memchr;
 
-/// Longer lines are passed on in pieces, so that memory stays bounded.
+/// The maximum length of a line. Longer lines are split into pieces, so that memory stays bounded.
 pub const LIMIT: usize = 64 * 1024;
 
-/// What is left of a line of which the end has not been seen.
+/// The line splitter of a stream. Keeps the start of a line until its end arrives.
 #[derive(Debug, Default)]
 pub struct Lines {
     partial: Vec<u8>,
-    /// How much of `partial` has been given out already.
+    /// The number of bytes at the start of `partial` that have been returned already.
     given: usize,
 }
 
 /// A line or a piece of one, without its newline.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OutputLine<'a> {
-    /// Its bytes as they were written.
+    /// Its bytes, unchanged.
     pub text: &'a [u8],
-    /// Whether the line goes on in the next piece.
-    pub goes_on: bool,
+    /// Whether this is a piece of a line that continues in the next piece.
+    pub is_partial: bool,
 }
 
 impl Lines {
-    /// The next line of this stream. `input` is what was read, and is shortened by what has been used. `None`: it is used
-    /// up, and the beginning of a line, if any, is kept.
+    /// Returns the next line and removes its bytes from `input`. Returns `None` if the input contains no further line
+    /// end; then the start of a line, if any, is kept.
     pub fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<OutputLine<'a>> {
         self.forget_given();
         let room = LIMIT - self.partial.len();
         let window = &input[..input.len().min(room + 1)];
         let (used, newline) = match memchr(b'\n', window) {
             Some(at) => (at, true),
-            // A piece ends only where it is known that something other than the line's end follows.
+            // Return a piece only if another byte than the newline follows it, so that a line of the limit stays whole.
             None if input.len() > room => (room, false),
             None => {
                 self.partial.extend_from_slice(input);
@@ -42,21 +42,21 @@ impl Lines {
         let (text, rest) = input.split_at(used);
         *input = &rest[usize::from(newline)..];
         if self.partial.is_empty() && newline {
-            return Some(OutputLine { text, goes_on: false });
+            return Some(OutputLine { text, is_partial: false });
         }
         self.partial.extend_from_slice(text);
         self.given = if newline { self.partial.len() } else { piece(&self.partial, rest[0]) };
-        Some(OutputLine { text: &self.partial[..self.given], goes_on: !newline })
+        Some(OutputLine { text: &self.partial[..self.given], is_partial: !newline })
     }
 
-    /// The beginning of a line that will not go on, if there is one.
+    /// Returns the last line of the stream if it has no newline.
     pub fn rest(&mut self) -> Option<OutputLine<'_>> {
         self.forget_given();
         self.given = self.partial.len();
-        (self.given > 0).then_some(OutputLine { text: &self.partial, goes_on: false })
+        (self.given > 0).then_some(OutputLine { text: &self.partial, is_partial: false })
     }
 
-    /// Whether no beginning of a line is kept.
+    /// Whether no start of a line is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.partial.len() == self.given
@@ -70,7 +70,7 @@ impl Lines {
     }
 }
 
-/// How much of a line that is too long makes a piece: all, or less where a UTF-8 character would be cut.
+/// Returns the length of a piece of a too long line: all of the text, or less so that no UTF-8 character is split.
 fn piece(text: &[u8], next: u8) -> usize {
     let continues = |byte: u8| byte & 0b1100_0000 == 0b1000_0000;
     if !continues(next) {
@@ -91,12 +91,12 @@ mod tests {
         let (mut lines, mut all) = (Lines::default(), Vec::new());
         for mut chunk in chunks {
             while let Some(line) = lines.next(&mut chunk) {
-                all.push((line.text.to_vec(), line.goes_on));
+                all.push((line.text.to_vec(), line.is_partial));
             }
-            assert!(lines.partial.len() <= LIMIT, "memory is bounded");
+            assert!(lines.partial.len() <= LIMIT, "a kept line exceeds the limit");
         }
-        all.extend(lines.rest().map(|line| (line.text.to_vec(), line.goes_on)));
-        assert!(lines.is_empty() && lines.rest().is_none(), "it is given once");
+        all.extend(lines.rest().map(|line| (line.text.to_vec(), line.is_partial)));
+        assert!(lines.is_empty() && lines.rest().is_none(), "the last line is returned twice");
         all
     }
 
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn newlines_end_lines_and_nothing_else_does() {
+    fn only_newlines_end_lines() {
         assert_eq!(lines([&b"a\n\nb\r\nc\rd\0\xff\n"[..]]), [&b"a"[..], b"", b"b\r", b"c\rd\0\xff"].map(whole));
     }
 
@@ -118,23 +118,23 @@ mod tests {
     #[test]
     fn a_line_of_the_limit_is_whole_and_a_longer_one_is_not() {
         let text = vec![b'x'; LIMIT + 1];
-        let ended = |length| [&text[..length], b"\n"].concat();
-        assert_eq!(lines([&ended(LIMIT)[..]]), [whole(&text[..LIMIT])]);
-        assert_eq!(lines([&ended(LIMIT + 1)[..]]), [(text[..LIMIT].to_vec(), true), whole(b"x")]);
+        let with_newline = |length| [&text[..length], b"\n"].concat();
+        assert_eq!(lines([&with_newline(LIMIT)[..]]), [whole(&text[..LIMIT])]);
+        assert_eq!(lines([&with_newline(LIMIT + 1)[..]]), [(text[..LIMIT].to_vec(), true), whole(b"x")]);
         assert_eq!(lines([&text[..LIMIT]]), [whole(&text[..LIMIT])]);
     }
 
     #[test]
-    fn a_piece_does_not_cut_a_character() {
+    fn a_piece_does_not_split_a_character() {
         let text = [&vec![b'x'; LIMIT - 2][..], "€".as_bytes(), b"y\n"].concat();
         assert_eq!(lines([&text[..]]), [(text[..LIMIT - 2].to_vec(), true), whole("€y".as_bytes())]);
         let text = [&vec![0x80; LIMIT + 5][..], b"\n"].concat();
-        assert_eq!(lines([&text[..]])[0].0.len(), LIMIT, "where there are no characters it cuts anywhere");
+        assert_eq!(lines([&text[..]])[0].0.len(), LIMIT, "bytes that are not UTF-8 are split at the limit");
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
-        /// Of long and short lines, newlines being frequent around the limit.
+        /// Generates short and long lines, with many newlines near the limit.
         #[test]
         fn any_chunks_give_the_same_lines(
             lengths in prop::collection::vec(prop_oneof![0..4_usize, LIMIT - 4..LIMIT + 4, 0..3 * LIMIT], 0..5),
@@ -159,9 +159,9 @@ mod tests {
             }
             let expected = lines([&text[..]]);
             prop_assert!(lines(chunks) == expected);
-            let joined = expected.iter().flat_map(|(text, goes_on)| [&text[..], if *goes_on { b"" } else { b"\n" }].concat());
+            let joined = expected.iter().flat_map(|(text, is_partial)| [&text[..], if *is_partial { b"" } else { b"\n" }].concat());
             let newline = if text.last().is_some_and(|byte| *byte != b'\n') { &b"\n"[..] } else { b"" };
-            prop_assert!(joined.eq(text.iter().chain(newline).copied()), "nothing is lost, added or moved");
+            prop_assert!(joined.eq(text.iter().chain(newline).copied()), "bytes are lost, added or reordered");
         }
     }
 }

@@ -141,7 +141,7 @@ impl Output {
     /// Takes a message of untrap's own. False when there was no room for it.
     pub fn say(&mut self, message: &str) -> bool {
         let Some(sink) = self.sinks.last_mut().filter(|sink| sink.waiting() < MESSAGES_LIMIT) else { return false };
-        sink.take_line(&self.own, OutputLine { text: message.as_bytes(), goes_on: false });
+        sink.take_line(&self.own, OutputLine { text: message.as_bytes(), is_partial: false });
         true
     }
 

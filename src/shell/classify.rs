@@ -54,8 +54,8 @@ impl Command {
 /// Returns the first word of a shell line after its assignments, if it is the literal name of a program.
 fn first_plain_word(line: &str) -> Option<&str> {
     let word = line.split([' ', '\t', '\n']).find(|word| !word.is_empty() && !word.contains('='))?;
-    let plain = |character: char| character.is_alphanumeric() || matches!(character, '/' | '.' | '_' | '-' | '+');
-    (word.chars().all(plain) && !is_shell_word(word)).then_some(word)
+    let is_plain = |character: char| character.is_alphanumeric() || matches!(character, '/' | '.' | '_' | '-' | '+');
+    (word.chars().all(is_plain) && !is_shell_word(word)).then_some(word)
 }
 
 #[cfg(test)]
@@ -94,8 +94,8 @@ mod tests {
             "A=x ~/a",
             "A=~ a",
         ] {
-            let special = |character: &char| !character.is_ascii_alphanumeric() && !" =\"\\".contains(*character);
-            goes_to_sh(line, Reason::Character(line.chars().find(special).unwrap()));
+            let is_special = |character: &char| !character.is_ascii_alphanumeric() && !" =\"\\".contains(*character);
+            goes_to_sh(line, Reason::Character(line.chars().find(is_special).unwrap()));
         }
     }
 
