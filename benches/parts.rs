@@ -5,7 +5,7 @@ use std::time::Instant;
 use divan::{Bencher, black_box};
 use untrap::config::policy::{Policy, Rules};
 use untrap::config::procfile;
-use untrap::config::unit::Role;
+use untrap::config::unit::{Role, UnitId};
 use untrap::exit_status::ExitStatus;
 use untrap::shell::classify::Command;
 use untrap::signal::{Sender, Signal};
@@ -41,9 +41,9 @@ fn begin_shutdown(bencher: Bencher, services: usize) {
 #[divan::bench(args = [1, 10, 100, 500])]
 fn handle_exit(bencher: Bencher, services: usize) {
     let now = Instant::now();
-    bencher
-        .with_inputs(|| (running_supervisor(services, now), Vec::with_capacity(4 * services + 8)))
-        .bench_refs(|(supervisor, actions)| supervisor.on(Event::LeaderExited(0, ExitStatus::Exited(1)), now, actions));
+    bencher.with_inputs(|| (running_supervisor(services, now), Vec::with_capacity(4 * services + 8))).bench_refs(
+        |(supervisor, actions)| supervisor.on(Event::LeaderExited(UnitId::new(0), ExitStatus::Exited(1)), now, actions),
+    );
 }
 
 fn running_supervisor(services: usize, now: Instant) -> Supervisor {

@@ -240,7 +240,7 @@ impl World {
         let now = self.now;
         let over = |process: &Option<Process>| process.is_some_and(|p| p.ends_at.is_some_and(|at| at <= now));
         let mut reaped = false;
-        for id in 0..self.slots.len() {
+        for id in (0..self.slots.len()).map(UnitId::new) {
             if over(&self.slots[id].companion) {
                 self.slots[id].companion = None;
                 reaped = true;
@@ -286,10 +286,11 @@ impl World {
 
     /// Everything that should have ended by now has.
     fn check_deadlines(&self) {
-        for (id, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.alive()) {
+        for (index, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.alive()) {
+            let id = UnitId::new(index);
             let has_its_own_time = self.scripts[id].role == Role::After;
             if !has_its_own_time && self.deadline(id).is_some_and(|deadline| deadline <= self.now) {
-                assert!(slot.killed_at.is_some(), "service {id} is killed by its deadline");
+                assert!(slot.killed_at.is_some(), "service {index} is killed by its deadline");
             }
         }
     }
@@ -407,8 +408,8 @@ fn hook(services: usize) -> impl Strategy<Value = Script> {
         Just(Role::Before),
         Just(Role::After),
         Just(Role::WaitFor),
-        (0..services).prop_map(Role::Ready),
-        (0..services).prop_map(Role::StopCommand),
+        (0..services).prop_map(|index| Role::Ready(UnitId::new(index))),
+        (0..services).prop_map(|index| Role::StopCommand(UnitId::new(index))),
     ];
     (role, script()).prop_map(|(role, script)| Script { role, ..script })
 }

@@ -81,7 +81,7 @@ pub fn hooks<'a>(
         }
     }
     for (id, service) in services.iter().enumerate() {
-        let id: UnitId = id;
+        let id = UnitId::new(id);
         if let Some(target) = options.ready.get(&service.name) {
             hooks.push(probe(target, Role::Ready(id), policy));
         }

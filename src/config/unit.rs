@@ -1,10 +1,50 @@
 //! The units of a plan, which are its services and hooks, and their roles.
 
-/// The index of a service or a hook in the plan.
-pub type UnitId = usize;
+use std::ops::{Index, IndexMut};
+
+/// The index of a service or a hook in the plan: the services come first, then the hooks. A vector that has an element
+/// for each unit is indexed by it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct UnitId(usize);
+
+impl UnitId {
+    /// The unit with this index.
+    #[must_use]
+    pub const fn new(index: usize) -> Self {
+        Self(index)
+    }
+
+    /// Its index.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
+impl<T> Index<UnitId> for [T] {
+    type Output = T;
+
+    fn index(&self, id: UnitId) -> &T {
+        &self[id.0]
+    }
+}
+
+impl<T> Index<UnitId> for Vec<T> {
+    type Output = T;
+
+    fn index(&self, id: UnitId) -> &T {
+        &self[id.0]
+    }
+}
+
+impl<T> IndexMut<UnitId> for Vec<T> {
+    fn index_mut(&mut self, id: UnitId) -> &mut T {
+        &mut self[id.0]
+    }
+}
 
 /// The role of a unit in the run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Role {
     /// A service, which runs until the shutdown.
     #[default]

@@ -307,6 +307,6 @@ mod tests {
         let output = Output::new(settings, vec![None, Some(("web.1".to_owned(), None))]).unwrap().unwrap();
         let widths: Vec<_> = output.streams.iter().map(|stream| stream.label.width).collect();
         assert_eq!(widths, [OWN_NAME.len(); 2]);
-        assert!(output.ends(0).is_none() && output.ends(1).is_some());
+        assert!(output.ends(UnitId::new(0)).is_none() && output.ends(UnitId::new(1)).is_some());
     }
 }

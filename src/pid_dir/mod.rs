@@ -130,7 +130,7 @@ impl PidDir {
     /// The file can't be written; then there is none, so that nobody reads an earlier PID.
     pub fn started(&mut self, id: UnitId, pid: i32) -> io::Result<()> {
         // Hooks come after all services, and have no file.
-        let Some(PidFile { name, starts, .. }) = self.services.get(id) else { return Ok(()) };
+        let Some(PidFile { name, starts, .. }) = self.services.get(id.index()) else { return Ok(()) };
         let record = Record { restarts: *starts, ..Record::of_process(pid) };
         let written = self.write(name, &record);
         let service = &mut self.services[id];
@@ -147,7 +147,9 @@ impl PidDir {
     /// # Errors
     /// It can't be removed.
     pub fn ended(&mut self, id: UnitId) -> io::Result<()> {
-        let Some(record) = self.services.get_mut(id).and_then(|service| service.written.take()) else { return Ok(()) };
+        let Some(record) = self.services.get_mut(id.index()).and_then(|service| service.written.take()) else {
+            return Ok(());
+        };
         self.remove(&self.services[id].name, &record)
     }
 
@@ -156,7 +158,8 @@ impl PidDir {
     /// # Errors
     /// Not all of them can be removed.
     pub fn close(&mut self) -> io::Result<()> {
-        let services = (0..self.services.len()).map(|id| self.ended(id)).fold(Ok(()), io::Result::and);
+        let services =
+            (0..self.services.len()).map(|index| self.ended(UnitId::new(index))).fold(Ok(()), io::Result::and);
         let own = self.own.take().map_or(Ok(()), |record| self.remove(OWN_NAME, &record));
         services.and(own)
     }
@@ -248,12 +251,12 @@ mod tests {
         let mut pid_dir = PidDir::open(directory.path(), ["web.1".to_owned()]).unwrap();
         let own = std::process::id() as i32;
         for (pid, restarts) in [(own, 0), (1, 1), (own, 2)] {
-            pid_dir.started(0, pid).unwrap();
+            pid_dir.started(UnitId::new(0), pid).unwrap();
             assert_eq!(written(), Some(Record { restarts, ..Record::of_process(pid) }));
         }
-        pid_dir.ended(0).unwrap();
+        pid_dir.ended(UnitId::new(0)).unwrap();
         assert_eq!(written(), None);
-        pid_dir.started(0, own).unwrap();
+        pid_dir.started(UnitId::new(0), own).unwrap();
         assert_eq!(written().map(|record| record.restarts), Some(3), "what ended in between is counted too");
         drop(pid_dir);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);

@@ -328,7 +328,7 @@ impl Runtime {
         } else {
             Need::Waking
         };
-        self.handle(Event::LeaderStopped(0, need));
+        self.handle(Event::LeaderStopped(UnitId::new(0), need));
     }
 
     fn give_terminal(&self, id: UnitId) {
@@ -356,7 +356,7 @@ impl Runtime {
     }
 
     fn reap_leader(&mut self, id: UnitId) {
-        if id == 0 {
+        if id.index() == 0 {
             self.take_terminal_back();
         }
         let ProcessGroup::Led(leader) = std::mem::replace(&mut self.groups[id], ProcessGroup::Empty) else { return };
@@ -373,7 +373,7 @@ impl Runtime {
                     let is_leader =
                         |process: &ProcessGroup| matches!(process, ProcessGroup::Led(leader) if leader.pid() == pid);
                     match self.groups.iter().position(is_leader) {
-                        Some(id) => self.handle(Event::LeaderExited(id, ending)),
+                        Some(index) => self.handle(Event::LeaderExited(UnitId::new(index), ending)),
                         None => self.reap_orphan(pid),
                     }
                 }
@@ -401,7 +401,7 @@ impl Runtime {
     fn reap_orphan(&mut self, pid: i32) {
         child::reap(pid);
         self.report.orphan(pid);
-        for id in 0..self.groups.len() {
+        for id in (0..self.groups.len()).map(UnitId::new) {
             if matches!(&self.groups[id], ProcessGroup::Leaderless(group) if group.is_empty()) {
                 self.groups[id] = ProcessGroup::Empty;
                 self.handle(Event::GroupEmptied(id));

@@ -75,7 +75,7 @@ impl Supervisor {
     /// A run of these services, before anything is started. The seed decides what is left to chance: how long a service
     /// waits for its restart, within limits.
     pub fn new(services: impl IntoIterator<Item = (Role, Policy)>, rules: Rules, seed: u64) -> Self {
-        let service = |(id, (role, policy))| Service::new(role, policy, seed ^ (id as u64).rotate_left(32));
+        let service = |(index, (role, policy))| Service::new(role, policy, seed ^ (index as u64).rotate_left(32));
         let services: Vec<Service> = services.into_iter().enumerate().map(service).collect();
         Self {
             sequence: Sequence::of(&services),
@@ -120,6 +120,16 @@ impl Supervisor {
     #[must_use]
     pub fn restarts(&self, id: UnitId) -> u32 {
         self.services[id].restarts
+    }
+
+    /// All services and hooks.
+    fn ids(&self) -> impl Iterator<Item = UnitId> + use<> {
+        (0..self.services.len()).map(UnitId::new)
+    }
+
+    /// The first unit of which this is true.
+    fn find(&self, is_wanted: impl FnMut(&Service) -> bool) -> Option<UnitId> {
+        self.services.iter().position(is_wanted).map(UnitId::new)
     }
 
     /// When [`Event::TimerExpired`] is due, or a service is to start, if nothing else happens before.
@@ -212,7 +222,8 @@ impl Supervisor {
             Role::WaitFor | Role::Ready(_) | Role::StopCommand(_) => signal.begins_stop() || signal.controls_jobs(),
         };
         let receives = |service: &Service| !service.killed && !early(service) && concerns(service);
-        for (id, service) in self.services.iter().enumerate().filter(|(_, service)| receives(service)) {
+        for (index, service) in self.services.iter().enumerate().filter(|(_, service)| receives(service)) {
+            let id = UnitId::new(index);
             let Some(to) = service.signal_to() else { continue };
             if signal == Signal::CONT && alone && service.is_service() {
                 // Whoever woke us may have made us the foreground group again.
@@ -300,10 +311,10 @@ impl Supervisor {
         if self.stop.and_then(|stop| stop.patience).is_some_and(|patience| patience.until <= now) {
             return self.give_up(now, actions);
         }
-        for (id, service) in self.services.iter_mut().enumerate() {
+        for (index, service) in self.services.iter_mut().enumerate() {
             if service.look_at(self.stop.as_ref()).is_some_and(|at| at <= now) {
                 service.looked(now);
-                actions.push(Action::CheckGroup(id));
+                actions.push(Action::CheckGroup(UnitId::new(index)));
             }
         }
         self.kill_late(now, actions);

@@ -27,7 +27,7 @@ impl Supervisor {
             actions.push(Action::Log(Message::Delaying(delay)));
         }
         // Nobody else looks at what only helps the start, so it need not wait for its turn.
-        for id in 0..self.services.len() {
+        for id in self.ids() {
             if !self.services[id].is_service() && self.services[id].is_alive() {
                 self.services[id].is_stopping = true;
                 self.send_stop_signal(id, now, actions);
@@ -56,7 +56,8 @@ impl Supervisor {
         }
         let count = self.services.len();
         for place in 0..count {
-            let id = if self.rules.stop_order == StopOrder::Reverse { count - 1 - place } else { place };
+            let index = if self.rules.stop_order == StopOrder::Reverse { count - 1 - place } else { place };
+            let id = UnitId::new(index);
             let service = &mut self.services[id];
             if !service.is_service() || !service.is_alive() {
                 continue;
@@ -78,7 +79,7 @@ impl Supervisor {
         let service = &self.services[id];
         let has_time = service.deadline(self.stop.as_ref()).is_none_or(|deadline| deadline > now);
         let can_be_asked = has_time && matches!(service.stage, Stage::Running { .. });
-        self.services.iter().position(|service| service.role == Role::StopCommand(id)).filter(|_| can_be_asked)
+        self.find(|service| service.role == Role::StopCommand(id)).filter(|_| can_be_asked)
     }
 
     pub(super) fn on_stop_command_ended(&mut self, of: UnitId, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
@@ -109,7 +110,7 @@ impl Supervisor {
 
     /// Kills those whose deadline has passed, whether or not their turn has come.
     pub(super) fn kill_late(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        for id in 0..self.services.len() {
+        for id in self.ids() {
             if self.services[id].deadline(self.stop.as_ref()).is_some_and(|deadline| deadline <= now) {
                 self.kill(id, now, actions);
             }
@@ -161,7 +162,7 @@ impl Supervisor {
     pub(super) fn give_up(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.set_patience(None);
         let mut leftovers_only = true;
-        for id in 0..self.services.len() {
+        for id in self.ids() {
             if self.services[id].is_alive() {
                 leftovers_only = false;
                 self.services[id].stage = Stage::Ended;
@@ -289,7 +290,7 @@ impl Supervisor {
         if let Some(stop) = &mut self.stop {
             stop.signal = signal;
         }
-        for id in 0..self.services.len() {
+        for id in self.ids() {
             if self.services[id].role == Role::After && self.services[id].is_alive() {
                 self.send_stop_signal(id, now, actions);
             }

@@ -37,10 +37,12 @@ struct Waiting {
 impl Sequence {
     /// What is waited for, then what runs before, then each service and what waits for its readiness.
     pub(super) fn of(services: &[Service]) -> Self {
-        let all = |wanted: Role| services.iter().enumerate().filter(move |(_, service)| service.role == wanted);
-        let ready = |id| all(Role::Ready(id)).map(|(id, _)| id);
-        let services = all(Role::Service).flat_map(|(id, _)| std::iter::once(id).chain(ready(id)));
-        let before = all(Role::WaitFor).chain(all(Role::Before)).map(|(id, _)| id);
+        let all = |wanted: Role| {
+            let is_wanted = move |(_, service): &(usize, &Service)| service.role == wanted;
+            services.iter().enumerate().filter(is_wanted).map(|(index, _)| UnitId::new(index))
+        };
+        let services = all(Role::Service).flat_map(|id| std::iter::once(id).chain(all(Role::Ready(id))));
+        let before = all(Role::WaitFor).chain(all(Role::Before));
         Self { order: before.chain(services).collect(), done: 0, begun: false, waiting: None }
     }
 
@@ -74,9 +76,7 @@ impl Supervisor {
     #[must_use]
     pub fn next_start(&self, now: Instant) -> Option<UnitId> {
         let called_for = |wanted: &dyn Fn(Role) -> bool| {
-            self.services
-                .iter()
-                .position(|service| wanted(service.role) && service.stage == Stage::Waiting && service.is_stopping)
+            self.find(|service| wanted(service.role) && service.stage == Stage::Waiting && service.is_stopping)
         };
         let runs = |id: UnitId| matches!(self.services[id].stage, Stage::Running { .. }) && !self.services[id].killed;
         match self.phase {
@@ -91,7 +91,7 @@ impl Supervisor {
             Phase::Serving => {
                 let due = |service: &Service| service.restart_at().is_some_and(|at| at <= now);
                 let current = self.sequence.current().filter(|id| self.services[*id].stage == Stage::Waiting);
-                self.services.iter().position(due).or(current)
+                self.find(due).or(current)
             }
         }
     }

@@ -7,7 +7,7 @@ fn an_end_begins_the_stop_and_the_others_get_term() {
     let mut run = Run::started(&[policy(), policy()]);
     assert_eq!(
         run.ends(1, exited(0)),
-        [Action::SendStopSignal(0, Signal::TERM, AUTO), Action::SendStopSignal(1, Signal::TERM, GROUP)]
+        [Action::SendStopSignal(unit(0), Signal::TERM, AUTO), Action::SendStopSignal(unit(1), Signal::TERM, GROUP)]
     );
 }
 
@@ -15,7 +15,7 @@ fn an_end_begins_the_stop_and_the_others_get_term() {
 fn stop_on_failure_lets_a_good_end_pass() {
     let mut run = Run::started(&[on_exit(OnExit::StopOnFailure), on_exit(OnExit::StopOnFailure)]);
     assert_eq!(run.ends(0, exited(0)), []);
-    assert_eq!(run.ends(1, exited(1)), [Action::SendStopSignal(1, Signal::TERM, GROUP)]);
+    assert_eq!(run.ends(1, exited(1)), [Action::SendStopSignal(unit(1), Signal::TERM, GROUP)]);
     assert_eq!(run.nothing_left(), [Action::Exit(1)]);
 }
 
@@ -58,9 +58,9 @@ fn the_exit_map_comes_last() {
     let mut supervisor = Supervisor::new([(Role::Service, policy())], rules, 1);
     let mut actions = Vec::new();
     for event in [
-        Event::Started(0),
-        Event::LeaderExited(0, ExitStatus::Signaled(Signal::TERM)),
-        Event::GroupEmptied(0),
+        Event::Started(unit(0)),
+        Event::LeaderExited(unit(0), ExitStatus::Signaled(Signal::TERM)),
+        Event::GroupEmptied(unit(0)),
         Event::Reaped { children_left: false },
     ] {
         supervisor.on(event, Instant::now(), &mut actions);

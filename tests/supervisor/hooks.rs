@@ -22,7 +22,7 @@ fn what_is_waited_for_comes_first_then_what_runs_before_then_the_services() {
 fn a_failing_before_ends_the_run_with_its_status_and_nothing_else_starts() {
     let mut run = with(&[SERVICE, Role::Before]);
     assert_eq!(run.start_all(), [1]);
-    assert_eq!(run.all_ends(1, exited(3)), [Action::SendStopSignal(1, Signal::TERM, GROUP), Action::Exit(3)]);
+    assert_eq!(run.all_ends(1, exited(3)), [Action::SendStopSignal(unit(1), Signal::TERM, GROUP), Action::Exit(3)]);
     assert_eq!(run.start_all(), [0; 0]);
 }
 
@@ -30,8 +30,8 @@ fn a_failing_before_ends_the_run_with_its_status_and_nothing_else_starts() {
 fn a_signal_during_before_is_forwarded_and_ends_the_run() {
     let mut run = with(&[SERVICE, Role::Before]);
     run.start_all();
-    assert_eq!(run.receive(Signal::HUP), [Action::Send(1, Signal::HUP, AUTO)]);
-    assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(1, Signal::TERM, AUTO)]);
+    assert_eq!(run.receive(Signal::HUP), [Action::Send(unit(1), Signal::HUP, AUTO)]);
+    assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(unit(1), Signal::TERM, AUTO)]);
     run.ends(1, exited(0));
     assert_eq!(run.start_all(), [0; 0]);
     assert_eq!(run.nothing_left(), [Action::Exit(0)]);
@@ -48,7 +48,7 @@ fn a_probe_is_repeated_until_it_succeeds() {
     }
     assert_eq!(run.start_all(), [1]);
     run.ends(1, exited(0));
-    assert_eq!(run.messages.last(), Some(&Message::Ready(1, Duration::from_millis(300))));
+    assert_eq!(run.messages.last(), Some(&Message::Ready(unit(1), Duration::from_millis(300))));
     assert_eq!(run.start_all(), [0]);
 }
 
@@ -60,10 +60,10 @@ fn a_probe_that_hangs_is_killed_and_named_every_10_seconds_until_the_time_is_up(
     while run.messages.iter().all(|message| !matches!(message, Message::ReadinessTimedOut(..))) {
         run.start_all();
         let (_, actions) = run.time_comes();
-        if actions.contains(&Action::Kill(1, None)) {
+        if actions.contains(&Action::Kill(unit(1), None)) {
             run.ends(1, ExitStatus::Signaled(Signal::KILL));
         }
-        if let Some(Message::Waiting(1, after)) = run.messages.pop_if(|last| matches!(last, Message::Waiting(..))) {
+        if let Some(Message::Waiting(_, after)) = run.messages.pop_if(|last| matches!(last, Message::Waiting(..))) {
             notices.push(after.as_secs());
         }
         assert!(run.now - start <= Duration::from_mins(1));
@@ -76,7 +76,7 @@ fn a_probe_that_hangs_is_killed_and_named_every_10_seconds_until_the_time_is_up(
 
 #[test]
 fn the_next_entry_starts_when_the_one_before_is_ready() {
-    let mut run = with(&[SERVICE, SERVICE, Role::Ready(0)]);
+    let mut run = with(&[SERVICE, SERVICE, Role::Ready(unit(0))]);
     assert_eq!(run.start_all(), [0, 2]);
     run.ends(2, exited(0));
     assert_eq!(run.start_all(), [1]);
@@ -84,17 +84,17 @@ fn the_next_entry_starts_when_the_one_before_is_ready() {
 
 #[test]
 fn an_end_before_readiness_is_an_end_and_no_hang() {
-    let mut run = with(&[SERVICE, SERVICE, Role::Ready(0)]);
+    let mut run = with(&[SERVICE, SERVICE, Role::Ready(unit(0))]);
     run.start_all();
     assert_eq!(
         run.ends(0, exited(3)),
-        [Action::SendStopSignal(2, Signal::TERM, AUTO), Action::SendStopSignal(0, Signal::TERM, GROUP)],
+        [Action::SendStopSignal(unit(2), Signal::TERM, AUTO), Action::SendStopSignal(unit(0), Signal::TERM, GROUP)],
         "on-exit says stop"
     );
-    let ignoring = [(SERVICE, on_exit(OnExit::Ignore)), (SERVICE, policy()), (Role::Ready(0), policy())];
+    let ignoring = [(SERVICE, on_exit(OnExit::Ignore)), (SERVICE, policy()), (Role::Ready(unit(0)), policy())];
     let mut run = Run::with(ignoring, Rules::default());
     run.start_all();
-    assert_eq!(run.ends(0, exited(3)), [Action::Kill(2, None)]);
+    assert_eq!(run.ends(0, exited(3)), [Action::Kill(unit(2), None)]);
     assert_eq!(run.start_all(), [1], "the others go on");
     run.ends(2, ExitStatus::Signaled(Signal::KILL));
     assert_eq!(run.start_all(), [0; 0]);
@@ -104,7 +104,7 @@ fn an_end_before_readiness_is_an_end_and_no_hang() {
 fn what_comes_after_runs_when_nothing_is_left_one_after_the_other() {
     let mut run = with(&[SERVICE, Role::After, Role::After]);
     assert_eq!(run.start_all(), [0]);
-    assert_eq!(run.all_ends(0, exited(5)), [Action::SendStopSignal(0, Signal::TERM, GROUP)]);
+    assert_eq!(run.all_ends(0, exited(5)), [Action::SendStopSignal(unit(0), Signal::TERM, GROUP)]);
     assert_eq!(run.start_all(), [1]);
     assert_eq!(run.supervisor.status(), 5);
     run.all_ends(1, exited(7));
@@ -131,7 +131,7 @@ fn what_comes_after_has_the_timeout_for_itself() {
     run.pass(Duration::from_secs(7));
     run.all_ends(0, exited(0));
     run.start_all();
-    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(1, None)]));
+    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(unit(1), None)]));
 }
 
 #[test]
@@ -141,10 +141,10 @@ fn a_stop_signal_during_after_begins_the_shutdown_and_the_next_after_command_sti
     run.start_all();
     run.all_ends(0, exited(0));
     assert_eq!(run.start_all(), [1]);
-    assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(1, Signal::TERM, AUTO)]);
+    assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(unit(1), Signal::TERM, AUTO)]);
     assert_eq!(run.messages.last(), Some(&Message::Received(Signal::TERM, Sender::Outside, Consequence::Shutdown)));
     assert_eq!(run.supervisor.stop_cause(), Some(Signal::TERM), "the next command sees UNTRAP_SIGNAL");
-    assert_eq!(run.receive(Signal::TERM), [Action::Send(1, Signal::TERM, AUTO)], "a second one is forwarded");
+    assert_eq!(run.receive(Signal::TERM), [Action::Send(unit(1), Signal::TERM, AUTO)], "a second one is forwarded");
     run.all_ends(1, ExitStatus::Signaled(Signal::TERM));
     assert_eq!(run.start_all(), [2], "cleanups run to the end");
     assert_eq!(run.all_ends(2, exited(0)).last(), Some(&Action::Exit(143)));
@@ -155,14 +155,14 @@ fn what_comes_after_does_not_run_when_nothing_was_started() {
     let mut run = with(&[SERVICE, Role::After]);
     assert_eq!(run.receive(Signal::TERM), [Action::Exit(0)]);
     let mut run = with(&[SERVICE, Role::After]);
-    assert_eq!(run.on(Event::StartFailed(0, 127)), [Action::Exit(127)]);
+    assert_eq!(run.on(Event::StartFailed(unit(0), 127)), [Action::Exit(127)]);
 }
 
 #[test]
 fn what_comes_after_also_runs_after_a_failed_start_of_a_later_service() {
     let mut run = with(&[SERVICE, SERVICE, Role::After]);
-    run.on(Event::Started(0));
-    run.on(Event::StartFailed(1, 127));
+    run.on(Event::Started(unit(0)));
+    run.on(Event::StartFailed(unit(1), 127));
     run.all_ends(0, ExitStatus::Signaled(Signal::TERM));
     assert_eq!(run.start_all(), [2]);
     assert_eq!(run.all_ends(2, exited(0)).last(), Some(&Action::Exit(127)));
@@ -170,13 +170,13 @@ fn what_comes_after_also_runs_after_a_failed_start_of_a_later_service() {
 
 #[test]
 fn a_stop_command_runs_instead_of_the_stop_signal() {
-    let mut run = with(&[SERVICE, SERVICE, Role::StopCommand(0)]);
+    let mut run = with(&[SERVICE, SERVICE, Role::StopCommand(unit(0))]);
     run.start_all();
-    assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(1, Signal::TERM, AUTO)]);
+    assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(unit(1), Signal::TERM, AUTO)]);
     assert_eq!(run.start_all(), [2]);
     assert_eq!(
         run.ends(2, exited(0)),
-        [Action::SendStopSignal(2, Signal::TERM, GROUP)],
+        [Action::SendStopSignal(unit(2), Signal::TERM, GROUP)],
         "0 has been told in its own way"
     );
     run.ends(1, exited(0));
@@ -186,27 +186,30 @@ fn a_stop_command_runs_instead_of_the_stop_signal() {
 
 #[test]
 fn when_a_stop_command_fails_the_stop_signal_is_sent_and_the_deadline_stays() {
-    for fails in [Event::StartFailed(1, 127), Event::LeaderExited(1, exited(1))] {
-        let mut run = with(&[SERVICE, Role::StopCommand(0)]);
+    for fails in [Event::StartFailed(unit(1), 127), Event::LeaderExited(unit(1), exited(1))] {
+        let mut run = with(&[SERVICE, Role::StopCommand(unit(0))]);
         run.start_all();
         run.receive(Signal::TERM);
         run.pass(Duration::from_secs(3));
         if matches!(fails, Event::LeaderExited(..)) {
             run.start_all();
         }
-        assert!(run.on(fails).contains(&Action::SendStopSignal(0, Signal::TERM, AUTO)));
-        run.on(Event::GroupEmptied(1));
-        assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Kill(0, None)]));
+        assert!(run.on(fails).contains(&Action::SendStopSignal(unit(0), Signal::TERM, AUTO)));
+        run.on(Event::GroupEmptied(unit(1)));
+        assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Kill(unit(0), None)]));
     }
 }
 
 #[test]
 fn a_stop_command_that_hangs_is_killed_with_its_entry_at_the_deadline() {
-    let mut run = with(&[SERVICE, Role::StopCommand(0)]);
+    let mut run = with(&[SERVICE, Role::StopCommand(unit(0))]);
     run.start_all();
     run.receive(Signal::TERM);
     run.start_all();
-    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(0, None), Action::Kill(1, None)]));
+    assert_eq!(
+        run.time_comes(),
+        (Duration::from_secs(8), vec![Action::Kill(unit(0), None), Action::Kill(unit(1), None)])
+    );
 }
 
 #[test]
@@ -215,8 +218,8 @@ fn who_is_left_in_the_group_of_what_comes_after_is_killed_at_the_timeout() {
     run.start_all();
     run.all_ends(0, exited(0));
     run.start_all();
-    run.on(Event::LeaderExited(1, exited(0)));
-    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(1, None)]));
+    run.on(Event::LeaderExited(unit(1), exited(0)));
+    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(unit(1), None)]));
 }
 
 #[test]
@@ -224,24 +227,24 @@ fn giving_up_on_one_leaves_what_comes_after_its_time() {
     let mut run = with(&[SERVICE, Role::After, Role::After]);
     run.start_all();
     run.receive(Signal::TERM);
-    assert_eq!(run.deadline_comes().1, [Action::Kill(0, None)]);
+    assert_eq!(run.deadline_comes().1, [Action::Kill(unit(0), None)]);
     assert_eq!(run.deadline_comes(), (Duration::from_secs(1), vec![Action::KillLeftovers]), "it survives");
     assert_eq!(run.deadline_comes(), (Duration::from_secs(1), vec![]));
     assert_eq!(run.start_all(), [1]);
-    assert_eq!(run.on(Event::LeaderExited(0, exited(0))), [Action::Reap(0)], "late, it is still reaped");
-    run.on(Event::GroupEmptied(0));
-    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(1, None)]));
+    assert_eq!(run.on(Event::LeaderExited(unit(0), exited(0))), [Action::Reap(unit(0))], "late, it is still reaped");
+    run.on(Event::GroupEmptied(unit(0)));
+    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(unit(1), None)]));
     run.deadline_comes();
     run.deadline_comes();
     assert_eq!(run.start_all(), [2]);
-    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(2, None)]));
+    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(unit(2), None)]));
 }
 
 #[test]
 fn a_probe_that_survives_sigkill_does_not_hold_up_the_stop() {
     let mut run = with(&[SERVICE, Role::WaitFor]);
     run.start_all();
-    assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Kill(1, None)]));
+    assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::Kill(unit(1), None)]));
     run.receive(Signal::TERM);
     assert_eq!(run.time_comes().1, [Action::SignalLeftovers(Signal::TERM)], "nobody knows whether others are left");
     assert_eq!(run.time_comes(), (Duration::from_secs(7), vec![Action::KillLeftovers]));
@@ -253,7 +256,7 @@ fn probes_and_stop_commands_get_only_what_stops_and_wakes_processes() {
     let mut run = with(&[SERVICE, Role::WaitFor]);
     run.start_all();
     assert_eq!(run.receive(Signal::HUP), []);
-    assert_eq!(run.receive(Signal::CONT), [Action::Send(1, Signal::CONT, AUTO)]);
+    assert_eq!(run.receive(Signal::CONT), [Action::Send(unit(1), Signal::CONT, AUTO)]);
     let nobody = |message: &Message| matches!(message, Message::Received(Signal::HUP, _, Consequence::Ignore));
     assert!(run.messages.iter().any(nobody), "{:?}", run.messages);
 }

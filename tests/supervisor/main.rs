@@ -12,7 +12,7 @@ mod terminal;
 use std::time::{Duration, Instant};
 
 use untrap::config::policy::{OnExit, Policy, Rules, SignalTo, Timeout};
-use untrap::config::unit::Role;
+use untrap::config::unit::{Role, UnitId};
 use untrap::exit_status::ExitStatus;
 use untrap::signal::{Sender, Signal};
 use untrap::supervisor::Supervisor;
@@ -55,7 +55,7 @@ impl Run {
     fn start_all(&mut self) -> Vec<usize> {
         let mut started = Vec::new();
         while let Some(id) = self.supervisor.next_start(self.now) {
-            started.push(id);
+            started.push(id.index());
             self.on(Event::Started(id));
         }
         started
@@ -80,7 +80,8 @@ impl Run {
     }
 
     /// The leader ends, and with it its group.
-    fn ends(&mut self, id: usize, ending: ExitStatus) -> Vec<Action> {
+    fn ends(&mut self, index: usize, ending: ExitStatus) -> Vec<Action> {
+        let id = unit(index);
         let mut actions = self.on(Event::LeaderExited(id, ending));
         assert_eq!(actions.pop(), Some(Action::Reap(id)), "the leader is reaped after all else is done");
         actions.extend(self.on(Event::GroupEmptied(id)));
@@ -121,6 +122,11 @@ impl Run {
             }
         }
     }
+}
+
+/// The service or hook with this index.
+fn unit(index: usize) -> UnitId {
+    UnitId::new(index)
 }
 
 fn policy() -> Policy {

@@ -7,10 +7,10 @@ fn an_entry_is_started_again_later_and_later_and_once_its_group_is_empty() {
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
     let mut waits = Vec::new();
     for restarts in 1..=4 {
-        let actions = run.on(Event::LeaderExited(0, exited(0)));
+        let actions = run.on(Event::LeaderExited(unit(0), exited(0)));
         assert_eq!(
             actions,
-            [Action::SendStopSignal(0, Signal::TERM, GROUP), Action::Reap(0)],
+            [Action::SendStopSignal(unit(0), Signal::TERM, GROUP), Action::Reap(unit(0))],
             "its group is in the way"
         );
         let Some(Message::Restarting { wait, restarts: said, .. }) = run.messages.last().copied() else { panic!() };
@@ -18,9 +18,9 @@ fn an_entry_is_started_again_later_and_later_and_once_its_group_is_empty() {
         waits.push(wait);
         run.pass(wait);
         assert_eq!(run.start_all(), [0; 0], "somebody of its group is left");
-        run.on(Event::GroupEmptied(0));
+        run.on(Event::GroupEmptied(unit(0)));
         assert_eq!(run.start_all(), [0]);
-        assert_eq!(run.supervisor.restarts(0), restarts);
+        assert_eq!(run.supervisor.restarts(unit(0)), restarts);
     }
     assert!(waits[0] >= Duration::from_millis(100) && waits[3] >= Duration::from_millis(800), "{waits:?}");
 }
@@ -28,16 +28,16 @@ fn an_entry_is_started_again_later_and_later_and_once_its_group_is_empty() {
 #[test]
 fn a_group_that_is_in_the_way_of_a_restart_is_killed_at_the_timeout() {
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
-    run.on(Event::LeaderExited(0, exited(1)));
-    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(0, None)]));
-    run.on(Event::GroupEmptied(0));
+    run.on(Event::LeaderExited(unit(0), exited(1)));
+    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(unit(0), None)]));
+    run.on(Event::GroupEmptied(unit(0)));
     assert_eq!(run.start_all(), [0]);
     assert_eq!(
         run.receive(Signal::TERM),
-        [Action::SendStopSignal(0, Signal::TERM, AUTO)],
+        [Action::SendStopSignal(unit(0), Signal::TERM, AUTO)],
         "it can be told and killed anew"
     );
-    assert_eq!(run.time_comes().1, [Action::Kill(0, None)]);
+    assert_eq!(run.time_comes().1, [Action::Kill(unit(0), None)]);
 }
 
 #[test]
@@ -61,9 +61,9 @@ fn a_stop_during_the_wait_for_a_restart_starts_nothing() {
     assert_eq!(run.nothing_left(), [], "it comes back");
     assert_eq!(run.receive(Signal::TERM), [Action::Exit(0)]);
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
-    run.on(Event::LeaderExited(0, exited(1)));
+    run.on(Event::LeaderExited(unit(0), exited(1)));
     assert_eq!(run.receive(Signal::TERM), [], "who is left of its group has been told");
-    run.on(Event::GroupEmptied(0));
+    run.on(Event::GroupEmptied(unit(0)));
     assert_eq!(run.start_all(), [0; 0]);
     assert_eq!(run.nothing_left(), [Action::Exit(0)]);
 }
@@ -73,8 +73,8 @@ fn a_restart_that_fails_is_tried_again() {
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
     run.ends(0, exited(1));
     run.pass(Duration::from_secs(1));
-    assert_eq!(run.supervisor.next_start(run.now), Some(0));
-    run.on(Event::StartFailed(0, 125));
+    assert_eq!(run.supervisor.next_start(run.now), Some(unit(0)));
+    run.on(Event::StartFailed(unit(0), 125));
     assert_eq!(run.start_all(), [0; 0]);
     run.pass(Duration::from_secs(1));
     assert_eq!(run.start_all(), [0]);

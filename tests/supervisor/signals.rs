@@ -6,7 +6,7 @@ use super::*;
 fn every_other_signal_is_only_forwarded() {
     for sent in (1..=64).filter_map(Signal::new).filter(|s| !s.begins_stop() && !s.suspends()) {
         let mut run = Run::started(&[policy(), policy()]);
-        assert_eq!(run.receive(sent), [Action::Send(0, sent, AUTO), Action::Send(1, sent, AUTO)]);
+        assert_eq!(run.receive(sent), [Action::Send(unit(0), sent, AUTO), Action::Send(unit(1), sent, AUTO)]);
         assert_eq!(run.supervisor.wake_at(), None, "{sent} begins no stop");
     }
 }
@@ -15,8 +15,8 @@ fn every_other_signal_is_only_forwarded() {
 fn signal_to_says_whom_signals_go_to() {
     for signal_to in [SignalTo::Auto, SignalTo::Leader, SignalTo::Group] {
         let mut run = Run::started(&[Policy { signal_to, ..policy() }]);
-        assert_eq!(run.receive(signal("USR1")).last(), Some(&Action::Send(0, signal("USR1"), signal_to)));
-        assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(0, Signal::TERM, signal_to)]);
+        assert_eq!(run.receive(signal("USR1")).last(), Some(&Action::Send(unit(0), signal("USR1"), signal_to)));
+        assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(unit(0), Signal::TERM, signal_to)]);
     }
 }
 
@@ -30,20 +30,20 @@ fn with_rewrites(rewrites: &[&str]) -> Run {
 #[test]
 fn a_rewritten_stop_signal_still_begins_the_stop() {
     let mut run = with_rewrites(&["TERM=USR1"]);
-    assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(0, signal("USR1"), AUTO)]);
+    assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(unit(0), signal("USR1"), AUTO)]);
     assert!(run.supervisor.wake_at().is_some());
 }
 
 #[test]
 fn a_signal_that_is_rewritten_to_a_stop_signal_begins_the_stop() {
     let mut run = with_rewrites(&["HUP=TERM"]);
-    assert_eq!(run.receive(Signal::HUP), [Action::SendStopSignal(0, Signal::TERM, AUTO)]);
+    assert_eq!(run.receive(Signal::HUP), [Action::SendStopSignal(unit(0), Signal::TERM, AUTO)]);
 }
 
 #[test]
 fn a_rewritten_signal_is_forwarded_as_the_other() {
     let mut run = with_rewrites(&["HUP=USR2"]);
-    assert_eq!(run.receive(Signal::HUP), [Action::Send(0, signal("USR2"), AUTO)]);
+    assert_eq!(run.receive(Signal::HUP), [Action::Send(unit(0), signal("USR2"), AUTO)]);
     let consequence = Consequence::ForwardAs(signal("USR2"));
     assert_eq!(run.messages.last(), Some(&Message::Received(Signal::HUP, Sender::Outside, consequence)));
 }
