@@ -1,5 +1,5 @@
-//! untrap runs one or several programs as the entrypoint of a container: it starts them, forwards signals to them, shuts
-//! them down within a timeout, and reaps orphaned processes.
+//! untrap runs one or several programs as the entrypoint of a container: it starts them, forwards signals to them,
+//! shuts them down within a timeout, and reaps orphaned processes.
 //!
 //! # The pipeline
 //! Data flows from the command line to the exit status. Imports between folders run downwards in this list only:

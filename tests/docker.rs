@@ -1,7 +1,7 @@
 //! Tests the binary that the Dockerfile builds, as PID 1 of real containers.
 //!
-//! The tests need an engine and the images that `tests/docker/images` builds. Without them they report that they are skipped
-//! and pass, except in CI.
+//! The tests need an engine and the images that `tests/docker/images` builds. Without them they report that they are
+//! skipped and pass, except in CI.
 
 #[path = "support/container.rs"]
 mod container;

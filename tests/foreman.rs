@@ -1,5 +1,5 @@
-//! Checks the table of `docs/from-foreman.md` row by row: foreman or honcho and untrap must start the same processes with
-//! the same environment.
+//! Checks the table of `docs/from-foreman.md` row by row: foreman or honcho and untrap must start the same processes
+//! with the same environment.
 
 #[path = "support/mod.rs"]
 mod support;

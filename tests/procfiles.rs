@@ -1,4 +1,5 @@
-//! Real Procfiles must give the same as with foreman and honcho; awkward ones must be accepted or refused as documented.
+//! Real Procfiles must give the same as with foreman and honcho; awkward ones must be accepted or refused as
+//! documented.
 
 #[path = "support/mod.rs"]
 mod support;

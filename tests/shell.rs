@@ -1,5 +1,5 @@
-//! Compares untrap with sh: generated lines must give the same arguments and environment in both. Compares 3,000 lines by
-//! default, and 100,000 if `UNTRAP_TEST_LONG` is set.
+//! Compares untrap with sh: generated lines must give the same arguments and environment in both. Compares 3,000 lines
+//! by default, and 100,000 if `UNTRAP_TEST_LONG` is set.
 
 #[path = "support/mod.rs"]
 mod support;

@@ -1,5 +1,5 @@
-//! Checks rows of the table of `docs/from-supervisord.md`: a setting of supervisord and its replacement must have the same
-//! effect on a program.
+//! Checks rows of the table of `docs/from-supervisord.md`: a setting of supervisord and its replacement must have the
+//! same effect on a program.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -114,7 +114,8 @@ fn a_setting_and_its_replacement_have_the_same_effect() {
                 let line = instead_of(setting);
                 let mut ours = Stage::new().observe(line, count);
                 for observed in [&mut theirs, &mut ours] {
-                    // Each scene has its own directory, so compare only /srv. Without stopasgroup, supervisord signals only the leader.
+                    // Each scene has its own directory, so compare only /srv. Without stopasgroup, supervisord signals
+                    // only the leader.
                     observed.started.iter_mut().filter(|it| !it.contains("in=/srv ")).for_each(|it| {
                         let words = it.split(' ').filter(|word| !word.starts_with("in="));
                         *it = words.collect::<Vec<_>>().join(" ");

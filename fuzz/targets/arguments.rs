@@ -1,5 +1,5 @@
-//! Parses command lines, one argument a line, into a plan or a one-line message. The output of `untrap check` for the plan
-//! must parse into the same policies and commands.
+//! Parses command lines, one argument a line, into a plan or a one-line message. The output of `untrap check` for the
+//! plan must parse into the same policies and commands.
 
 #![no_main]
 

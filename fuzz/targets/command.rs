@@ -1,5 +1,5 @@
-//! Parses a command line. A simple command expands to variables and words that give the same result when they are quoted and
-//! parsed again. Any other line goes to the shell unchanged, or is an error whose position is right.
+//! Parses a command line. A simple command expands to variables and words that give the same result when they are
+//! quoted and parsed again. Any other line goes to the shell unchanged, or is an error whose position is right.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Parses an env file. Its variables stay the same when they are written and parsed again, and an error names the first bad
-//! line.
+//! Parses an env file. Its variables stay the same when they are written and parsed again, and an error names the first
+//! bad line.
 
 #![no_main]
 

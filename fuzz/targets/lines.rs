@@ -1,5 +1,5 @@
-//! Splits a stream into lines. The lines do not depend on the chunks in which the stream arrives: none is lost, added or
-//! reordered, none exceeds the limit, and no character is split.
+//! Splits a stream into lines. The lines do not depend on the chunks in which the stream arrives: none is lost, added
+//! or reordered, none exceeds the limit, and no character is split.
 
 #![no_main]
 
@@ -8,8 +8,9 @@ use std::io::BufRead;
 use libfuzzer_sys::fuzz_target;
 use untrap::output::lines::{LIMIT, OutputLine, Lines};
 
-/// Expands run-length encoded input, so that the fuzzer finds lines near the limit with few bytes. A run is a unit of up to
-/// three bytes and its number of repetitions: few, up to just below the limit, or many. Newlines are repeated few times.
+/// Expands run-length encoded input, so that the fuzzer finds lines near the limit with few bytes. A run is a unit of
+/// up to three bytes and its number of repetitions: few, up to just below the limit, or many. Newlines are repeated few
+/// times.
 fn expanded(mut runs: &[u8]) -> Vec<u8> {
     let mut stream = Vec::new();
     while let [how, count, rest @ ..] = runs
@@ -48,8 +49,8 @@ fn lines_of(mut stream: &[u8]) -> Vec<OutputLine<'_>> {
     lines
 }
 
-/// Checks the lines of a stream that arrives in chunks of these sizes, and the rest in one chunk. A byte encodes a size as 1
-/// to 16 times a power of two.
+/// Checks the lines of a stream that arrives in chunks of these sizes, and the rest in one chunk. A byte encodes a size
+/// as 1 to 16 times a power of two.
 fn check_chunks(mut stream: &[u8], sizes: &[u8], wanted: &[OutputLine]) {
     let (mut lines, mut wanted, mut sizes) = (Lines::default(), wanted.iter().copied(), sizes.iter());
     while !stream.is_empty() {

@@ -1,5 +1,5 @@
-//! Parses a Procfile. No line is skipped, every error has a position inside the file, and a parsed Procfile that is written
-//! and parsed again stays the same.
+//! Parses a Procfile. No line is skipped, every error has a position inside the file, and a parsed Procfile that is
+//! written and parsed again stays the same.
 
 #![no_main]
 

@@ -68,7 +68,8 @@ pub enum ProcfileErrorKind {
     EmptyCommand,
     /// The command has a syntax error.
     BadCommand(CommandError),
-    /// A NUL, which no argument can contain, or a carriage return within a line, which other systems read as a line end.
+    /// A NUL, which no argument can contain, or a carriage return within a line, which other systems read as a line
+    /// end.
     ControlCharacter(char),
     /// Bytes that are not UTF-8.
     NotUtf8,

@@ -27,8 +27,8 @@ impl<T: FromStr> Scoped<T> {
 }
 
 impl<T> Scoped<T> {
-    /// Returns the value for this service: that for its name, else that for its process type, else that for all services.
-    /// If several values have the same NAME, the last one wins.
+    /// Returns the value for this service: that for its name, else that for its process type, else that for all
+    /// services. If several values have the same NAME, the last one wins.
     #[must_use]
     pub fn get(&self, name: &Name) -> Option<&T> {
         let last = |wanted: &dyn Fn(Option<&Name>) -> bool| {

@@ -1,4 +1,4 @@
-//! Lines to what is written: a prefix, or an object of JSON. Pure.
+//! Formats lines with a prefix or as JSON objects. Pure.
 
 use std::fmt::{self, Write as _};
 use std::io::Write;
@@ -11,26 +11,26 @@ use base64::write::EncoderWriter;
 use super::OutputSettings;
 use super::lines::OutputLine;
 
-/// What untrap's own messages are called.
+/// The name before untrap's own messages.
 pub const OWN_NAME: &str = "untrap";
 
-/// One after the other for the services; readable on black and on white.
+/// The colours of service names, used in turn; readable on black and on white.
 const COLOURS: [AnsiColor; 6] =
     [AnsiColor::Cyan, AnsiColor::Yellow, AnsiColor::Green, AnsiColor::Magenta, AnsiColor::Blue, AnsiColor::BrightRed];
 
-/// How lines are written.
+/// The format of lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LineFormat {
     /// `web.1    | line`.
     Prefix {
-        /// With the time before it.
+        /// Whether each line begins with the time.
         timestamps: bool,
     },
-    /// One object a line.
+    /// One JSON object for each line.
     Json,
 }
 
-/// Which of a service's two streams.
+/// One of the two output streams of a service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StreamKind {
     /// Standard output.
@@ -39,44 +39,44 @@ pub enum StreamKind {
     Stderr,
 }
 
-/// What stands before a stream's lines, time aside.
+/// The text before the lines of a stream, without the time.
 #[derive(Debug)]
 pub struct LinePrefix {
     line: Vec<u8>,
-    /// The same for a piece that is not the line's last.
+    /// The text before a piece of a line that continues in the next piece.
     piece: Vec<u8>,
 }
 
-/// Whose lines they are.
+/// The source of lines.
 #[derive(Clone, Debug)]
 pub struct LineSource {
     /// The service's name.
     pub name: String,
-    /// All names are padded to this many characters.
+    /// The width to which names are padded, in characters.
     pub width: usize,
-    /// How the name looks on a terminal.
+    /// The style of the name on a terminal.
     pub style: Style,
     /// The leader's PID.
     pub pid: i32,
-    /// Which stream it is.
+    /// The stream.
     pub side: StreamKind,
 }
 
-/// The time as it is written, RFC 3339 with milliseconds.
+/// A formatted time: RFC 3339 with milliseconds.
 #[derive(Debug, Default)]
 pub struct Timestamp(Vec<u8>);
 
 impl Timestamp {
-    /// From now on this is the time.
+    /// Replaces the time.
     pub fn set(&mut self, time: SystemTime) {
         self.0.clear();
-        // Memory can be written, and the clock is not beyond the year 9999.
+        // Writing to a Vec cannot fail, and formatting fails only beyond the year 9999.
         let _ = write!(self.0, "{}", humantime::format_rfc3339_millis(time));
     }
 }
 
 impl LineFormat {
-    /// How these settings want lines; `None`: untrap is not in their way.
+    /// The format for these settings. Returns `None` if services write to the inherited descriptors themselves.
     #[must_use]
     pub fn new(settings: OutputSettings) -> Option<Self> {
         match settings.format {
@@ -86,13 +86,13 @@ impl LineFormat {
         }
     }
 
-    /// Whether lines bear the time.
+    /// Whether lines contain the time.
     #[must_use]
     pub fn has_time(self) -> bool {
         self != Self::Prefix { timestamps: false }
     }
 
-    /// What stands before the lines of this label.
+    /// Returns the text before the lines of this source.
     #[must_use]
     pub fn head(self, label: &LineSource) -> LinePrefix {
         let text = |separator| match self {
@@ -139,7 +139,7 @@ pub fn colour(service: usize) -> Style {
     COLOURS[service % COLOURS.len()].on_default()
 }
 
-/// A string of JSON. What is not UTF-8 can't be in one, so it is replaced there, and all bytes follow in base64.
+/// Appends a JSON string. Invalid UTF-8 is replaced in it, and the original bytes follow in base64.
 fn write_message(out: &mut Vec<u8>, text: &[u8]) {
     let is_text = std::str::from_utf8(text).is_ok();
     if is_text && is_plain(text) {
@@ -148,21 +148,21 @@ fn write_message(out: &mut Vec<u8>, text: &[u8]) {
         out.push(b'"');
         return;
     }
-    serde_json::to_writer(&mut *out, &format_args!("{}", Replaced(text))).expect("memory can be written");
+    serde_json::to_writer(&mut *out, &format_args!("{}", Replaced(text))).expect("writing to a Vec cannot fail");
     if !is_text {
         out.extend_from_slice(br#","base64":""#);
-        // Dropping the encoder writes what it holds; memory can be written.
+        // Dropping the encoder flushes it. Writing to a Vec cannot fail.
         let _ = EncoderWriter::new(&mut *out, &STANDARD).write_all(text);
         out.push(b'"');
     }
 }
 
-/// Whether a string of JSON holds this text as it is, which is so for most lines. Eight bytes at a time: it makes JSON
-/// twice as fast.
+/// Whether a JSON string can contain this text without escapes, as most lines. Checks eight bytes at a time, which
+/// makes JSON output twice as fast.
 fn is_plain(text: &[u8]) -> bool {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    /// The high bit of a byte says whether any byte is less than `limit`; see "Bit Twiddling Hacks", haszero and hasless.
+    /// Returns a non-zero word if any byte is less than `limit`; see "Bit Twiddling Hacks", haszero and hasless.
     const fn has_less(word: u64, limit: u64) -> u64 {
         word.wrapping_sub(ONES * limit) & !word & HIGHS
     }
@@ -178,7 +178,7 @@ fn is_plain(text: &[u8]) -> bool {
         && rest.iter().all(|byte| *byte >= 0x20 && !matches!(byte, b'"' | b'\\'))
 }
 
-/// Text in which what is not UTF-8 is replaced.
+/// Displays text with invalid UTF-8 replaced.
 struct Replaced<'a>(&'a [u8]);
 
 impl fmt::Display for Replaced<'_> {

@@ -1,8 +1,8 @@
-//! The services' output with names before its lines (`prefix`), or as JSON.
+//! The output of services, with a name before each line (`prefix`) or as JSON.
 //!
-//! Each service writes into two pipes. Whole lines are taken out of them and written at once, a lone line as well as a
-//! hundred thousand; nothing is timed. Of each stream the order is kept. When a reader takes no more, nobody reads the
-//! pipes for it, so that the services wait: that bounds memory.
+//! Each service writes into two pipes. untrap reads whole lines from them and writes them immediately, without timers.
+//! The order within a stream is kept. If a write would block, untrap stops reading the pipes, so that the services
+//! block and memory stays bounded.
 
 pub mod format;
 pub mod lines;
@@ -26,13 +26,14 @@ use lines::OutputLine;
 use sink::Sink;
 use stream::Stream;
 
-/// While so much waits to be written, untrap's own messages are dropped. They are short: services' lines don't fill it.
+/// If more than this is queued, untrap's own messages are dropped. The lines of services are never queued to this
+/// limit.
 const MESSAGES_LIMIT: usize = 512 * 1024;
 
-/// So much of a stream is passed on before the others, and signals, get their turn.
+/// The number of bytes to read from a stream before the other streams and signals are served.
 const BATCH: usize = 512 * 1024;
 
-/// What `--output` says.
+/// `--output`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum OutputFormat {
     /// Services inherit standard output and standard error.
@@ -57,7 +58,7 @@ impl FromStr for OutputFormat {
     }
 }
 
-/// What the options say of the output.
+/// The options for output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct OutputSettings {
     /// `--output`.
@@ -66,30 +67,30 @@ pub struct OutputSettings {
     pub timestamps: bool,
 }
 
-/// All output of a run, on its way.
+/// The output of all services, and untrap's own messages.
 #[derive(Debug)]
 pub struct Output {
-    /// Of each service and hook that writes, the first of its two streams.
+    /// The index of the first of the two streams of each service and hook that has output.
     sources: Vec<Option<usize>>,
-    /// Standard output and standard error, or one where they are the same.
+    /// Standard output and standard error, or one sink if both are the same file.
     sinks: Vec<Sink>,
-    /// Standard output, then standard error of each that writes.
+    /// Standard output, then standard error, of each service and hook that has output.
     streams: Vec<Stream>,
-    /// Before untrap's own messages, which go to the last sink.
+    /// The prefix of untrap's own messages, which go to the last sink.
     own: LinePrefix,
 }
 
 impl Output {
-    /// The output of services with these names, and of these users if not of our own. `None` for what writes nothing, and
-    /// instead of all where it is not untrap's business.
+    /// Creates the pipes of services with these names and users; a user of `None` is untrap's own, a service of `None`
+    /// has no output. Returns `None` for `--output raw`.
     ///
     /// # Errors
-    /// Those of pipe2(2).
+    /// Fails if pipe2(2) fails.
     pub fn new(settings: OutputSettings, services: Vec<Option<(String, Option<u32>)>>) -> io::Result<Option<Self>> {
         let Some(form) = LineFormat::new(settings) else { return Ok(None) };
         let (stdout, stderr) = (Writer::stdout(), Writer::stderr());
         let mut writers = vec![stdout];
-        // Two writers to one pipe would mix their lines.
+        // Two sinks for one file would mix parts of lines.
         if !stderr.is_same(&writers[0]) {
             writers.push(stderr);
         }
@@ -110,19 +111,19 @@ impl Output {
         Ok(Some(Self { sources, sinks, streams, own: form.head(&own) }))
     }
 
-    /// Where its streams are.
+    /// The indices of the streams of a service.
     fn streams(&self, id: UnitId) -> Range<usize> {
         self.sources[id].map_or(0..0, |first| first..first + 2)
     }
 
-    /// What the service gets as standard output and standard error, if it writes.
+    /// The write ends of the pipes for standard output and standard error of a service, if it has output.
     #[must_use]
     pub fn ends(&self, id: UnitId) -> Option<[BorrowedFd<'_>; 2]> {
         let first = self.sources[id]?;
         Some([first, first + 1].map(|index| self.streams[index].pipe.writer()))
     }
 
-    /// What is written from now on is this process's.
+    /// Attributes the lines that are written from now on to this process.
     pub fn started(&mut self, id: UnitId, pid: i32) {
         for index in self.streams(id) {
             let stream = &mut self.streams[index];
@@ -130,7 +131,7 @@ impl Output {
         }
     }
 
-    /// Whether what belongs before a message has been passed on: what was read, and what ended services have written.
+    /// Whether a message may be written now: the lines read so far and the output of exited services must precede it.
     #[must_use]
     pub fn takes_messages(&self) -> bool {
         let last = self.sinks.len() - 1;
@@ -138,20 +139,20 @@ impl Output {
         self.sinks[last].is_used_up() && !self.streams.iter().any(is_behind)
     }
 
-    /// Takes a message of untrap's own. False when there was no room for it.
+    /// Queues one of untrap's own messages. Returns false if the queue is full.
     pub fn say(&mut self, message: &str) -> bool {
         let Some(sink) = self.sinks.last_mut().filter(|sink| sink.waiting() < MESSAGES_LIMIT) else { return false };
         sink.take_line(&self.own, OutputLine { text: message.as_bytes(), is_partial: false });
         true
     }
 
-    /// How many slots of a [`PollSet`] it needs.
+    /// The number of slots of a [`PollSet`] that the output needs.
     #[must_use]
     pub fn slots(&self) -> usize {
         self.sinks.len() + self.streams.len()
     }
 
-    /// Writes what waits, and says what is to be waited for, in the slots from this one on.
+    /// Writes queued output and registers the descriptors to poll in the slots from `first` on.
     pub fn prepare(&mut self, set: &mut PollSet, first: usize) {
         self.flush();
         for (index, sink) in self.sinks.iter().enumerate() {
@@ -164,7 +165,7 @@ impl Output {
         }
     }
 
-    /// Passes on what can be passed on after a wait.
+    /// Reads and writes the descriptors that poll has reported as ready.
     pub fn pass_on(&mut self, set: &PollSet, first: usize) {
         for index in 0..self.sinks.len() {
             if set.is_ready(first + index) {
@@ -179,7 +180,7 @@ impl Output {
         self.flush();
     }
 
-    /// Passes on what the service has written until now, as far as there is room. Messages wait for the rest.
+    /// Reads the output that a service has written until now, as far as there is room. Messages wait for the rest.
     pub fn drain(&mut self, id: UnitId) {
         for index in self.streams(id) {
             self.streams[index].mark();
@@ -188,7 +189,7 @@ impl Output {
         self.flush();
     }
 
-    /// Nobody is left in the service: what it wrote last is a line, even if no newline ends it.
+    /// The process group of the service is empty: its last line is complete even without a newline.
     pub fn ended(&mut self, id: UnitId) {
         for index in self.streams(id) {
             self.streams[index].ended();
@@ -197,7 +198,7 @@ impl Output {
         self.end_lines();
     }
 
-    /// The run is over: what is in the pipes now is all that is still passed on.
+    /// Ends the run: only the bytes that are in the pipes now are still written.
     pub fn seal(&mut self) {
         for stream in &mut self.streams {
             stream.mark();
@@ -205,7 +206,7 @@ impl Output {
         }
     }
 
-    /// After [`Self::seal`]: passes on what there is room for. True if there was any.
+    /// After [`Self::seal`]: writes as much as possible without blocking. Returns whether there was progress.
     pub fn finish(&mut self) -> bool {
         let before = self.waiting();
         for index in 0..self.sinks.len() {
@@ -217,20 +218,20 @@ impl Output {
         self.waiting() != before
     }
 
-    /// After [`Self::seal`]: what is to be waited for, in the slots from this one on.
+    /// After [`Self::seal`]: registers the descriptors to poll in the slots from `first` on.
     pub fn prepare_finish(&mut self, set: &mut PollSet, first: usize) {
         self.prepare(set, first);
         let first = first + self.sinks.len();
         (0..self.streams.len()).for_each(|index| set.set(first + index, None));
     }
 
-    /// After [`Self::seal`]: whether all is written.
+    /// After [`Self::seal`]: whether everything is written.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.sinks.iter().all(Sink::is_done) && self.streams.iter().all(Stream::is_done)
     }
 
-    /// Gives up on what is not written.
+    /// Discards unwritten output and counts its lines as lost.
     pub fn give_up(&mut self) {
         self.sinks.iter_mut().for_each(Sink::give_up);
         for stream in &mut self.streams {
@@ -238,13 +239,13 @@ impl Output {
         }
     }
 
-    /// How many lines could not be written since the start.
+    /// The number of lines that could not be written since the start.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.sinks.iter().map(Sink::lost).sum()
     }
 
-    /// What is still to be written: bytes in the sinks and in the pipes.
+    /// The numbers of unwritten bytes in the sinks and in the pipes.
     fn waiting(&self) -> (usize, usize) {
         (self.sinks.iter().map(Sink::waiting).sum(), self.streams.iter().map(|stream| stream.left).sum())
     }
@@ -253,8 +254,8 @@ impl Output {
         self.sinks.iter_mut().for_each(Sink::flush);
     }
 
-    /// Passes on up to so much of each of a sink's streams, beginning after the one that was read last: a busy one, which
-    /// leaves no room for others, has to wait for them.
+    /// Reads up to a limit from each stream of a sink, round-robin: begins after the stream that was read last, so that
+    /// a busy stream cannot starve the others.
     fn take_turns(&mut self, sink: usize, limit: impl Fn(usize, &Stream) -> usize) {
         let (streams, last) = (self.streams.len(), self.sinks[sink].source());
         for index in (1..=streams).map(|turn| (last + turn) % streams) {
@@ -265,7 +266,7 @@ impl Output {
         }
     }
 
-    /// Goes on where there was no room before.
+    /// Continues with the lines for which a sink had no room.
     fn resume(&mut self, index: usize) {
         let sink = &mut self.sinks[index];
         sink.retry();
@@ -274,13 +275,13 @@ impl Output {
         }
     }
 
-    /// Passes on up to this much of a stream.
+    /// Reads up to this many bytes from a stream.
     fn read(&mut self, index: usize, limit: usize) {
         let stream = &mut self.streams[index];
         stream.read(index, limit, &mut self.sinks[stream.sink]);
     }
 
-    /// Takes the last lines of streams that have ended.
+    /// Writes the last lines of streams that have ended.
     fn end_lines(&mut self) {
         for stream in &mut self.streams {
             stream.end_line(&mut self.sinks[stream.sink]);
@@ -288,7 +289,7 @@ impl Output {
     }
 }
 
-/// This style, or none where no terminal shows it, `NO_COLOR` and `CLICOLOR_FORCE` considered.
+/// Returns this style if the stream shows colours, considering terminals, `NO_COLOR` and `CLICOLOR_FORCE`.
 fn shown(style: Style, side: StreamKind) -> Style {
     let choice = match side {
         StreamKind::Stdout => AutoStream::choice(&io::stdout()),
@@ -302,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_writes_nothing_costs_no_pipes_and_no_width() {
+    fn a_hook_without_output_has_no_pipes_and_does_not_widen_the_prefix() {
         let settings = OutputSettings { format: OutputFormat::Prefix, timestamps: false };
         let output = Output::new(settings, vec![None, Some(("web.1".to_owned(), None))]).unwrap().unwrap();
         let widths: Vec<_> = output.streams.iter().map(|stream| stream.label.width).collect();

@@ -1,4 +1,4 @@
-//! One of the two streams of a service: what is still to be read of it, and which process's lines those are.
+//! One of the two output streams of a service: its unread bytes, and the processes that wrote them.
 
 use std::collections::VecDeque;
 
@@ -7,29 +7,29 @@ use super::lines::Lines;
 use super::sink::{INPUT, Sink};
 use crate::sys::pipe::Pipe;
 
-/// A pipe that a service writes into, and the lines that come out of it.
+/// A pipe that a service writes to, and its splitter of lines.
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) pipe: Pipe,
-    /// Where its lines go, by the place among the sinks.
+    /// The index of its sink.
     pub(super) sink: usize,
-    /// Of the process whose lines are read.
+    /// The prefix for the process whose lines are read.
     head: LinePrefix,
     pub(super) label: LineSource,
     lines: Lines,
-    /// Nobody is left who would end its last line.
+    /// Whether no process is left that could complete the last line.
     has_ended: bool,
-    /// How much it held when its leader ended, or the run, and is still to be read. What others write later doesn't count.
+    /// The number of unread bytes that were in the pipe when the leader exited or the run ended, without later bytes.
     pub(super) left: usize,
-    /// Processes that write into it after the one that its head names.
+    /// The processes that write to the pipe after the process of `head`.
     turns: VecDeque<Turn>,
 }
 
-/// Where in a stream what a process wrote begins. One that nothing was written before takes the place of the one before
-/// it, so that there are no more of them than bytes in the pipe.
+/// The position in a stream at which the output of a process begins. A turn at the same position replaces the previous
+/// one, so that there are at most as many turns as bytes in the pipe.
 #[derive(Debug)]
 struct Turn {
-    /// How much of what others wrote is still to be read.
+    /// The number of unread bytes of earlier processes.
     before: usize,
     pid: i32,
 }
@@ -39,7 +39,7 @@ impl Stream {
         Self { pipe, sink, head, label, lines: Lines::default(), has_ended: false, left: 0, turns: VecDeque::new() }
     }
 
-    /// What is written from now on is this process's.
+    /// Attributes the lines that are written from now on to this process.
     pub(super) fn started(&mut self, pid: i32, sink: &mut Sink) {
         let before = self.left;
         self.turns.pop_back_if(|turn| turn.before == before);
@@ -48,27 +48,27 @@ impl Stream {
         self.change_turns(sink);
     }
 
-    /// What it holds now is to be read before a message.
+    /// Marks the bytes that are in the pipe now, which must be written before the next message.
     pub(super) fn mark(&mut self) {
         self.left = self.pipe.waiting();
     }
 
-    /// Nobody is left in the service: what was written last is a line, even if no newline ends it.
+    /// The process group of the service is empty: its last line is complete even without a newline.
     pub(super) fn ended(&mut self) {
         self.has_ended = true;
     }
 
-    /// Whether what was written before the end of a process is still to be passed on.
+    /// Whether output from before the exit of a process is still unwritten.
     pub(super) fn has_last_words(&self) -> bool {
         self.left > 0 || self.has_ended && !self.lines.is_empty()
     }
 
-    /// Whether all that it held is passed on.
+    /// Whether all marked bytes are written.
     pub(super) fn is_done(&self) -> bool {
         self.left == 0 && self.lines.is_empty()
     }
 
-    /// Passes on up to this much. The sink remembers by this place which stream it was.
+    /// Reads up to `limit` bytes. `place` is the index of this stream, which the sink keeps.
     pub(super) fn read(&mut self, place: usize, mut limit: usize, sink: &mut Sink) {
         self.change_turns(sink);
         while limit > 0 && sink.has_room() {
@@ -86,12 +86,12 @@ impl Stream {
         }
     }
 
-    /// Takes the lines out of what its sink has read of it.
+    /// Continues with the bytes that its sink has read.
     pub(super) fn take_lines(&mut self, sink: &mut Sink) {
         sink.take_lines(&mut self.lines, &self.head);
     }
 
-    /// Where all that a process wrote has been read, its last line is taken, and the next process's lines begin.
+    /// Changes to the next process once all bytes of the previous one are read, and writes its last line.
     fn change_turns(&mut self, sink: &mut Sink) {
         while sink.has_room()
             && let Some(turn) = self.turns.pop_front_if(|turn| turn.before == 0)
@@ -102,7 +102,7 @@ impl Stream {
         }
     }
 
-    /// Takes the last line, if the stream has ended.
+    /// Writes the last line if the stream has ended.
     pub(super) fn end_line(&mut self, sink: &mut Sink) {
         self.change_turns(sink);
         if self.has_ended && self.left == 0 && sink.has_room() {
@@ -111,14 +111,14 @@ impl Stream {
         }
     }
 
-    /// Takes a line without its newline.
+    /// Writes a line that has no newline.
     fn take_rest(&mut self, sink: &mut Sink) {
         if let Some(line) = self.lines.rest() {
             sink.take_line(&self.head, line);
         }
     }
 
-    /// Gives up on what is not passed on.
+    /// Discards unwritten bytes and counts their lines as lost.
     pub(super) fn give_up(&mut self, sink: &mut Sink) {
         sink.lose(&self.pipe, std::mem::take(&mut self.left));
         if self.lines.rest().is_some() {

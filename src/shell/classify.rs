@@ -1,8 +1,8 @@
 //! Classifies a command line: untrap executes it directly, or a shell executes it.
 //!
-//! A simple command (words, quotes, leading assignments and plain expansions) is executed directly, so that the leader is
-//! the program itself, signals reach it, and the image needs no shell. Any other line goes to sh unchanged, also when in
-//! doubt. [`expand`](crate::shell::expand) makes the expansions later, when their values are known.
+//! A simple command (words, quotes, leading assignments and plain expansions) is executed directly, so that the leader
+//! is the program itself, signals reach it, and the image needs no shell. Any other line goes to sh unchanged, also
+//! when in doubt. [`expand`](crate::shell::expand) makes the expansions later, when their values are known.
 
 use std::ffi::OsString;
 

@@ -1,6 +1,7 @@
 //! Makes the expansions of a simple command (POSIX 2.6, Word Expansions): parameter expansion, then field splitting.
 //!
-//! Pure: the caller looks up the variables. If a value needs sh, for example for pathname expansion, the line goes to sh.
+//! Pure: the caller looks up the variables. If a value needs sh, for example for pathname expansion, the line goes to
+//! sh.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

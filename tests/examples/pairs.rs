@@ -1,5 +1,5 @@
-//! Tests the pairs with stand-ins for their programs. Some stand-ins ignore their stop signal, as if they still had work to
-//! finish, until the test releases them with SIGHUP.
+//! Tests the pairs with stand-ins for their programs. Some stand-ins ignore their stop signal, as if they still had
+//! work to finish, until the test releases them with SIGHUP.
 
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;

@@ -13,8 +13,8 @@ pub(crate) const NOTHING: [&str; 0] = [];
 /// Directories that the examples write to or read their configuration from. The tests replace them by the scene.
 const DIRECTORIES: [&str; 4] = ["/data", "/etc/", "/tmp/", "/var/log/"];
 
-/// Held while a thread writes and starts programs. A child that another thread forks inherits the descriptor of the file
-/// being written until its execve(2), and a file that is open for writing cannot be executed (ETXTBSY).
+/// Held while a thread writes and starts programs. A child that another thread forks inherits the descriptor of the
+/// file being written until its execve(2), and a file that is open for writing cannot be executed (ETXTBSY).
 static WRITING: Mutex<()> = Mutex::new(());
 
 /// The file of a pair to run.
@@ -50,8 +50,9 @@ pub(crate) fn can_run() -> bool {
     *CAN_RUN
 }
 
-/// Runs both files of a pair with the same stand-ins for its programs, each of which is a name in `PATH` and a line of sh.
-/// In these lines, `witness NAME [RULE]...` runs the program that records its signals. `changes` replace text in both files.
+/// Runs both files of a pair with the same stand-ins for its programs, each of which is a name in `PATH` and a line of
+/// sh. In these lines, `witness NAME [RULE]...` runs the program that records its signals. `changes` replace text in
+/// both files.
 #[track_caller]
 pub(crate) fn pair(
     name: &str,

@@ -27,7 +27,8 @@ fn a_flood_of_signals_during_the_start_reaches_each_child_at_most_once_per_signa
     // Real-time signals are queued, so each one is counted. SIGUSR1 is not queued and may be merged.
     let mut sent = 0;
     wait_for("all services are started", || {
-        // Bound the number of signals: each is forwarded to all running services, and a busy machine starts them slowly.
+        // Bound the number of signals: each is forwarded to all running services, and a busy machine starts them
+        // slowly.
         for _ in 0..8.min(400 - sent) {
             untrap.signal("RTMIN+1");
             sent += 1;
@@ -117,8 +118,9 @@ fn no_signal_goes_to_a_reused_process_group() {
     recycled(&format!("exec python3 -c \"$(cat << \"END\"\n{orphaned}END\n)\""), "[ -e gone ]");
 }
 
-/// Runs in a PID namespace with a few hundred PIDs, in which PIDs are reused soon. Waits until the service has exited, which
-/// `gone` checks, creates an unrelated leader of a process group with the same PID, and sends untrap every kind of signal.
+/// Runs in a PID namespace with a few hundred PIDs, in which PIDs are reused soon. Waits until the service has exited,
+/// which `gone` checks, creates an unrelated leader of a process group with the same PID, and sends untrap every kind
+/// of signal.
 #[track_caller]
 fn recycled(short: &str, gone: &str) {
     if can_unshare() {
@@ -255,7 +257,8 @@ fn a_child_with_threads_is_signalled_and_killed_as_one_process() {
 
 #[test]
 fn a_child_of_another_user_that_cannot_be_signalled_does_not_delay_the_exit() {
-    // untrap runs as an ordinary user. Its child runs as root through a set-user-ID program, so untrap may not signal it.
+    // untrap runs as an ordinary user. Its child runs as root through a set-user-ID program, so untrap may not signal
+    // it.
     if !nix::unistd::geteuid().is_root() {
         return skip("only root can create a set-user-ID program");
     }

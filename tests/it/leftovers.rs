@@ -124,7 +124,8 @@ fn a_group_whose_members_have_all_been_replaced_is_still_signalled() {
 fn processes_that_keep_replacing_themselves_are_killed() {
     for place in places() {
         let scene = Scene::new();
-        // Each process starts the next one in a new session and exits, so that no scan of /proc finds the same process twice.
+        // Each process starts the next one in a new session and exits, so that no scan of /proc finds the same process
+        // twice.
         let link = scene.script("link", "#!/bin/sh\ntrap '' TERM\necho x >> count\nsetsid \"$0\" &\n");
         let link = link.to_str().unwrap();
         let chains = format!("for i in 1 2 3 4 5 6 7 8; do setsid {link} & done");

@@ -78,7 +78,8 @@ fn catatonit_refuses_to_run_with_catatonit_log_which_untrap_ignores() {
 #[test]
 fn catatonit_sets_listen_pid_to_the_program_as_a_shell_line_does_under_untrap() {
     const UNTRAP: &str = "untrap 'export LISTEN_PID=$$; exec PROGRAM'";
-    // The program prints the variable, its own PID and the data from the descriptor. The variable names the parent at first.
+    // The program prints the variable, its own PID and the data from the descriptor. The variable names the parent at
+    // first.
     let mut lines = row("LISTEN_PID=1 catatonit", UNTRAP);
     lines.push("untrap -- PROGRAM");
     each(&lines, |stage| {

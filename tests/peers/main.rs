@@ -1,4 +1,5 @@
-//! Checks the tables of `docs/switching.md` row by row: runs a scenario under tini, dumb-init or catatonit and under untrap.
+//! Checks the tables of `docs/switching.md` row by row: runs a scenario under tini, dumb-init or catatonit and under
+//! untrap.
 
 #[path = "../support/mod.rs"]
 mod support;

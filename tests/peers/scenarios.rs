@@ -2,7 +2,8 @@
 
 use crate::stage::{End, Run, Stage, each};
 
-/// Starts the line with a leader that is not a shell, the witness `main`, and a child in its group, the witness `child`.
+/// Starts the line with a leader that is not a shell, the witness `main`, and a child in its group, the witness
+/// `child`.
 #[track_caller]
 fn start_group(stage: &Stage) -> Run {
     let run = stage.start(&format!("sh -c '{} & exec {}'", stage.witness("child", ""), stage.witness("main", "")));

@@ -18,8 +18,8 @@ pub(crate) fn each(lines: &[&'static str], mut scenario: impl FnMut(&Stage)) {
     }
 }
 
-/// A scene for one command line of tini, dumb-init, catatonit or untrap. Dropping it kills all its processes, because peers
-/// leave some behind.
+/// A scene for one command line of tini, dumb-init, catatonit or untrap. Dropping it kills all its processes, because
+/// peers leave some behind.
 pub(crate) struct Stage {
     scene: Scene,
     place: Place,
