@@ -10,6 +10,7 @@ use untrap::exit_status::ExitStatus;
 use untrap::shell::classify::Command;
 use untrap::signal::{Sender, Signal};
 use untrap::supervisor::Supervisor;
+use untrap::supervisor::action::Actions;
 use untrap::supervisor::event::Event;
 
 fn main() {
@@ -32,7 +33,7 @@ fn parse_command(line: &str) -> bool {
 #[divan::bench(args = [1, 10, 100, 500])]
 fn begin_shutdown(bencher: Bencher, services: usize) {
     let now = Instant::now();
-    bencher.with_inputs(|| (running_supervisor(services, now), Vec::with_capacity(4 * services + 8))).bench_refs(
+    bencher.with_inputs(|| (running_supervisor(services, now), Actions::for_units(services))).bench_refs(
         |(supervisor, actions)| supervisor.on(Event::Received(Signal::TERM, Sender::Outside), now, actions),
     );
 }
@@ -41,7 +42,7 @@ fn begin_shutdown(bencher: Bencher, services: usize) {
 #[divan::bench(args = [1, 10, 100, 500])]
 fn handle_exit(bencher: Bencher, services: usize) {
     let now = Instant::now();
-    bencher.with_inputs(|| (running_supervisor(services, now), Vec::with_capacity(4 * services + 8))).bench_refs(
+    bencher.with_inputs(|| (running_supervisor(services, now), Actions::for_units(services))).bench_refs(
         |(supervisor, actions)| supervisor.on(Event::LeaderExited(UnitId::new(0), ExitStatus::Exited(1)), now, actions),
     );
 }
@@ -49,7 +50,7 @@ fn handle_exit(bencher: Bencher, services: usize) {
 fn running_supervisor(services: usize, now: Instant) -> Supervisor {
     let mut supervisor =
         Supervisor::new((0..services).map(|_| (Role::Service, Policy::default())), Rules::default(), 1);
-    let mut actions = Vec::new();
+    let mut actions = Actions::default();
     while let Some(id) = supervisor.next_start(now) {
         supervisor.on(Event::Started(id), now, &mut actions);
     }

@@ -9,7 +9,7 @@ use untrap::config::unit::{Role, UnitId};
 use untrap::exit_status::ExitStatus;
 use untrap::signal::{Sender, Signal};
 use untrap::supervisor::Supervisor;
-use untrap::supervisor::action::Action;
+use untrap::supervisor::action::{Action, Actions};
 use untrap::supervisor::event::{Event, Receivers};
 use untrap::supervisor::message::{Consequence, Message};
 
@@ -111,10 +111,10 @@ impl World {
     fn tell(&mut self, event: Event) {
         let mut events = std::collections::VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            let mut actions = Vec::new();
+            let mut actions = Actions::default();
             let now = self.instant();
             self.supervisor.on(event, now, &mut actions);
-            for action in actions {
+            for action in actions.drain() {
                 assert_eq!(self.exit, None, "nothing follows the exit");
                 events.extend(self.carry_out(action));
             }

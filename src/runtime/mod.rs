@@ -20,7 +20,7 @@ use crate::pid_dir::PidDir;
 use crate::runtime::launch::Runnable;
 use crate::signal::Signal;
 use crate::supervisor::Supervisor;
-use crate::supervisor::action::Action;
+use crate::supervisor::action::{Action, Actions};
 use crate::supervisor::event::{Event, Need, Receivers};
 use crate::supervisor::message::Message;
 use crate::sys;
@@ -70,7 +70,7 @@ struct Runtime {
     /// By service.
     runnables: Vec<Runnable>,
     events: VecDeque<Event>,
-    actions: Vec<Action>,
+    actions: Actions,
     /// Where the one service, the first of all, can be in the foreground.
     terminal: Option<Terminal>,
     /// Since when children may have ended that nobody has looked at, or since when they are being reaped.
@@ -140,19 +140,10 @@ impl Runtime {
                 self.remove_pid(id);
             }
             self.pass_on_last_words(event);
-            self.supervisor.on(event, Instant::now(), &mut self.actions);
-            // Whoever is told is told before anyone writes about it.
-            let is_urgent = |action: &Action| {
-                matches!(action, Action::SendStopSignal(..) | Action::Send(..) | Action::GiveTerminal(_))
-            };
-            for urgent in [true, false] {
-                for index in 0..self.actions.len() {
-                    if is_urgent(&self.actions[index]) == urgent {
-                        self.carry_out(self.actions[index]);
-                    }
-                }
-            }
-            self.actions.clear();
+            let mut actions = std::mem::take(&mut self.actions);
+            self.supervisor.on(event, Instant::now(), &mut actions);
+            actions.drain().for_each(|action| self.carry_out(action));
+            self.actions = actions;
         }
     }
 

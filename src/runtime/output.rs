@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::{OUTPUT_SLOTS, Runtime};
-use crate::signal::Signal;
 use crate::supervisor::event::Event;
+use crate::supervisor::flush::Flush;
 use crate::sys::signalfd::Received;
 
 impl Runtime {
@@ -34,19 +34,17 @@ impl Runtime {
     pub(super) fn finish_output(&mut self) {
         self.hand_over_messages();
         let Some(output) = &mut self.output else { return };
-        let over = Instant::now();
-        let (mut progress, mut asked) = (over, false);
+        let mut flush = Flush::new(Instant::now());
         output.seal();
-        'waiting: loop {
-            // From the first request to stop on, progress buys no more time.
-            if output.finish() && !asked {
-                progress = Instant::now();
+        'flush: loop {
+            if output.finish() {
+                flush.on_progress(Instant::now());
             }
             if output.takes_messages() {
                 self.report.hand_over(|line| output.say(line));
                 output.finish();
             }
-            let deadline = self.supervisor.output_deadline(over, progress);
+            let deadline = flush.deadline(&self.supervisor);
             if output.is_done() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 break;
             }
@@ -54,12 +52,11 @@ impl Runtime {
             if self.poll_set.wait(deadline).is_err() {
                 break;
             }
-            // Nothing is left that signals could be forwarded to: one that stops is for untrap alone.
             while let Some(received) = self.signals.next() {
-                match received {
-                    Received::Signal(Signal::INT, _) => break 'waiting,
-                    Received::Signal(signal, _) if signal.begins_stop() => asked = true,
-                    _ => {}
+                if let Received::Signal(signal, _) = received
+                    && flush.on_signal(signal).is_break()
+                {
+                    break 'flush;
                 }
             }
         }

@@ -14,6 +14,7 @@ use crate::pid_dir::PidDir;
 use crate::runtime::launch::{ExecContext, Runnable};
 use crate::shell::Shell;
 use crate::supervisor::Supervisor;
+use crate::supervisor::action::Actions;
 use crate::sys::child;
 use crate::sys::limits::DescriptorLimit;
 use crate::sys::poll::{Interest, PollSet};
@@ -95,7 +96,7 @@ pub fn run(input: RunInput) -> io::Result<u8> {
         runnables,
         // Room for all that one signal to everyone brings about: from now on the loop allocates nothing.
         events: VecDeque::with_capacity(2 * size + 8),
-        actions: Vec::with_capacity(3 * size + 8),
+        actions: Actions::for_units(size),
         terminal,
         reaping_since: None,
         exit: None,

@@ -7,10 +7,12 @@
 pub mod action;
 mod backoff;
 pub mod event;
+pub mod flush;
 pub mod message;
 mod service;
 mod shutdown;
 mod start;
+mod timers;
 
 use std::time::Instant;
 
@@ -18,7 +20,7 @@ use crate::config::policy::{Policy, Rules, SignalTo};
 use crate::config::unit::{Role, UnitId};
 use crate::exit_status::{ExitMapping, ExitStatus};
 use crate::signal::{Rewrite, Sender, Signal};
-use crate::supervisor::action::Action;
+use crate::supervisor::action::{Action, Actions};
 use crate::supervisor::event::{Event, Need, Receivers};
 use crate::supervisor::message::{Consequence, Message};
 use service::{Ended, Look, Service, Shutdown, Stage};
@@ -132,26 +134,8 @@ impl Supervisor {
         self.services.iter().position(is_wanted).map(UnitId::new)
     }
 
-    /// When [`Event::TimerExpired`] is due, or a service is to start, if nothing else happens before.
-    #[must_use]
-    pub fn wake_at(&self) -> Option<Instant> {
-        if self.phase == Phase::Done {
-            return None;
-        }
-        let stop = self.stop.as_ref();
-        let alive = self.services.iter().filter(|service| service.is_alive() && !service.killed);
-        let deadlines = alive.filter_map(|service| service.deadline(stop));
-        let looks = self.services.iter().filter_map(|service| service.look_at(stop));
-        let restarts = self.services.iter().filter_map(Service::restart_at);
-        let leftovers = self.leftovers_deadline().filter(|_| self.leftovers == Leftovers::Told);
-        let end_of_delay = stop.filter(|_| self.is_stop_due()).map(|stop| stop.since);
-        let give_up = stop.and_then(|stop| stop.patience).map(|patience| patience.until);
-        let waiting = self.sequence.wake_at(self.rules.wait_timeout);
-        deadlines.chain(looks).chain(restarts).chain(leftovers).chain(end_of_delay).chain(give_up).chain(waiting).min()
-    }
-
     /// Takes one event, and appends what is to be done about it to `actions`.
-    pub fn on(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
+    pub fn on(&mut self, event: Event, now: Instant, actions: &mut Actions) {
         if self.phase == Phase::Done {
             return;
         }
@@ -169,11 +153,11 @@ impl Supervisor {
                 self.check_end(now, actions);
             }
             Event::StillReaping => self.on_still_reaping(now, actions),
-            Event::TimerExpired => self.on_time(now, actions),
+            Event::TimerExpired => self.on_timer(now, actions),
         }
     }
 
-    fn on_signal(&mut self, received: Signal, sender: Sender, now: Instant, actions: &mut Vec<Action>) {
+    fn on_signal(&mut self, received: Signal, sender: Sender, now: Instant, actions: &mut Actions) {
         let said = |consequence| Action::Log(Message::Received(received, sender, consequence));
         let Some(signal) = Rewrite::apply(&self.rules.rewrites, received) else {
             return actions.push(said(Consequence::Drop));
@@ -210,8 +194,8 @@ impl Supervisor {
     }
 
     /// Forwards a signal to everyone it is for; false where there is nobody.
-    fn forward(&mut self, signal: Signal, actions: &mut Vec<Action>) -> bool {
-        let before = actions.len();
+    fn forward(&mut self, signal: Signal, actions: &mut Actions) -> bool {
+        let before = actions.count_signals();
         let alone = self.services.iter().filter(|service| service.is_service()).count() == 1;
         let whole_job = signal == Signal::CONT && std::mem::take(&mut self.is_job_suspended);
         // In a stop one by one, or after a delay, a second TERM is not for those whose turn is still to come.
@@ -231,18 +215,18 @@ impl Supervisor {
             }
             actions.push(Action::Send(id, signal, if whole_job { SignalTo::Group } else { to }));
         }
-        actions.len() > before
+        actions.count_signals() > before
     }
 
     /// A stopped process can act on its stop signal only once it is woken.
-    fn on_stop_signal_sent(&mut self, id: UnitId, receivers: Receivers, actions: &mut Vec<Action>) {
+    fn on_stop_signal_sent(&mut self, id: UnitId, receivers: Receivers, actions: &mut Actions) {
         if let Stage::Running { told, .. } = &mut self.services[id].stage {
             *told = Some(receivers);
         }
         actions.push(Action::Send(id, Signal::CONT, receivers.into()));
     }
 
-    fn on_leader_stopped(&mut self, id: UnitId, need: Need, actions: &mut Vec<Action>) {
+    fn on_leader_stopped(&mut self, id: UnitId, need: Need, actions: &mut Actions) {
         match need {
             Need::Shell if self.stop.is_none() => {
                 self.is_job_suspended = true;
@@ -254,7 +238,7 @@ impl Supervisor {
         actions.push(Action::Send(id, Signal::CONT, SignalTo::Group));
     }
 
-    fn on_leader_ended(&mut self, id: UnitId, ending: ExitStatus, now: Instant, actions: &mut Vec<Action>) {
+    fn on_leader_ended(&mut self, id: UnitId, ending: ExitStatus, now: Instant, actions: &mut Actions) {
         let Stage::Running { since, told } = self.services[id].stage else {
             // We had given up on it.
             return actions.push(Action::Reap(id));
@@ -277,7 +261,7 @@ impl Supervisor {
         actions.push(Action::Reap(id));
     }
 
-    fn on_service_ended(&mut self, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
+    fn on_service_ended(&mut self, ended: Ended, now: Instant, actions: &mut Actions) {
         let Ended { id, ending, ran } = ended;
         let service = &self.services[id];
         let serving = self.stop.is_none();
@@ -298,28 +282,12 @@ impl Supervisor {
         }
     }
 
-    fn on_group_emptied(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
+    fn on_group_emptied(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
         let service = &mut self.services[id];
         service.stage = match service.stage {
             Stage::Draining { restart_at: Some(at), .. } if self.stop.is_none() => Stage::BackingOff(at),
             _ => Stage::Ended,
         };
         self.stop_next(now, actions);
-    }
-
-    fn on_time(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        if self.stop.and_then(|stop| stop.patience).is_some_and(|patience| patience.until <= now) {
-            return self.give_up(now, actions);
-        }
-        for (index, service) in self.services.iter_mut().enumerate() {
-            if service.look_at(self.stop.as_ref()).is_some_and(|at| at <= now) {
-                service.looked(now);
-                actions.push(Action::CheckGroup(UnitId::new(index)));
-            }
-        }
-        self.kill_late(now, actions);
-        self.on_wait_time(now, actions);
-        self.stop_next(now, actions);
-        self.check_end(now, actions);
     }
 }

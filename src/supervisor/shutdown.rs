@@ -8,11 +8,11 @@ use crate::config::policy::StopOrder;
 use crate::config::unit::{Role, UnitId};
 use crate::exit_status::ExitStatus;
 use crate::signal::Signal;
-use crate::supervisor::action::Action;
+use crate::supervisor::action::{Action, Actions};
 use crate::supervisor::message::Message;
 
 impl Supervisor {
-    pub(super) fn begin_stop(&mut self, signal: Signal, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn begin_stop(&mut self, signal: Signal, now: Instant, actions: &mut Actions) {
         if self.stop.is_some() {
             return;
         }
@@ -50,7 +50,7 @@ impl Supervisor {
     }
 
     /// Tells those whose turn has come.
-    pub(super) fn stop_next(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn stop_next(&mut self, now: Instant, actions: &mut Actions) {
         if self.stop.is_none_or(|stop| stop.since > now) {
             return;
         }
@@ -82,7 +82,7 @@ impl Supervisor {
         self.find(|service| service.role == Role::StopCommand(id)).filter(|_| can_be_asked)
     }
 
-    pub(super) fn on_stop_command_ended(&mut self, of: UnitId, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn on_stop_command_ended(&mut self, of: UnitId, ended: Ended, now: Instant, actions: &mut Actions) {
         actions.push(Action::Log(ended.message(false)));
         if ended.ending.is_failure() {
             self.signal_instead(of, now, actions);
@@ -90,7 +90,7 @@ impl Supervisor {
     }
 
     /// Sends a service the stop signal after all: its stop command has failed.
-    pub(super) fn signal_instead(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn signal_instead(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
         if matches!(self.services[id].stage, Stage::Running { told: None, .. }) {
             actions.push(Action::Log(Message::StopCommandFailed(id)));
             self.send_stop_signal(id, now, actions);
@@ -98,7 +98,7 @@ impl Supervisor {
     }
 
     /// Sends a service its stop signal, or SIGKILL where it gets no time.
-    pub(super) fn send_stop_signal(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn send_stop_signal(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
         let service = &self.services[id];
         let (Some(stop), Some(to)) = (self.stop, service.signal_to()) else { return };
         if service.deadline(Some(&stop)).is_some_and(|deadline| deadline <= now) {
@@ -109,7 +109,7 @@ impl Supervisor {
     }
 
     /// Kills those whose deadline has passed, whether or not their turn has come.
-    pub(super) fn kill_late(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn kill_late(&mut self, now: Instant, actions: &mut Actions) {
         for id in self.ids() {
             if self.services[id].deadline(self.stop.as_ref()).is_some_and(|deadline| deadline <= now) {
                 self.kill(id, now, actions);
@@ -117,7 +117,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn kill(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn kill(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
         let service = &mut self.services[id];
         if !service.is_alive() || std::mem::replace(&mut service.killed, true) {
             return;
@@ -131,12 +131,12 @@ impl Supervisor {
         actions.push(Action::Kill(id, (!service.is_probe()).then_some(message)));
     }
 
-    pub(super) fn kill_all(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn kill_all(&mut self, now: Instant, actions: &mut Actions) {
         if let Some(stop) = &mut self.stop {
             stop.kills_at_once = true;
             stop.since = stop.since.min(now);
         }
-        self.on_time(now, actions);
+        self.on_timer(now, actions);
     }
 
     /// Once all that are left have been sent SIGKILL, they have no more than a moment.
@@ -159,7 +159,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn give_up(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn give_up(&mut self, now: Instant, actions: &mut Actions) {
         self.set_patience(None);
         let mut leftovers_only = true;
         for id in self.ids() {
@@ -179,7 +179,7 @@ impl Supervisor {
     }
 
     /// Looks whether the run is over, or only leftovers remain.
-    pub(super) fn check_end(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn check_end(&mut self, now: Instant, actions: &mut Actions) {
         let restarts = self.services.iter().any(|service| service.restart_at().is_some());
         if self.services.iter().any(Service::is_alive) {
             return self.limit_wait_after_kill(now);
@@ -209,7 +209,7 @@ impl Supervisor {
     }
 
     /// Called again after each reaping: what a fork bomb started in the meantime is killed too.
-    fn kill_leftovers(&mut self, stop: Shutdown, now: Instant, actions: &mut Vec<Action>) {
+    fn kill_leftovers(&mut self, stop: Shutdown, now: Instant, actions: &mut Actions) {
         if stop.patience.is_none() || self.leftovers != Leftovers::Killed {
             self.set_patience(Some(Patience::from(now)));
         }
@@ -222,7 +222,7 @@ impl Supervisor {
     }
 
     /// A bomb whose dead never end would otherwise keep the stop from those who still live.
-    pub(super) fn on_still_reaping(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn on_still_reaping(&mut self, now: Instant, actions: &mut Actions) {
         if self.stop.is_some() {
             self.see_progress(now);
             self.check_end(now, actions);
@@ -255,7 +255,7 @@ impl Supervisor {
         self.longest_timeout().map(|timeout| (since + timeout).max(over + Patience::WITHOUT_PROGRESS))
     }
 
-    pub(super) fn on_after_ended(&mut self, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn on_after_ended(&mut self, ended: Ended, now: Instant, actions: &mut Actions) {
         actions.push(Action::Log(ended.message(false)));
         if ended.ending.is_failure() {
             self.after_failure.get_or_insert(ended.ending.code());
@@ -265,7 +265,7 @@ impl Supervisor {
     }
 
     /// Runs what comes after all else has ended, and then ends.
-    fn finish(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    fn finish(&mut self, now: Instant, actions: &mut Actions) {
         let mut comes_after = false;
         if self.phase == Phase::Serving && self.sequence.has_begun() {
             for service in self.services.iter_mut().filter(|service| service.role == Role::After) {
@@ -285,7 +285,7 @@ impl Supervisor {
 
     /// Stops the `--after` command that runs. The ones after it still run, as `ExecStopPost=` does under systemd: a
     /// cleanup must not be lost because a signal came late.
-    pub(super) fn begin_shutdown_of_after(&mut self, signal: Signal, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn begin_shutdown_of_after(&mut self, signal: Signal, now: Instant, actions: &mut Actions) {
         self.phase = Phase::RunningAfter { in_shutdown: true };
         if let Some(stop) = &mut self.stop {
             stop.signal = signal;

@@ -8,7 +8,7 @@ use crate::config::policy::{SignalTo, Timeout};
 use crate::config::unit::{Role, UnitId};
 use crate::exit_status::TIMED_OUT;
 use crate::signal::Signal;
-use crate::supervisor::action::Action;
+use crate::supervisor::action::{Action, Actions};
 use crate::supervisor::message::Message;
 
 /// From the end of one probe to the next.
@@ -96,7 +96,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn on_started(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn on_started(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
         self.children_left = true;
         self.set_patience(None);
         self.leftovers = Leftovers::Unaware;
@@ -116,7 +116,7 @@ impl Supervisor {
         actions.push(Action::Log(Message::Started(id)));
     }
 
-    fn begin_waiting(&mut self, id: UnitId, now: Instant, actions: &mut Vec<Action>) {
+    fn begin_waiting(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
         if self.sequence.waiting.is_none() {
             self.sequence.waiting = Some(Waiting { since: now, notice_at: now + NOTICE_INTERVAL });
             actions.push(Action::Log(Message::Waiting(id, Duration::ZERO)));
@@ -124,7 +124,7 @@ impl Supervisor {
     }
 
     /// A program that can't be executed ends the run, whatever its `--on-exit` says: it is a mistake, not an end.
-    pub(super) fn on_start_failed(&mut self, id: UnitId, status: u8, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn on_start_failed(&mut self, id: UnitId, status: u8, now: Instant, actions: &mut Actions) {
         let service = &mut self.services[id];
         let restarts = service.restart_at().is_some() && service.is_service();
         service.stage = Stage::Ended;
@@ -145,7 +145,7 @@ impl Supervisor {
         self.check_end(now, actions);
     }
 
-    pub(super) fn on_before_ended(&mut self, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn on_before_ended(&mut self, ended: Ended, now: Instant, actions: &mut Actions) {
         let Ended { id, ending, .. } = ended;
         let stops = self.stop.is_none() && ending.is_failure();
         actions.push(Action::Log(ended.message(stops)));
@@ -159,7 +159,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn on_probe_ended(&mut self, ended: Ended, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn on_probe_ended(&mut self, ended: Ended, now: Instant, actions: &mut Actions) {
         let Ended { id, ending, .. } = ended;
         if self.stop.is_some() || self.sequence.current() != Some(id) {
             return;
@@ -176,7 +176,7 @@ impl Supervisor {
     }
 
     /// A service that ended will not be ready: the start goes on without it.
-    pub(super) fn skip_readiness_of(&mut self, service: UnitId, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn skip_readiness_of(&mut self, service: UnitId, now: Instant, actions: &mut Actions) {
         while let Some(probe) = self.sequence.current()
             && self.services[probe].role == Role::Ready(service)
         {
@@ -189,7 +189,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn on_wait_time(&mut self, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn on_wait_time(&mut self, now: Instant, actions: &mut Actions) {
         let (Some(waiting), Some(id)) = (self.sequence.waiting, self.sequence.current()) else { return };
         let waited = now.saturating_duration_since(waiting.since);
         if self.rules.wait_timeout.0.is_some_and(|timeout| timeout <= waited) {
@@ -203,7 +203,7 @@ impl Supervisor {
     }
 
     /// Plans the next start of a service that ended after this time, for when nobody of its group is left.
-    pub(super) fn restart(&mut self, id: UnitId, ran: Duration, now: Instant, actions: &mut Vec<Action>) {
+    pub(super) fn restart(&mut self, id: UnitId, ran: Duration, now: Instant, actions: &mut Actions) {
         let service = &mut self.services[id];
         let wait = service.backoff.next(ran);
         let kill_at = service.policy.timeout.0.map(|timeout| now + timeout);

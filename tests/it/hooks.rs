@@ -67,6 +67,20 @@ fn after_gets_the_status_of_the_run_and_changes_only_a_status_of_0() {
 }
 
 #[test]
+fn a_stop_signal_during_after_stops_the_command_and_the_next_one_still_runs() {
+    let scene = Scene::new();
+    let (first, second) = (scene.witness("first", "TERM=4"), note("second ${UNTRAP_SIGNAL-none}"));
+    let untrap = scene.start(Place::Subreaper, &["--on-exit", "ignore", "--after", &first, "--after", &second, "true"]);
+    scene.ready("first");
+    untrap.signal("TERM");
+    let end = untrap.end();
+    assert_eq!(end.status, 4);
+    assert!(scene.seen("first").iter().any(|line| line == "SIGTERM"));
+    assert!(end.said("stopping"), "{:?}", end.messages);
+    assert_eq!(scene.lines("log"), ["second TERM"]);
+}
+
+#[test]
 fn after_runs_when_no_process_is_left() {
     let scene = Scene::new();
     let daemon = format!("(setsid {} &); exec {}", scene.witness("daemon", ""), scene.witness("main", ""));

@@ -56,7 +56,7 @@ fn after_a_stop_signal_the_status_is_that_of_the_first_to_end_badly() {
 fn the_exit_map_comes_last() {
     let rules = Rules { exit_map: vec!["143=0".parse().unwrap()], ..Rules::default() };
     let mut supervisor = Supervisor::new([(Role::Service, policy())], rules, 1);
-    let mut actions = Vec::new();
+    let mut actions = Actions::default();
     for event in [
         Event::Started(unit(0)),
         Event::LeaderExited(unit(0), ExitStatus::Signaled(Signal::TERM)),
@@ -65,7 +65,7 @@ fn the_exit_map_comes_last() {
     ] {
         supervisor.on(event, Instant::now(), &mut actions);
     }
-    assert_eq!(actions.last(), Some(&Action::Exit(0)));
+    assert_eq!(actions.drain().last(), Some(Action::Exit(0)));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use untrap::config::unit::{Role, UnitId};
 use untrap::exit_status::ExitStatus;
 use untrap::signal::{Sender, Signal};
 use untrap::supervisor::Supervisor;
-use untrap::supervisor::action::Action;
+use untrap::supervisor::action::{Action, Actions};
 use untrap::supervisor::event::{Event, Need, Receivers};
 use untrap::supervisor::message::{Consequence, Message};
 
@@ -62,8 +62,9 @@ impl Run {
     }
 
     fn on(&mut self, event: Event) -> Vec<Action> {
-        let mut actions = Vec::new();
+        let mut actions = Actions::default();
         self.supervisor.on(event, self.now, &mut actions);
+        let mut actions: Vec<Action> = actions.drain().collect();
         for action in &mut actions {
             match action {
                 Action::Log(message) => self.messages.push(*message),

@@ -111,7 +111,8 @@ fn timeout_0_kills_at_once_and_inf_never() {
     let mut run = Run::started(&[timeout(0), never]);
     assert_eq!(
         run.receive(Signal::TERM),
-        [Action::Kill(unit(0), None), Action::SendStopSignal(unit(1), Signal::TERM, AUTO)]
+        [Action::SendStopSignal(unit(1), Signal::TERM, AUTO), Action::Kill(unit(0), None)],
+        "SIGKILL to one service does not delay the stop signal of another"
     );
     run.ends(0, ExitStatus::Signaled(Signal::KILL));
     assert_eq!(run.supervisor.wake_at(), None);
