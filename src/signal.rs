@@ -56,7 +56,7 @@ impl Signal {
     /// Whether untrap begins the shutdown when it receives this signal. systemd sends `SIGRTMIN+3` to PID 1 of a
     /// container to halt it.
     #[must_use]
-    pub fn begins_stop(self) -> bool {
+    pub fn begins_shutdown(self) -> bool {
         matches!(self, Self::TERM | Self::INT | Self::QUIT) || self.0 == libc::SIGRTMIN() + 3
     }
 
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn only_term_int_quit_and_rtmin_3_begin_the_shutdown() {
         let begin: Vec<_> =
-            (1..=64).filter_map(Signal::new).filter(|s| s.begins_stop()).map(|s| s.to_string()).collect();
+            (1..=64).filter_map(Signal::new).filter(|s| s.begins_shutdown()).map(|s| s.to_string()).collect();
         assert_eq!(begin, ["SIGINT", "SIGQUIT", "SIGTERM", "SIGRTMIN+3"]);
     }
 }

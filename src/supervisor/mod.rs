@@ -169,14 +169,14 @@ impl Supervisor {
             actions.push(said(Consequence::KillAll));
             return self.kill_all(now, actions);
         }
-        if self.stop.is_none() && (received.begins_stop() || signal.begins_stop()) {
+        if self.stop.is_none() && (received.begins_shutdown() || signal.begins_shutdown()) {
             actions.push(said(Consequence::Shutdown));
             self.stop_cause = Some(received);
             self.begin_stop(signal, now, actions);
             return self.check_end(now, actions);
         }
         if self.phase == (Phase::RunningAfter { in_shutdown: false })
-            && (received.begins_stop() || signal.begins_stop())
+            && (received.begins_shutdown() || signal.begins_shutdown())
         {
             actions.push(said(Consequence::Shutdown));
             self.stop_cause = Some(received);
@@ -199,11 +199,11 @@ impl Supervisor {
         let alone = self.services.iter().filter(|service| service.is_service()).count() == 1;
         let whole_job = signal == Signal::CONT && std::mem::take(&mut self.is_job_suspended);
         // In a stop one by one, or after a delay, a second TERM is not for those whose turn is still to come.
-        let early = |service: &Service| signal.begins_stop() && self.stop.is_some() && !service.is_stopping;
+        let early = |service: &Service| signal.begins_shutdown() && self.stop.is_some() && !service.is_stopping;
         // A probe or a stop command knows nothing of signals that mean something to a service.
         let concerns = |service: &Service| match service.role {
             Role::Service | Role::Before | Role::After => true,
-            Role::WaitFor | Role::Ready(_) | Role::StopCommand(_) => signal.begins_stop() || signal.controls_jobs(),
+            Role::WaitFor | Role::Ready(_) | Role::StopCommand(_) => signal.begins_shutdown() || signal.controls_jobs(),
         };
         let receives = |service: &Service| !service.killed && !early(service) && concerns(service);
         for (index, service) in self.services.iter().enumerate().filter(|(_, service)| receives(service)) {

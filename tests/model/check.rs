@@ -39,7 +39,7 @@ impl Run<'_> {
             let fits = match signal {
                 None => fate == Fate::Dropped,
                 Some(_) if received == Signal::INT && interrupts > 1 => fate == Fate::KillsAll,
-                Some(_) if !self.begins_stop(received) || self.stopped_before(at) => {
+                Some(_) if !self.begins_shutdown(received) || self.stopped_before(at) => {
                     matches!(fate, Fate::Forwarded | Fate::Withheld)
                 }
                 // What comes after may have begun without a stop, and that is not said.

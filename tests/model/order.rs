@@ -123,7 +123,7 @@ impl Run<'_> {
 
     /// Where, and when, those of this life heard of the stop, or whoever asks them to.
     fn told_to_stop(&self, life: &Life) -> Vec<(usize, u64)> {
-        let stops = |text: &str| text.parse::<Signal>().is_ok_and(Signal::begins_stop);
+        let stops = |text: &str| text.parse::<Signal>().is_ok_and(Signal::begins_shutdown);
         let own = self.processes_in(life).flat_map(|process| process.lines.iter()).filter(|line| stops(&line.text));
         let command = self.program.stop_command_of(life.service);
         let asked = command.into_iter().flat_map(|command| self.processes_of(command)).map(Process::first);
@@ -201,7 +201,7 @@ impl Run<'_> {
             })?;
             let leader = self.leader_of(life).filter(|leader| self.stays(leader) && leader.role == Role::Leader);
             let again =
-                |said: &Said| matches!(said, Said::Received(signal, Fate::Forwarded) if self.begins_stop(*signal));
+                |said: &Said| matches!(said, Said::Received(signal, Fate::Forwarded) if self.begins_shutdown(*signal));
             let by_itself = life.killed || self.has(again) || self.impatient().is_some();
             let was_run = failed || self.lives_of(command).next().is_some();
             rule(was_run || leader.is_none() || by_itself, || format!("the stop command of e{of} was not run"))?;

@@ -61,7 +61,7 @@ impl Run<'_> {
     /// How often this signal, or one that is taken for it, was forwarded to a process.
     fn forwarded(&self, process: &Process, signal: Signal) -> usize {
         let purpose = self.service(process.service).purpose;
-        let concerned = signal.begins_stop() || signal.controls_jobs();
+        let concerned = signal.begins_shutdown() || signal.controls_jobs();
         let Some((from, to)) = self.hears(process) else { return 0 };
         let is_it = |said: &Said| matches!(said, Said::Received(received, Fate::Forwarded) if self.taken_for(*received) == Some(signal));
         match purpose {
@@ -112,7 +112,7 @@ impl Run<'_> {
     fn listens_until(&self, life: &Life) -> usize {
         let ends = |at: &usize| {
             let said = &self.said[*at];
-            matches!(said, Said::Received(received, _) if *at > life.started && self.begins_stop(*received))
+            matches!(said, Said::Received(received, _) if *at > life.started && self.begins_shutdown(*received))
         };
         let restart = life.restarting.map(|(at, _)| at);
         let stop = self.stop.map(|stop| stop.at).filter(|at| *at > life.started);
@@ -174,7 +174,7 @@ impl Run<'_> {
         let Some(stop) = self.stop else { return false };
         match (stop.received, self.said[stop.at]) {
             (Some(_), _) => {
-                let begins = self.observed.sent.iter().find(|sent| self.begins_stop(sent.signal));
+                let begins = self.observed.sent.iter().find(|sent| self.begins_shutdown(sent.signal));
                 begins.is_some_and(|sent| process.first().at < sent.lines)
             }
             (None, Said::Ended { service, .. }) => {
@@ -193,7 +193,7 @@ impl Run<'_> {
         }
         let Some(signal) = self.told(process) else { return Ok(()) };
         // Another one that ends it may come first.
-        let ends = |text: &str| text.parse::<Signal>().is_ok_and(Signal::begins_stop);
+        let ends = |text: &str| text.parse::<Signal>().is_ok_and(Signal::begins_shutdown);
         let told = process.lines.iter().any(|line| line.text == signal.to_string() || ends(&line.text));
         rule(told, || {
             format!("{} (pid {}) was never told to stop with {signal}", self.actor(process).name, process.pid)

@@ -109,8 +109,8 @@ impl<'a> Run<'a> {
         Rewrite::apply(&self.program.rewrites, signal)
     }
 
-    pub(crate) fn begins_stop(&self, received: Signal) -> bool {
-        self.taken_for(received).is_some_and(|signal| received.begins_stop() || signal.begins_stop())
+    pub(crate) fn begins_shutdown(&self, received: Signal) -> bool {
+        self.taken_for(received).is_some_and(|signal| received.begins_shutdown() || signal.begins_shutdown())
     }
 
     pub(crate) fn stopped_before(&self, at: usize) -> bool {

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn every_other_signal_is_only_forwarded() {
-    for sent in (1..=64).filter_map(Signal::new).filter(|s| !s.begins_stop() && !s.suspends()) {
+    for sent in (1..=64).filter_map(Signal::new).filter(|s| !s.begins_shutdown() && !s.suspends()) {
         let mut run = Run::started(&[policy(), policy()]);
         assert_eq!(run.receive(sent), [Action::Send(unit(0), sent, AUTO), Action::Send(unit(1), sent, AUTO)]);
         assert_eq!(run.supervisor.wake_at(), None, "{sent} begins no stop");

@@ -51,7 +51,7 @@ fn main() {
         nix::unistd::setsid().expect("it leads no group yet");
         // What it was sent in the group that it has left is not written down, but heeded.
         while let Some(received) = signals.next() {
-            told |= matches!(received, Received::Signal(signal, _) if signal.begins_stop());
+            told |= matches!(received, Received::Signal(signal, _) if signal.begins_shutdown());
         }
     }
     let journal = std::env::var_os("ACTOR_JOURNAL").map(|path| append(path.as_ref()));
@@ -130,7 +130,7 @@ impl Actor {
             while let Some(received) = self.signals.next() {
                 let Received::Signal(signal, _) = received else { continue };
                 self.note(&signal.to_string());
-                ends |= signal.begins_stop();
+                ends |= signal.begins_shutdown();
             }
             if ends && !self.deaf {
                 self.exit(0);
