@@ -1,9 +1,10 @@
-//! The loop: waits, turns what happened into events, and carries out what the state machine answers.
+//! The loop: polls, turns signals and exits into events for the supervisor, and carries out its actions.
 
 pub mod launch;
 
 mod output;
 mod prepare;
+mod slots;
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -24,7 +25,7 @@ use crate::supervisor::action::{Action, Actions};
 use crate::supervisor::event::{Event, Need, Receivers};
 use crate::supervisor::message::Message;
 use crate::sys;
-use crate::sys::child::{self, Children, Leader, LeaderlessGroup};
+use crate::sys::child::{self, Children};
 use crate::sys::poll::PollSet;
 use crate::sys::procfs::Process;
 use crate::sys::signalfd::{self, Received, Signals};
@@ -33,113 +34,116 @@ use crate::sys::terminal::Terminal;
 use crate::sys::{descendants, shells};
 
 pub use prepare::{RunInput, run};
+use slots::{ProcessGroup, Slot};
 
-/// Where in the set of descriptors that of the signals is, and those of the output begin.
+/// The slot of the signal descriptor in the poll set, and the first slot of the output's descriptors.
 const SIGNALS_SLOT: usize = 0;
 const OUTPUT_SLOTS: usize = 1;
 
-/// However many dead children wait, the others get their turn after this many.
+/// After this many reaped children, signals and timers are handled.
 const BATCH: usize = 64;
 
-/// However many signals wait, the others get their turn after this.
+/// After this time, exits and timers are handled even if more signals are pending.
 const TURN: Duration = Duration::from_millis(5);
 
-/// Where children end faster than they are reaped, whoever lives and makes them gets its turn after this.
+/// If children exit faster than untrap reaps them for this long, the shutdown advances anyway.
 const LONG_REAPING: Duration = Duration::from_millis(100);
-
-/// What there is of a service.
-#[derive(Debug)]
-enum ProcessGroup {
-    Empty,
-    Led(Leader),
-    Leaderless(LeaderlessGroup),
-}
 
 #[derive(Debug)]
 struct Runtime {
     supervisor: Supervisor,
     signals: Signals,
     poll_set: PollSet,
-    /// `None`: services have ours.
+    /// `None`: services inherit untrap's standard output and standard error.
     output: Option<Output>,
     spawner: Spawner,
     report: Logger,
     pid_dir: Option<PidDir>,
-    /// By service.
-    groups: Vec<ProcessGroup>,
-    /// By service.
-    runnables: Vec<Runnable>,
+    /// One for each service and hook.
+    slots: Vec<Slot>,
+    /// The service that can be in the foreground of the terminal.
+    foreground: Option<UnitId>,
     events: VecDeque<Event>,
     actions: Actions,
-    /// Where the one service, the first of all, can be in the foreground.
+    /// The terminal, if untrap controls it.
     terminal: Option<Terminal>,
-    /// Since when children may have ended that nobody has looked at, or since when they are being reaped.
+    /// When the first SIGCHLD arrived that is not handled completely.
     reaping_since: Option<Instant>,
     exit: Option<u8>,
 }
 
 impl Runtime {
     fn run(&mut self) -> u8 {
-        let mut has_rested = false;
+        let mut is_first_poll = true;
         loop {
-            // What arrived before a deadline comes before it, also where an action has taken longer than that.
+            // An event that arrived before a deadline is handled before it, even if an action has taken longer than that.
             let now = Instant::now();
-            if self.poll_set.is_ready(SIGNALS_SLOT) || self.supervisor.next_start(now).is_some() {
-                self.read_signals();
-            }
-            if self.reaping_since.is_some() {
-                self.look_for_stopped();
-                self.reap();
-            }
-            if self.supervisor.wake_at().is_some_and(|at| at <= now) {
-                self.handle(Event::TimerExpired);
-            }
+            self.read_signals(now);
+            self.reap_children();
+            self.fire_timers(now);
             if let Some(status) = self.exit {
                 self.finish_output();
                 return status;
             }
-            if let Some(id) = self.supervisor.next_start(Instant::now()) {
-                self.start(id);
-            } else if self.reaping_since.is_none() {
-                if !std::mem::replace(&mut has_rested, true) {
-                    sys::release_memory();
-                }
-                if let Err(error) = self.wait() {
-                    self.report.trouble("ending at once: can't wait for signals", &error);
-                    self.finish_output();
-                    return INTERNAL_ERROR;
-                }
+            if self.start_next() || self.reaping_since.is_some() {
+                continue;
+            }
+            if std::mem::take(&mut is_first_poll) {
+                sys::release_memory();
+            }
+            if let Err(error) = self.poll() {
+                self.report.trouble("ending at once: can't wait for signals", &error);
+                self.finish_output();
+                return INTERNAL_ERROR;
             }
         }
     }
 
-    fn wait(&mut self) -> io::Result<()> {
+    /// Signals are handled before the next service starts, so that a shutdown can begin between two starts.
+    fn read_signals(&mut self, now: Instant) {
+        if !self.poll_set.is_ready(SIGNALS_SLOT) && self.supervisor.next_start(now).is_none() {
+            return;
+        }
+        let begin = Instant::now();
+        // A flood of signals to hundreds of services can arrive faster than untrap forwards it.
+        while begin.elapsed() < TURN {
+            match self.signals.next() {
+                None => return,
+                Some(Received::Child) => self.expect_exits(),
+                Some(Received::Signal(signal, sender)) => self.handle(Event::Received(signal, sender)),
+            }
+        }
+    }
+
+    fn fire_timers(&mut self, now: Instant) {
+        if self.supervisor.wake_at().is_some_and(|at| at <= now) {
+            self.handle(Event::TimerExpired);
+        }
+    }
+
+    fn start_next(&mut self) -> bool {
+        let next = self.supervisor.next_start(Instant::now());
+        if let Some(id) = next {
+            self.start(id);
+        }
+        next.is_some()
+    }
+
+    fn poll(&mut self) -> io::Result<()> {
         self.prepare_output();
         self.poll_set.wait(self.supervisor.wake_at())?;
         self.pass_on_output();
         Ok(())
     }
 
-    fn read_signals(&mut self) {
-        let begin = Instant::now();
-        // To tell hundreds takes longer than a flood takes to send the next one.
-        while begin.elapsed() < TURN {
-            match self.signals.next() {
-                None => return,
-                Some(Received::Child) => self.expect_ended(),
-                Some(Received::Signal(signal, sender)) => self.handle(Event::Received(signal, sender)),
-            }
-        }
-    }
-
-    /// Tells the state machine, and does what it answers, until there is nothing more to tell.
+    /// Passes an event, and the events that its actions cause, to the supervisor, and carries out the actions.
     fn handle(&mut self, event: Event) {
         self.events.push_back(event);
         while let Some(event) = self.events.pop_front() {
             if let Event::GroupEmptied(id) = event {
                 self.remove_pid(id);
             }
-            self.pass_on_last_words(event);
+            self.pass_on_final_output(event);
             let mut actions = std::mem::take(&mut self.actions);
             self.supervisor.on(event, Instant::now(), &mut actions);
             actions.drain().for_each(|action| self.carry_out(action));
@@ -159,10 +163,10 @@ impl Runtime {
             }
             Action::Kill(id, message) => self.kill(id, message),
             Action::Reap(id) => self.reap_leader(id),
-            Action::CheckGroup(id) => self.look_at_group(id),
+            Action::CheckGroup(id) => self.check_group(id),
             Action::SignalLeftovers(signal) => {
-                let told = descendants::send_to_descendants(&[signal, Signal::CONT]);
-                self.report_leftovers(told, "sent the stop signal", Verbosity::Normal);
+                let signalled = descendants::send_to_descendants(&[signal, Signal::CONT]);
+                self.report_leftovers(signalled, "sent the stop signal", Verbosity::Normal);
             }
             Action::KillLeftovers => {
                 self.report_leftovers(descendants::kill_descendants(), "killed", Verbosity::Quiet);
@@ -175,9 +179,9 @@ impl Runtime {
     }
 
     fn start(&mut self, id: UnitId) {
-        let variables = self.variables_of_the_moment(id);
+        let variables = self.late_variables(id);
         let ends = self.output.as_ref().and_then(|output| output.ends(id));
-        let started = match &mut self.runnables[id] {
+        let started = match &mut self.slots[id].runnable {
             Runnable::Probe(probe) => probe.start(self.signals.inherited()).map_err(SpawnError::NoProcess),
             Runnable::Program(program) => {
                 program.set(variables);
@@ -191,12 +195,12 @@ impl Runtime {
                 }
                 self.report.started(id, leader.pid());
                 self.write_pid(id, leader.pid());
-                if self.groups.len() > 1 {
-                    // What /proc shows of a process is made at the first look. The next one, on the way of a signal to
-                    // many, costs less than half.
+                if self.slots.len() > 1 {
+                    // The first access to a process in /proc allocates its entries. The second, when a signal is sent to
+                    // many services, costs less than half.
                     let _ = shells::runs_shell(leader.pid());
                 }
-                self.groups[id] = ProcessGroup::Led(leader);
+                self.slots[id].group = ProcessGroup::Led(leader);
                 self.handle(Event::Started(id));
             }
             Err(error) => {
@@ -229,18 +233,18 @@ impl Runtime {
         }
     }
 
-    /// What only a hook is told, and only now.
-    fn variables_of_the_moment(&self, id: UnitId) -> Vec<(OsString, OsString)> {
+    /// The variables of a hook that are known only when it starts.
+    fn late_variables(&self, id: UnitId) -> Vec<(OsString, OsString)> {
         let variable = |name: &str, value: String| (name.into(), value.into());
         match self.supervisor.role(id) {
             Role::After => {
-                // Without its SIG, as shells and systemd write it.
+                // Without the prefix SIG, as shells and systemd write it.
                 let signal = self.supervisor.stop_cause().map(|signal| signal.to_string().replacen("SIG", "", 1));
                 let status = variable("UNTRAP_EXIT_CODE", self.supervisor.status().to_string());
                 std::iter::once(status).chain(signal.map(|signal| variable("UNTRAP_SIGNAL", signal))).collect()
             }
             Role::StopCommand(of) => {
-                let ProcessGroup::Led(leader) = &self.groups[of] else { return Vec::new() };
+                let Some(leader) = self.slots[of].leader() else { return Vec::new() };
                 let name = self.report.name(of).to_owned();
                 vec![variable("UNTRAP_PID", leader.pid().to_string()), variable("UNTRAP_NAME", name)]
             }
@@ -248,34 +252,15 @@ impl Runtime {
         }
     }
 
-    /// Sends a signal, and says who got it.
+    /// Sends a signal, and returns which processes received it.
     fn send(&mut self, id: UnitId, signal: Signal, to: SignalTo) -> Option<Receivers> {
-        let (receivers, result) = match &self.groups[id] {
-            ProcessGroup::Empty => return None,
-            ProcessGroup::Leaderless(group) => (Receivers::Group, group.send(signal)),
-            ProcessGroup::Led(leader) => {
-                let receivers = match to {
-                    SignalTo::Leader => Receivers::Leader,
-                    SignalTo::Auto if shells::runs_shell(leader.pid()) == Some(false) => Receivers::Leader,
-                    SignalTo::Auto | SignalTo::Group => Receivers::Group,
-                };
-                let result = match receivers {
-                    Receivers::Leader => leader.send(signal),
-                    Receivers::Group => leader.send_to_group(signal),
-                };
-                (receivers, result)
-            }
-        };
+        let (receivers, result) = self.slots[id].send(signal, to)?;
         self.note_failure(id, result);
         Some(receivers)
     }
 
     fn kill(&mut self, id: UnitId, message: Option<Message>) {
-        let result = match &self.groups[id] {
-            ProcessGroup::Empty => return,
-            ProcessGroup::Led(leader) => leader.send_to_group(Signal::KILL),
-            ProcessGroup::Leaderless(group) => group.send(Signal::KILL),
-        };
+        let Some((_, result)) = self.slots[id].send(Signal::KILL, SignalTo::Group) else { return };
         match (&result, message) {
             (Ok(()), Some(message)) => self.report.say(message),
             _ => self.note_failure(id, result),
@@ -287,29 +272,30 @@ impl Runtime {
         if error.raw_os_error() != Some(libc::ESRCH) {
             return self.report.not_signalled(id, &error);
         }
-        // Whoever was left has been reaped by a parent other than us.
-        if matches!(self.groups[id], ProcessGroup::Leaderless(_)) {
+        // The last members have been reaped by another parent.
+        if matches!(self.slots[id].group, ProcessGroup::Leaderless(_)) {
             self.group_emptied(id);
         }
     }
 
     fn group_emptied(&mut self, id: UnitId) {
-        self.groups[id] = ProcessGroup::Empty;
+        self.slots[id].group = ProcessGroup::Empty;
         self.events.push_back(Event::GroupEmptied(id));
-        self.expect_ended();
+        self.expect_exits();
     }
 
-    fn look_at_group(&mut self, id: UnitId) {
-        if matches!(&self.groups[id], ProcessGroup::Leaderless(group) if group.is_gone()) {
+    fn check_group(&mut self, id: UnitId) {
+        if matches!(&self.slots[id].group, ProcessGroup::Leaderless(group) if group.is_gone()) {
             self.group_emptied(id);
         }
     }
 
-    /// The service in the foreground hears the keys that stop and untrap does not, so it looks.
-    fn look_for_stopped(&mut self) {
-        let (Some(terminal), Some(ProcessGroup::Led(leader))) = (&mut self.terminal, self.groups.first()) else {
+    /// Ctrl-Z stops the foreground process group, which is not untrap's, so untrap checks whether its leader is stopped.
+    fn check_stopped(&mut self) {
+        let (Some(terminal), Some(id)) = (&mut self.terminal, self.foreground) else {
             return;
         };
+        let Some(leader) = self.slots[id].leader() else { return };
         let Some(signal) = child::stop_cause(leader) else { return };
         let need = if matches!(signal, Signal::TTIN | Signal::TTOU) && terminal.is_ours() {
             terminal.want();
@@ -319,24 +305,25 @@ impl Runtime {
         } else {
             Need::Waking
         };
-        self.handle(Event::LeaderStopped(UnitId::new(0), need));
+        self.handle(Event::LeaderStopped(id, need));
     }
 
     fn give_terminal(&self, id: UnitId) {
-        if let (Some(terminal), ProcessGroup::Led(leader)) = (self.terminal, &self.groups[id]) {
+        if let (Some(terminal), Some(leader)) = (self.terminal, self.slots[id].leader()) {
             terminal.give_to(leader.pid());
         }
     }
 
     fn take_terminal_back(&self) {
-        if let (Some(terminal), Some(ProcessGroup::Led(leader))) = (self.terminal, self.groups.first()) {
+        let leader = self.foreground.and_then(|id| self.slots[id].leader());
+        if let (Some(terminal), Some(leader)) = (self.terminal, leader) {
             terminal.take_back_from(leader.pid());
         }
     }
 
     fn suspend(&self) {
         if std::process::id() == 1 {
-            // Nobody can stop PID 1, and nobody could wake what it stops.
+            // The kernel never stops PID 1, and no shell above it could wake the services.
             return;
         }
         self.take_terminal_back();
@@ -347,27 +334,29 @@ impl Runtime {
     }
 
     fn reap_leader(&mut self, id: UnitId) {
-        if id.index() == 0 {
+        if self.foreground == Some(id) {
             self.take_terminal_back();
         }
-        let ProcessGroup::Led(leader) = std::mem::replace(&mut self.groups[id], ProcessGroup::Empty) else { return };
+        let ProcessGroup::Led(leader) = std::mem::replace(&mut self.slots[id].group, ProcessGroup::Empty) else {
+            return;
+        };
         match leader.reap() {
-            Some(group) => self.groups[id] = ProcessGroup::Leaderless(group),
+            Some(group) => self.slots[id].group = ProcessGroup::Leaderless(group),
             None => self.group_emptied(id),
         }
     }
 
-    fn reap(&mut self) {
+    fn reap_children(&mut self) {
+        if self.reaping_since.is_none() {
+            return;
+        }
+        self.check_stopped();
         for _ in 0..BATCH {
             match child::look() {
-                Ok(Children::Ended(pid, ending)) => {
-                    let is_leader =
-                        |process: &ProcessGroup| matches!(process, ProcessGroup::Led(leader) if leader.pid() == pid);
-                    match self.groups.iter().position(is_leader) {
-                        Some(index) => self.handle(Event::LeaderExited(UnitId::new(index), ending)),
-                        None => self.reap_orphan(pid),
-                    }
-                }
+                Ok(Children::Ended(pid, ending)) => match self.slots.iter().position(|slot| slot.is_led_by(pid)) {
+                    Some(index) => self.handle(Event::LeaderExited(UnitId::new(index), ending)),
+                    None => self.reap_orphan(pid),
+                },
                 Ok(children) => {
                     self.reaping_since = None;
                     return self.handle(Event::Reaped { children_left: children == Children::Running });
@@ -384,17 +373,17 @@ impl Runtime {
         }
     }
 
-    fn expect_ended(&mut self) {
+    fn expect_exits(&mut self) {
         self.reaping_since.get_or_insert_with(Instant::now);
     }
 
-    /// An orphan may have been the last of a service's group.
+    /// An orphan may have been the last member of a service's process group.
     fn reap_orphan(&mut self, pid: i32) {
         child::reap(pid);
         self.report.orphan(pid);
-        for id in (0..self.groups.len()).map(UnitId::new) {
-            if matches!(&self.groups[id], ProcessGroup::Leaderless(group) if group.is_empty()) {
-                self.groups[id] = ProcessGroup::Empty;
+        for id in (0..self.slots.len()).map(UnitId::new) {
+            if matches!(&self.slots[id].group, ProcessGroup::Leaderless(group) if group.is_empty()) {
+                self.slots[id].group = ProcessGroup::Empty;
                 self.handle(Event::GroupEmptied(id));
             }
         }

@@ -1,4 +1,4 @@
-//! The output's part of the loop: where it is not raw, what is said and written passes through here.
+//! The output's part of the loop: unless the output is raw, the lines of services and untrap's messages pass through.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::supervisor::flush::Flush;
 use crate::sys::signalfd::Received;
 
 impl Runtime {
-    /// Before a wait.
+    /// Called before a poll.
     pub(super) fn prepare_output(&mut self) {
         self.hand_over_messages();
         if let Some(output) = &mut self.output {
@@ -16,21 +16,21 @@ impl Runtime {
         }
     }
 
-    /// After a wait.
+    /// Called after a poll.
     pub(super) fn pass_on_output(&mut self) {
         if let Some(output) = &mut self.output {
             output.pass_on(&self.poll_set, OUTPUT_SLOTS);
         }
     }
 
-    /// Messages take their place among the services' lines.
+    /// Writes messages in order with the services' lines.
     fn hand_over_messages(&mut self) {
         if let Some(output) = self.output.as_mut().filter(|output| output.takes_messages()) {
             self.report.hand_over(|line| output.say(line));
         }
     }
 
-    /// Waits for the readers of what is not written yet, but not for ever.
+    /// Writes the rest of the output; breaks off at the deadline of the flush.
     pub(super) fn finish_output(&mut self) {
         self.hand_over_messages();
         let Some(output) = &mut self.output else { return };
@@ -68,8 +68,8 @@ impl Runtime {
         output.finish();
     }
 
-    /// What a service wrote comes before the message that it has ended.
-    pub(super) fn pass_on_last_words(&mut self, event: Event) {
+    /// A service's last lines come before the message that the service has exited.
+    pub(super) fn pass_on_final_output(&mut self, event: Event) {
         if let Event::LeaderExited(..) = event {
             self.hand_over_messages();
         }

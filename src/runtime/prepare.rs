@@ -1,12 +1,12 @@
-//! Before the first start: all that the loop needs, and all that can fail beforehand.
+//! The preparation of a run: builds the loop's state and fails before the first service starts.
 
 use std::collections::VecDeque;
 use std::io;
 
-use super::{OUTPUT_SLOTS, ProcessGroup, Runtime, SIGNALS_SLOT};
+use super::{OUTPUT_SLOTS, Runtime, SIGNALS_SLOT, Slot};
 use crate::config::plan::Plan;
 use crate::config::policy::{Policy, Rules};
-use crate::config::unit::Role;
+use crate::config::unit::{Role, UnitId};
 use crate::log::Logger;
 use crate::log::line::LogSettings;
 use crate::output::{Output, OutputSettings};
@@ -22,16 +22,16 @@ use crate::sys::signalfd::{Inherited, Signals};
 use crate::sys::spawn::Spawner;
 use crate::sys::terminal::Terminal;
 
-/// All that a run needs.
+/// The input of a run.
 #[derive(Debug)]
 pub struct RunInput {
     /// The services and hooks.
     pub plan: Plan,
-    /// What is executed for each of them.
+    /// The program or check of each of them.
     pub runnables: Vec<Runnable>,
-    /// What they are started with.
+    /// The environment and the shell that they start with.
     pub exec_context: ExecContext,
-    /// What holds for the whole run.
+    /// The policies of the whole run.
     pub rules: Rules,
     /// untrap's own messages.
     pub log: LogSettings,
@@ -43,10 +43,10 @@ pub struct RunInput {
     pub signals: Signals,
 }
 
-/// Runs the plan to its end, and gives the exit status.
+/// Runs the plan until it is done, and returns the exit status.
 ///
 /// # Errors
-/// untrap could not prepare itself; nothing was started.
+/// Fails if a preparation fails. No process has been started.
 pub fn run(input: RunInput) -> io::Result<u8> {
     let RunInput { plan, runnables, exec_context, rules, log, output, pid_dir, signals } = input;
     let inherited = Inherited { descriptor_limit: DescriptorLimit::raise(), ..signals.inherited() };
@@ -70,7 +70,7 @@ pub fn run(input: RunInput) -> io::Result<u8> {
         report.collect();
     }
     drop(services);
-    // Whoever can't see its children end must not start any.
+    // Without waitid(2) untrap could not observe exits, so it must not start a process.
     child::look().map_err(|error| io::Error::other(format!("can't wait for children: {error}")))?;
     if let Err(error) = child::adopt_orphans() {
         report.trouble("orphans will not be reaped, and daemons not stopped: can't become their reaper", &error);
@@ -92,9 +92,9 @@ pub fn run(input: RunInput) -> io::Result<u8> {
         spawner,
         report,
         pid_dir,
-        groups: (0..size).map(|_| ProcessGroup::Empty).collect(),
-        runnables,
-        // Room for all that one signal to everyone brings about: from now on the loop allocates nothing.
+        slots: runnables.into_iter().map(Slot::new).collect(),
+        foreground: alone.then_some(UnitId::new(0)),
+        // Memory for all events of one signal to all services, so that the loop allocates nothing.
         events: VecDeque::with_capacity(2 * size + 8),
         actions: Actions::for_units(size),
         terminal,
@@ -106,7 +106,7 @@ pub fn run(input: RunInput) -> io::Result<u8> {
     Ok(status)
 }
 
-/// For what is left to chance: different in each run.
+/// The seed of the backoff's random part; different in each run.
 fn seed() -> u64 {
     std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), ())
 }
