@@ -9,6 +9,7 @@ mod backoff;
 pub mod event;
 pub mod flush;
 pub mod message;
+mod phase;
 mod service;
 mod shutdown;
 mod start;
@@ -23,7 +24,8 @@ use crate::signal::{Rewrite, Sender, Signal};
 use crate::supervisor::action::{Action, Actions};
 use crate::supervisor::event::{Event, Need, Receivers};
 use crate::supervisor::message::{Consequence, Message};
-use service::{Ended, Look, Service, Shutdown, Stage};
+use phase::Phase;
+use service::{GroupCheck, LeaderExit, Service, ServiceState};
 use start::Sequence;
 
 /// What leftovers have heard of the end.
@@ -36,29 +38,12 @@ enum Leftovers {
     Killed,
 }
 
-/// How far the run is. Each goes on to a later one, never back.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Phase {
-    /// Services start, and run.
-    Serving,
-    /// All services and leftover processes have exited, and the `--after` commands run.
-    RunningAfter {
-        /// Whether a shutdown has begun; if not, a stop signal can still begin it.
-        in_shutdown: bool,
-    },
-    /// The exit status has been given.
-    Done,
-}
-
 /// The state of a run.
 #[derive(Debug)]
 pub struct Supervisor {
     services: Vec<Service>,
     sequence: Sequence,
     phase: Phase,
-    stop: Option<Shutdown>,
-    /// The signal that began the stop.
-    stop_cause: Option<Signal>,
     interrupts: u8,
     /// The terminal has stopped the whole group of the one service.
     is_job_suspended: bool,
@@ -83,8 +68,6 @@ impl Supervisor {
             sequence: Sequence::of(&services),
             services,
             phase: Phase::Serving,
-            stop: None,
-            stop_cause: None,
             interrupts: 0,
             is_job_suspended: false,
             children_left: false,
@@ -109,7 +92,7 @@ impl Supervisor {
     /// The signal that began the stop, if one did.
     #[must_use]
     pub fn stop_cause(&self) -> Option<Signal> {
-        self.stop_cause
+        self.phase.clock().and_then(|clock| clock.cause)
     }
 
     /// What a service is there for.
@@ -136,7 +119,7 @@ impl Supervisor {
 
     /// Takes one event, and appends what is to be done about it to `actions`.
     pub fn on(&mut self, event: Event, now: Instant, actions: &mut Actions) {
-        if self.phase == Phase::Done {
+        if self.phase.is_done() {
             return;
         }
         match event {
@@ -169,18 +152,14 @@ impl Supervisor {
             actions.push(said(Consequence::KillAll));
             return self.kill_all(now, actions);
         }
-        if self.stop.is_none() && (received.begins_shutdown() || signal.begins_shutdown()) {
+        if self.phase.is_before_shutdown() && (received.begins_shutdown() || signal.begins_shutdown()) {
             actions.push(said(Consequence::Shutdown));
-            self.stop_cause = Some(received);
-            self.begin_stop(signal, now, actions);
-            return self.check_end(now, actions);
-        }
-        if self.phase == (Phase::RunningAfter { in_shutdown: false })
-            && (received.begins_shutdown() || signal.begins_shutdown())
-        {
-            actions.push(said(Consequence::Shutdown));
-            self.stop_cause = Some(received);
-            return self.begin_shutdown_of_after(signal, now, actions);
+            return if self.phase == Phase::Serving {
+                self.begin_stop(signal, Some(received), now, actions);
+                self.check_end(now, actions);
+            } else {
+                self.begin_shutdown_of_after(signal, received, now, actions);
+            };
         }
         let consequence = match self.forward(signal, actions) {
             false => Consequence::Ignore,
@@ -199,7 +178,8 @@ impl Supervisor {
         let alone = self.services.iter().filter(|service| service.is_service()).count() == 1;
         let whole_job = signal == Signal::CONT && std::mem::take(&mut self.is_job_suspended);
         // In a stop one by one, or after a delay, a second TERM is not for those whose turn is still to come.
-        let early = |service: &Service| signal.begins_shutdown() && self.stop.is_some() && !service.is_stopping;
+        let early =
+            |service: &Service| signal.begins_shutdown() && self.phase.clock().is_some() && !service.is_stopping;
         // A probe or a stop command knows nothing of signals that mean something to a service.
         let concerns = |service: &Service| match service.role {
             Role::Service | Role::Before | Role::After => true,
@@ -220,7 +200,7 @@ impl Supervisor {
 
     /// A stopped process can act on its stop signal only once it is woken.
     fn on_stop_signal_sent(&mut self, id: UnitId, receivers: Receivers, actions: &mut Actions) {
-        if let Stage::Running { told, .. } = &mut self.services[id].stage {
+        if let ServiceState::Running { told, .. } = &mut self.services[id].stage {
             *told = Some(receivers);
         }
         actions.push(Action::Send(id, Signal::CONT, receivers.into()));
@@ -228,7 +208,7 @@ impl Supervisor {
 
     fn on_leader_stopped(&mut self, id: UnitId, need: Need, actions: &mut Actions) {
         match need {
-            Need::Shell if self.stop.is_none() => {
+            Need::Shell if self.phase.clock().is_none() => {
                 self.is_job_suspended = true;
                 return actions.push(Action::Suspend);
             }
@@ -239,15 +219,15 @@ impl Supervisor {
     }
 
     fn on_leader_ended(&mut self, id: UnitId, ending: ExitStatus, now: Instant, actions: &mut Actions) {
-        let Stage::Running { since, told } = self.services[id].stage else {
+        let ServiceState::Running { since, told } = self.services[id].stage else {
             // We had given up on it.
             return actions.push(Action::Reap(id));
         };
         let service = &mut self.services[id];
-        let ended = Ended { id, ending, ran: now.saturating_duration_since(since) };
+        let ended = LeaderExit { id, ending, ran: now.saturating_duration_since(since) };
         // Whoever the leader leaves behind in its group may not have heard of the stop yet.
         let leaves_unaware = service.is_stopping && told != Some(Receivers::Group);
-        service.stage = Stage::Draining { kill_at: None, restart_at: None, look: Look::from(now) };
+        service.stage = ServiceState::Draining { kill_at: None, restart_at: None, look: GroupCheck::from(now) };
         match service.role {
             Role::Service => self.on_service_ended(ended, now, actions),
             Role::Before => self.on_before_ended(ended, now, actions),
@@ -261,10 +241,10 @@ impl Supervisor {
         actions.push(Action::Reap(id));
     }
 
-    fn on_service_ended(&mut self, ended: Ended, now: Instant, actions: &mut Actions) {
-        let Ended { id, ending, ran } = ended;
+    fn on_service_ended(&mut self, ended: LeaderExit, now: Instant, actions: &mut Actions) {
+        let LeaderExit { id, ending, ran } = ended;
         let service = &self.services[id];
-        let serving = self.stop.is_none();
+        let serving = self.phase.clock().is_none();
         let stops = serving && service.ends_run(ending);
         let restarts = serving && service.restarts_after(ending);
         actions.push(Action::Log(ended.message(stops)));
@@ -276,7 +256,7 @@ impl Supervisor {
         }
         if stops {
             self.deciding_status = Some(ending.code());
-            self.begin_stop(Signal::TERM, now, actions);
+            self.begin_stop(Signal::TERM, None, now, actions);
         } else {
             self.skip_readiness_of(id, now, actions);
         }
@@ -285,8 +265,10 @@ impl Supervisor {
     fn on_group_emptied(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
         let service = &mut self.services[id];
         service.stage = match service.stage {
-            Stage::Draining { restart_at: Some(at), .. } if self.stop.is_none() => Stage::BackingOff(at),
-            _ => Stage::Ended,
+            ServiceState::Draining { restart_at: Some(at), .. } if self.phase.clock().is_none() => {
+                ServiceState::BackingOff(at)
+            }
+            _ => ServiceState::Exited,
         };
         self.stop_next(now, actions);
     }

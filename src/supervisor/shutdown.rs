@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::service::{Ended, Patience, Service, Shutdown, Stage};
+use super::phase::{KillWait, StopClock};
+use super::service::{LeaderExit, Service, ServiceState};
 use super::{Leftovers, Phase, Supervisor};
 use crate::config::policy::StopOrder;
 use crate::config::unit::{Role, UnitId};
@@ -12,17 +13,17 @@ use crate::supervisor::action::{Action, Actions};
 use crate::supervisor::message::Message;
 
 impl Supervisor {
-    pub(super) fn begin_stop(&mut self, signal: Signal, now: Instant, actions: &mut Actions) {
-        if self.stop.is_some() {
+    pub(super) fn begin_stop(&mut self, signal: Signal, cause: Option<Signal>, now: Instant, actions: &mut Actions) {
+        if self.phase.clock().is_some() {
             return;
         }
         self.sequence.stop_waiting();
-        for service in self.services.iter_mut().filter(|service| matches!(service.stage, Stage::BackingOff(_))) {
-            service.stage = Stage::Ended;
+        for service in self.services.iter_mut().filter(|service| matches!(service.stage, ServiceState::BackingOff(_))) {
+            service.stage = ServiceState::Exited;
         }
         let serves = self.services.iter().any(|service| service.is_service() && service.is_alive());
         let delay = if serves { self.rules.stop_delay } else { Duration::ZERO };
-        self.stop = Some(Shutdown { since: now + delay, signal, kills_at_once: false, patience: None });
+        self.phase = Phase::ShuttingDown(StopClock::new(now + delay, signal, cause));
         if !delay.is_zero() {
             actions.push(Action::Log(Message::Delaying(delay)));
         }
@@ -51,7 +52,7 @@ impl Supervisor {
 
     /// Tells those whose turn has come.
     pub(super) fn stop_next(&mut self, now: Instant, actions: &mut Actions) {
-        if self.stop.is_none_or(|stop| stop.since > now) {
+        if self.phase.clock().is_none_or(|stop| stop.since > now) {
             return;
         }
         let count = self.services.len();
@@ -77,12 +78,12 @@ impl Supervisor {
     /// The command that stops this service, if it has a leader to be stopped and any time for it.
     fn stop_command_of(&self, id: UnitId, now: Instant) -> Option<UnitId> {
         let service = &self.services[id];
-        let has_time = service.deadline(self.stop.as_ref()).is_none_or(|deadline| deadline > now);
-        let can_be_asked = has_time && matches!(service.stage, Stage::Running { .. });
+        let has_time = service.deadline(self.phase.clock().as_ref()).is_none_or(|deadline| deadline > now);
+        let can_be_asked = has_time && matches!(service.stage, ServiceState::Running { .. });
         self.find(|service| service.role == Role::StopCommand(id)).filter(|_| can_be_asked)
     }
 
-    pub(super) fn on_stop_command_ended(&mut self, of: UnitId, ended: Ended, now: Instant, actions: &mut Actions) {
+    pub(super) fn on_stop_command_ended(&mut self, of: UnitId, ended: LeaderExit, now: Instant, actions: &mut Actions) {
         actions.push(Action::Log(ended.message(false)));
         if ended.ending.is_failure() {
             self.signal_instead(of, now, actions);
@@ -91,7 +92,7 @@ impl Supervisor {
 
     /// Sends a service the stop signal after all: its stop command has failed.
     pub(super) fn signal_instead(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
-        if matches!(self.services[id].stage, Stage::Running { told: None, .. }) {
+        if matches!(self.services[id].stage, ServiceState::Running { told: None, .. }) {
             actions.push(Action::Log(Message::StopCommandFailed(id)));
             self.send_stop_signal(id, now, actions);
         }
@@ -100,7 +101,7 @@ impl Supervisor {
     /// Sends a service its stop signal, or SIGKILL where it gets no time.
     pub(super) fn send_stop_signal(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
         let service = &self.services[id];
-        let (Some(stop), Some(to)) = (self.stop, service.signal_to()) else { return };
+        let (Some(stop), Some(to)) = (self.phase.clock(), service.signal_to()) else { return };
         if service.deadline(Some(&stop)).is_some_and(|deadline| deadline <= now) {
             self.kill(id, now, actions);
         } else if !service.killed {
@@ -111,7 +112,7 @@ impl Supervisor {
     /// Kills those whose deadline has passed, whether or not their turn has come.
     pub(super) fn kill_late(&mut self, now: Instant, actions: &mut Actions) {
         for id in self.ids() {
-            if self.services[id].deadline(self.stop.as_ref()).is_some_and(|deadline| deadline <= now) {
+            if self.services[id].deadline(self.phase.clock().as_ref()).is_some_and(|deadline| deadline <= now) {
                 self.kill(id, now, actions);
             }
         }
@@ -122,8 +123,8 @@ impl Supervisor {
         if !service.is_alive() || std::mem::replace(&mut service.killed, true) {
             return;
         }
-        let since = match (service.role, service.stage, self.stop) {
-            (Role::After, Stage::Running { since, .. }, _) => Some(since),
+        let since = match (service.role, service.stage, self.phase.clock()) {
+            (Role::After, ServiceState::Running { since, .. }, _) => Some(since),
             (_, _, Some(stop)) => Some(stop.since),
             _ => None,
         };
@@ -132,7 +133,7 @@ impl Supervisor {
     }
 
     pub(super) fn kill_all(&mut self, now: Instant, actions: &mut Actions) {
-        if let Some(stop) = &mut self.stop {
+        if let Some(stop) = self.phase.clock_mut() {
             stop.kills_at_once = true;
             stop.since = stop.since.min(now);
         }
@@ -142,30 +143,30 @@ impl Supervisor {
     /// Once all that are left have been sent SIGKILL, they have no more than a moment.
     fn limit_wait_after_kill(&mut self, now: Instant) {
         let killed = self.services.iter().filter(|service| service.is_alive()).all(|service| service.killed);
-        if killed && self.stop.is_some_and(|stop| stop.patience.is_none()) {
-            self.set_patience(Some(Patience::from(now)));
+        if killed && self.phase.clock().is_some_and(|stop| stop.kill_wait.is_none()) {
+            self.set_kill_wait(Some(KillWait::from(now)));
         }
     }
 
-    pub(super) fn set_patience(&mut self, patience: Option<Patience>) {
-        if let Some(stop) = &mut self.stop {
-            stop.patience = patience;
+    pub(super) fn set_kill_wait(&mut self, kill_wait: Option<KillWait>) {
+        if let Some(stop) = self.phase.clock_mut() {
+            stop.kill_wait = kill_wait;
         }
     }
 
     pub(super) fn see_progress(&mut self, now: Instant) {
-        if let Some(patience) = self.stop.as_mut().and_then(|stop| stop.patience.as_mut()) {
-            patience.see_progress(now);
+        if let Some(kill_wait) = self.phase.clock_mut().and_then(|stop| stop.kill_wait.as_mut()) {
+            kill_wait.see_progress(now);
         }
     }
 
     pub(super) fn give_up(&mut self, now: Instant, actions: &mut Actions) {
-        self.set_patience(None);
+        self.set_kill_wait(None);
         let mut leftovers_only = true;
         for id in self.ids() {
             if self.services[id].is_alive() {
                 leftovers_only = false;
-                self.services[id].stage = Stage::Ended;
+                self.services[id].stage = ServiceState::Exited;
                 actions.push(Action::Log(Message::GaveUpOn(id)));
                 // It was sent SIGKILL: that it has not ended of it yet is no good end.
                 self.first_failure.get_or_insert(ExitStatus::Signaled(Signal::KILL).code());
@@ -190,7 +191,7 @@ impl Supervisor {
         if !self.children_left {
             return self.finish(now, actions);
         }
-        let Some(stop) = self.stop else {
+        let Some(stop) = self.phase.clock() else {
             if self.leftovers == Leftovers::Unaware {
                 self.leftovers = Leftovers::Awaited;
                 actions.push(Action::Log(Message::WaitingForLeftovers));
@@ -202,16 +203,16 @@ impl Supervisor {
             self.kill_leftovers(stop, now, actions);
         } else if matches!(self.leftovers, Leftovers::Unaware | Leftovers::Awaited) {
             self.leftovers = Leftovers::Told;
-            self.set_patience(None);
+            self.set_kill_wait(None);
             actions.push(Action::Log(Message::StoppingLeftovers));
             actions.push(Action::SignalLeftovers(Signal::TERM));
         }
     }
 
     /// Called again after each reaping: what a fork bomb started in the meantime is killed too.
-    fn kill_leftovers(&mut self, stop: Shutdown, now: Instant, actions: &mut Actions) {
-        if stop.patience.is_none() || self.leftovers != Leftovers::Killed {
-            self.set_patience(Some(Patience::from(now)));
+    fn kill_leftovers(&mut self, stop: StopClock, now: Instant, actions: &mut Actions) {
+        if stop.kill_wait.is_none() || self.leftovers != Leftovers::Killed {
+            self.set_kill_wait(Some(KillWait::from(now)));
         }
         if self.leftovers != Leftovers::Killed {
             self.leftovers = Leftovers::Killed;
@@ -223,7 +224,7 @@ impl Supervisor {
 
     /// A bomb whose dead never end would otherwise keep the stop from those who still live.
     pub(super) fn on_still_reaping(&mut self, now: Instant, actions: &mut Actions) {
-        if self.stop.is_some() {
+        if self.phase.clock().is_some() {
             self.see_progress(now);
             self.check_end(now, actions);
         }
@@ -231,7 +232,7 @@ impl Supervisor {
 
     /// Nobody knows which service a leftover came from, so it gets the time of the most patient one.
     pub(super) fn leftovers_deadline(&self) -> Option<Instant> {
-        let stop = self.stop?;
+        let stop = self.phase.clock()?;
         if stop.kills_at_once {
             return Some(stop.since);
         }
@@ -251,33 +252,32 @@ impl Supervisor {
     /// and a reader that goes on reading gets everything.
     #[must_use]
     pub fn output_deadline(&self, over: Instant, progress: Instant) -> Option<Instant> {
-        let since = self.stop.filter(|_| self.stop_cause.is_some()).map_or(progress, |stop| stop.since);
-        self.longest_timeout().map(|timeout| (since + timeout).max(over + Patience::WITHOUT_PROGRESS))
+        let since = self.phase.clock().filter(|clock| clock.cause.is_some()).map_or(progress, |stop| stop.since);
+        self.longest_timeout().map(|timeout| (since + timeout).max(over + KillWait::WITHOUT_PROGRESS))
     }
 
-    pub(super) fn on_after_ended(&mut self, ended: Ended, now: Instant, actions: &mut Actions) {
+    pub(super) fn on_after_ended(&mut self, ended: LeaderExit, now: Instant, actions: &mut Actions) {
         actions.push(Action::Log(ended.message(false)));
         if ended.ending.is_failure() {
             self.after_failure.get_or_insert(ended.ending.code());
         }
         // Whoever it leaves behind has as much time as others had before it.
-        self.allow_time_again(now);
+        self.restart_clock(now);
     }
 
     /// Runs what comes after all else has ended, and then ends.
     fn finish(&mut self, now: Instant, actions: &mut Actions) {
         let mut comes_after = false;
-        if self.phase == Phase::Serving && self.sequence.has_begun() {
+        if !matches!(self.phase, Phase::RunningAfter { .. }) && self.sequence.has_begun() {
             for service in self.services.iter_mut().filter(|service| service.role == Role::After) {
                 service.is_stopping = true;
                 comes_after = true;
             }
         }
         if comes_after {
-            self.phase = Phase::RunningAfter { in_shutdown: self.stop.is_some() };
-            self.allow_time_again(now);
+            self.restart_clock(now);
         } else if self.next_start(now).is_none() {
-            self.phase = Phase::Done;
+            self.phase = Phase::Done(self.phase.clock());
             actions.push(Action::Log(Message::Exit(self.status())));
             actions.push(Action::Exit(self.status()));
         }
@@ -285,22 +285,31 @@ impl Supervisor {
 
     /// Stops the `--after` command that runs. The ones after it still run, as `ExecStopPost=` does under systemd: a
     /// cleanup must not be lost because a signal came late.
-    pub(super) fn begin_shutdown_of_after(&mut self, signal: Signal, now: Instant, actions: &mut Actions) {
-        self.phase = Phase::RunningAfter { in_shutdown: true };
-        if let Some(stop) = &mut self.stop {
-            stop.signal = signal;
+    pub(super) fn begin_shutdown_of_after(
+        &mut self,
+        signal: Signal,
+        received: Signal,
+        now: Instant,
+        actions: &mut Actions,
+    ) {
+        if let Some(clock) = self.phase.clock() {
+            let clock = StopClock { signal, cause: Some(received), ..clock };
+            self.phase = Phase::RunningAfter { clock, in_shutdown: true };
         }
         for id in self.ids() {
-            if self.services[id].role == Role::After && self.services[id].is_alive() {
+            // A group without a leader was sent the stop signal when its leader exited.
+            let is_running = matches!(self.services[id].stage, ServiceState::Running { .. });
+            if self.services[id].role == Role::After && is_running {
                 self.send_stop_signal(id, now, actions);
             }
         }
         self.check_end(now, actions);
     }
 
-    fn allow_time_again(&mut self, now: Instant) {
-        let signal = self.stop.map_or(Signal::TERM, |stop| stop.signal);
-        self.stop = Some(Shutdown { since: now, signal, kills_at_once: false, patience: None });
+    fn restart_clock(&mut self, now: Instant) {
+        let (signal, cause) = self.phase.clock().map_or((Signal::TERM, None), |clock| (clock.signal, clock.cause));
+        let in_shutdown = self.phase.is_in_shutdown();
+        self.phase = Phase::RunningAfter { clock: StopClock::new(now, signal, cause), in_shutdown };
         self.leftovers = Leftovers::Unaware;
     }
 }

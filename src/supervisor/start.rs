@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::service::{Ended, Look, Service, Stage};
+use super::service::{GroupCheck, LeaderExit, Service, ServiceState};
 use super::{Leftovers, Phase, Supervisor};
 use crate::config::policy::{SignalTo, Timeout};
 use crate::config::unit::{Role, UnitId};
@@ -76,21 +76,20 @@ impl Supervisor {
     #[must_use]
     pub fn next_start(&self, now: Instant) -> Option<UnitId> {
         let called_for = |wanted: &dyn Fn(Role) -> bool| {
-            self.find(|service| wanted(service.role) && service.stage == Stage::Waiting && service.is_stopping)
+            self.find(|service| wanted(service.role) && service.stage == ServiceState::Pending && service.is_stopping)
         };
-        let runs = |id: UnitId| matches!(self.services[id].stage, Stage::Running { .. }) && !self.services[id].killed;
+        let runs =
+            |id: UnitId| matches!(self.services[id].stage, ServiceState::Running { .. }) && !self.services[id].killed;
         match self.phase {
-            Phase::Done => None,
+            Phase::Done(_) => None,
             Phase::RunningAfter { .. } => {
                 let free = !self.services.iter().any(Service::is_alive) && !self.children_left;
                 called_for(&|role| role == Role::After).filter(|_| free)
             }
-            Phase::Serving if self.stop.is_some() => {
-                called_for(&|role| matches!(role, Role::StopCommand(of) if runs(of)))
-            }
+            Phase::ShuttingDown(_) => called_for(&|role| matches!(role, Role::StopCommand(of) if runs(of))),
             Phase::Serving => {
                 let due = |service: &Service| service.restart_at().is_some_and(|at| at <= now);
-                let current = self.sequence.current().filter(|id| self.services[*id].stage == Stage::Waiting);
+                let current = self.sequence.current().filter(|id| self.services[*id].stage == ServiceState::Pending);
                 self.find(due).or(current)
             }
         }
@@ -98,15 +97,15 @@ impl Supervisor {
 
     pub(super) fn on_started(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
         self.children_left = true;
-        self.set_patience(None);
+        self.set_kill_wait(None);
         self.leftovers = Leftovers::Unaware;
         let service = &mut self.services[id];
         if service.restart_at().is_some() {
             service.restarts += 1;
         }
-        service.stage = Stage::Running { since: now, told: None };
+        service.stage = ServiceState::Running { since: now, told: None };
         service.killed = false;
-        service.is_stopping = self.stop.is_some();
+        service.is_stopping = self.phase.clock().is_some();
         match service.role {
             Role::WaitFor | Role::Ready(_) => return self.begin_waiting(id, now, actions),
             Role::Service if service.restarts == 0 => self.sequence.advance(),
@@ -127,7 +126,7 @@ impl Supervisor {
     pub(super) fn on_start_failed(&mut self, id: UnitId, status: u8, now: Instant, actions: &mut Actions) {
         let service = &mut self.services[id];
         let restarts = service.restart_at().is_some() && service.is_service();
-        service.stage = Stage::Ended;
+        service.stage = ServiceState::Exited;
         match service.role {
             // It could be executed before: the machine may be out of processes for a while.
             Role::Service if restarts => {
@@ -137,7 +136,7 @@ impl Supervisor {
             }
             Role::Service | Role::Before | Role::WaitFor | Role::Ready(_) => {
                 self.deciding_status = Some(status);
-                self.begin_stop(Signal::TERM, now, actions);
+                self.begin_stop(Signal::TERM, None, now, actions);
             }
             Role::StopCommand(of) => self.signal_instead(of, now, actions),
             Role::After => drop(self.after_failure.get_or_insert(status)),
@@ -145,13 +144,13 @@ impl Supervisor {
         self.check_end(now, actions);
     }
 
-    pub(super) fn on_before_ended(&mut self, ended: Ended, now: Instant, actions: &mut Actions) {
-        let Ended { id, ending, .. } = ended;
-        let stops = self.stop.is_none() && ending.is_failure();
+    pub(super) fn on_before_ended(&mut self, ended: LeaderExit, now: Instant, actions: &mut Actions) {
+        let LeaderExit { id, ending, .. } = ended;
+        let stops = self.phase.clock().is_none() && ending.is_failure();
         actions.push(Action::Log(ended.message(stops)));
         if stops {
             self.deciding_status = Some(ending.code());
-            self.begin_stop(Signal::TERM, now, actions);
+            self.begin_stop(Signal::TERM, None, now, actions);
         } else if ending.is_failure() {
             self.first_failure.get_or_insert(ending.code());
         } else if self.sequence.current() == Some(id) {
@@ -159,14 +158,14 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn on_probe_ended(&mut self, ended: Ended, now: Instant, actions: &mut Actions) {
-        let Ended { id, ending, .. } = ended;
-        if self.stop.is_some() || self.sequence.current() != Some(id) {
+    pub(super) fn on_probe_ended(&mut self, ended: LeaderExit, now: Instant, actions: &mut Actions) {
+        let LeaderExit { id, ending, .. } = ended;
+        if self.phase.clock().is_some() || self.sequence.current() != Some(id) {
             return;
         }
         if ending.is_failure() {
             let restart_at = Some(now + PROBE_INTERVAL);
-            let again = Stage::Draining { kill_at: Some(now), restart_at, look: Look::from(now) };
+            let again = ServiceState::Draining { kill_at: Some(now), restart_at, look: GroupCheck::from(now) };
             self.services[id].stage = again;
             return;
         }
@@ -183,7 +182,7 @@ impl Supervisor {
             if self.services[probe].is_alive() {
                 self.kill(probe, now, actions);
             } else {
-                self.services[probe].stage = Stage::Ended;
+                self.services[probe].stage = ServiceState::Exited;
             }
             self.sequence.advance();
         }
@@ -195,7 +194,7 @@ impl Supervisor {
         if self.rules.wait_timeout.0.is_some_and(|timeout| timeout <= waited) {
             actions.push(Action::Log(Message::ReadinessTimedOut(id, waited)));
             self.deciding_status = Some(TIMED_OUT);
-            self.begin_stop(Signal::TERM, now, actions);
+            self.begin_stop(Signal::TERM, None, now, actions);
         } else if waiting.notice_at <= now {
             actions.push(Action::Log(Message::Waiting(id, waited)));
             self.sequence.waiting = Some(Waiting { notice_at: now + NOTICE_INTERVAL, ..waiting });
@@ -207,7 +206,7 @@ impl Supervisor {
         let service = &mut self.services[id];
         let wait = service.backoff.next(ran);
         let kill_at = service.policy.timeout.0.map(|timeout| now + timeout);
-        service.stage = Stage::Draining { kill_at, restart_at: Some(now + wait), look: Look::from(now) };
+        service.stage = ServiceState::Draining { kill_at, restart_at: Some(now + wait), look: GroupCheck::from(now) };
         service.is_stopping = true;
         actions.push(Action::Log(Message::Restarting { service: id, wait, restarts: service.restarts + 1 }));
         actions.push(Action::SendStopSignal(id, service.policy.stop_signal.unwrap_or(Signal::TERM), SignalTo::Group));

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::service::Service;
-use super::{Leftovers, Phase, Supervisor};
+use super::{Leftovers, Supervisor};
 use crate::config::unit::UnitId;
 use crate::supervisor::action::{Action, Actions};
 
@@ -32,7 +32,7 @@ impl Supervisor {
     /// other event comes first.
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
-        if self.phase == Phase::Done {
+        if self.phase.is_done() {
             return None;
         }
         let of_units = self.ids().flat_map(|id| self.timers_of(id));
@@ -72,7 +72,8 @@ impl Supervisor {
 
     fn timers_of(&self, id: UnitId) -> [Option<(Instant, Timer)>; 3] {
         let service: &Service = &self.services[id];
-        let stop = self.stop.as_ref();
+        let clock = self.phase.clock();
+        let stop = clock.as_ref();
         let is_killable = service.is_alive() && !service.killed;
         let deadline = if is_killable { service.deadline(stop) } else { None };
         [
@@ -84,7 +85,7 @@ impl Supervisor {
 
     fn timers_of_run(&self) -> [Option<(Instant, Timer)>; 4] {
         let readiness = self.sequence.wake_at(self.rules.wait_timeout);
-        let delay = self.stop.filter(|_| self.is_stop_due()).map(|stop| stop.since);
+        let delay = self.phase.clock().filter(|_| self.is_stop_due()).map(|stop| stop.since);
         let leftovers = self.leftovers_deadline().filter(|_| self.leftovers == Leftovers::Told);
         [
             self.give_up_timer(),
@@ -95,8 +96,8 @@ impl Supervisor {
     }
 
     fn give_up_timer(&self) -> Option<(Instant, Timer)> {
-        let patience = self.stop.and_then(|stop| stop.patience)?;
-        Some((patience.until, Timer::GiveUp))
+        let kill_wait = self.phase.clock().and_then(|stop| stop.kill_wait)?;
+        Some((kill_wait.until, Timer::GiveUp))
     }
 }
 
