@@ -260,3 +260,16 @@ fn probes_and_stop_commands_get_only_what_stops_and_wakes_processes() {
     let nobody = |message: &Message| matches!(message, Message::Received(Signal::HUP, _, Consequence::Ignore));
     assert!(run.messages.iter().any(nobody), "{:?}", run.messages);
 }
+
+#[test]
+fn a_group_of_an_after_command_without_its_leader_gets_the_stop_signal_once() {
+    let ignore = on_exit(OnExit::Ignore);
+    let mut run = Run::with([SERVICE, Role::After].map(|role| (role, ignore)), Rules::default());
+    run.start_all();
+    run.all_ends(0, exited(0));
+    run.start_all();
+    let id = unit(1);
+    let stop = Action::SendStopSignal(id, Signal::TERM, GROUP);
+    assert_eq!(run.on(Event::LeaderExited(id, exited(0))), [stop, Action::Reap(id)]);
+    assert_eq!(run.receive(Signal::TERM), []);
+}
