@@ -34,7 +34,7 @@ pub fn plan(plan: &Plan, exec_context: &ExecContext) -> Result<String, Vec<Launc
         }
     }
     for hook in &plan.hooks {
-        let (Task::Command(command) | Task::Probe(Target::Exec(command))) = &hook.task else {
+        let (Task::Command(command) | Task::ReadinessCheck(Target::Exec(command))) = &hook.task else {
             let _ = writeln!(text, "{}: is looked for", hook.name);
             continue;
         };

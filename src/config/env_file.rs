@@ -1,4 +1,4 @@
-//! Reads env files (`--env-file`): dotenvy does the reading, and the errors get their line.
+//! Reads env files (`--env-file`). dotenvy parses the definitions; this module adds the line numbers of errors.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,21 +10,21 @@ use crate::config::procfile::without_bom;
 use crate::shell::parse::split_variable_name;
 use crate::sys::environment::Variable;
 
-/// Why an env file can't be used.
+/// An env file cannot be used.
 #[derive(Debug)]
 pub enum EnvFileError {
-    /// The definition that begins in this line is none.
+    /// The text that begins in this line is not a definition.
     Line {
         /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// The line, from 1.
         line: usize,
     },
-    /// It can't be read, or is not UTF-8.
+    /// The file cannot be read, or is not UTF-8.
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         error: io::Error,
     },
 }
@@ -34,8 +34,7 @@ impl fmt::Display for EnvFileError {
         match self {
             Self::Line { path, line } => write!(
                 f,
-                "{}:{line}: not a variable; write NAME=VALUE, with quotes around a value that has blank space or quotes in \
-                 it",
+                "{}:{line}: not a variable; write NAME=VALUE, and quote a value that contains blanks or quotes",
                 path.display()
             ),
             Self::Io { path, error } => write!(f, "can't read {}: {error}; see --env-file", path.display()),
@@ -45,7 +44,7 @@ impl fmt::Display for EnvFileError {
 
 impl std::error::Error for EnvFileError {}
 
-/// The variables of a file, in its order.
+/// Reads the variables of a file, in the order of the file.
 ///
 /// # Errors
 /// See [`EnvFileError`].
@@ -55,10 +54,10 @@ pub fn read(path: &Path) -> Result<Vec<Variable>, EnvFileError> {
     parse(path, &bytes)
 }
 
-/// The variables of a file with this content.
+/// Parses the content of the file with this path.
 ///
 /// # Errors
-/// The first line that is neither a definition, nor blank, nor a comment.
+/// Fails at the first line that is neither a definition, nor blank, nor a comment, and if the content is not UTF-8.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Variable>, EnvFileError> {
     let text = str::from_utf8(without_bom(bytes)).map_err(|error| {
         let error = io::Error::new(io::ErrorKind::InvalidData, error);
@@ -68,15 +67,16 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Variable>, EnvFileError> {
     let definitions = definitions.concat();
     let mut read = dotenvy::from_read_iter(definitions.as_bytes());
     let variables = lines.into_iter().map(|line| match read.next() {
-        // No environment can hold a NUL.
+        // execve(2) ends a string of the environment at a NUL, so a value cannot contain it.
         Some(Ok((name, value))) if !value.contains('\0') => Ok((OsString::from(name), OsString::from(value))),
         _ => Err(EnvFileError::Line { path: path.to_owned(), line }),
     });
     variables.collect()
 }
 
-/// The definitions of a text, each with the line where it begins, written so that dotenvy can't take them for something else:
-/// it looks for quotes in comments, for backslashes in single quotes, and takes what follows `$NAME` for text.
+/// Splits a text into definitions and the lines in which they begin. Rewrites each definition, because dotenvy parses
+/// some constructs differently from sh: it interprets quotes in comments and backslashes in single quotes, and it does
+/// not end the name in `$NAME` where sh does.
 fn definitions(text: &str) -> Vec<(usize, String)> {
     let mut definitions = Vec::new();
     let (mut line, mut begin, mut definition) = (1, 1, String::new());
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_may_hold_anything() {
+    fn a_comment_can_contain_anything() {
         gives("A=1  # it's\nB=2\nC=3 # it's\n", &[("A", "1"), ("B", "2"), ("C", "3")]);
         gives("A=# it's\n# it's\n\t# \"\nB=2\t#'\n", &[("A", ""), ("B", "2")]);
         gives("A=it#s\nB=\"x # y\" # z\nC=a\\ #b\n", &[("A", "it#s"), ("B", "x # y"), ("C", "a #b")]);
@@ -171,20 +171,20 @@ mod tests {
     }
 
     #[test]
-    fn single_quotes_hide_all_and_double_quotes_do_not() {
+    fn single_quotes_keep_every_character_and_double_quotes_do_not() {
         gives(r"A='C:\'", &[("A", r"C:\")]);
         gives("A='$B \"\\n'\nB=1\n", &[("A", "$B \"\\n"), ("B", "1")]);
         gives(r#"A="\$B \"\\""#, &[("A", r#"$B "\"#)]);
     }
 
     #[test]
-    fn a_dollar_means_what_it_means_to_sh() {
+    fn variables_are_expanded_as_in_sh() {
         gives("A_B=1\nC=\"$A_B\"\nD=$A_B'x'\nE=$A_B\n", &[("A_B", "1"), ("C", "1"), ("D", "1x"), ("E", "1")]);
         gives("A=pa$\nB=\"$\"\nC=$5\n", &[("A", "pa$"), ("B", "$"), ("C", "$5")]);
     }
 
     #[test]
-    fn a_bad_line_is_found() {
+    fn an_error_names_the_line_in_which_its_definition_begins() {
         for (text, bad) in [
             ("A=1\nnonsense\n", 2),
             ("A=1\n\n# x\nB=x y\nC=1\n", 4),

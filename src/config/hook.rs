@@ -26,8 +26,8 @@ pub struct Hook {
 pub enum Task {
     /// Runs a command.
     Command(Command),
-    /// Checks whether a target is ready.
-    Probe(Target),
+    /// Checks whether this target is ready.
+    ReadinessCheck(Target),
 }
 
 /// The options that define hooks.
@@ -71,7 +71,7 @@ pub fn hooks<'a>(
     };
     let mut hooks = Vec::new();
     for target in &options.wait_for {
-        hooks.push(probe(target, Role::WaitFor, policy));
+        hooks.push(readiness_check(target, Role::WaitFor, policy));
     }
     for (option, role, lines) in [("--before", Role::Before, &options.before), ("--after", Role::After, &options.after)]
     {
@@ -83,7 +83,7 @@ pub fn hooks<'a>(
     for (id, service) in services.iter().enumerate() {
         let id = UnitId::new(id);
         if let Some(target) = options.ready.get(&service.name) {
-            hooks.push(probe(target, Role::Ready(id), policy));
+            hooks.push(readiness_check(target, Role::Ready(id), policy));
         }
         if let Some(line) = options.stop_command.get(&service.name) {
             let task = Task::Command(read("--stop-command", line)?);
@@ -95,6 +95,6 @@ pub fn hooks<'a>(
     Ok(hooks)
 }
 
-fn probe(target: &Target, role: Role, policy: Policy) -> Hook {
-    Hook { name: target.to_string(), role, task: Task::Probe(target.clone()), policy }
+fn readiness_check(target: &Target, role: Role, policy: Policy) -> Hook {
+    Hook { name: target.to_string(), role, task: Task::ReadinessCheck(target.clone()), policy }
 }

@@ -22,7 +22,7 @@ use crate::signal::Signal;
 /// The services and hooks to run, in the order in which they start.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
-    /// At least one.
+    /// The services; at least one.
     pub services: Vec<Service>,
     /// The commands and readiness checks that run in addition to the services.
     pub hooks: Vec<Hook>,
@@ -114,14 +114,14 @@ impl fmt::Display for PlanError {
             Self::RepeatedName(name) => write!(f, "two commands are named '{name}'; give each its own name"),
             Self::TypeWithoutProcfile(word) => write!(
                 f,
-                "'{word}' looks like a process type and its number, but without -f the words are commands; write \
+                "'{word}' looks like a process type and a number of instances, but without -f the words are commands; write \
                  'untrap -f Procfile {word}'"
             ),
             Self::BadFormation(word) => {
                 write!(f, "'{word}' is not a process type; with -f write TYPE or TYPE=N, without it write commands")
             }
             Self::RepeatedType(word) => {
-                write!(f, "process type '{word}' is named twice; write '{word}=2' for two of it")
+                write!(f, "process type '{word}' is named twice; write '{word}=2' for two instances")
             }
             Self::UnknownType { process_type, path, known } => {
                 write!(f, "{path} has no process type '{process_type}'; it has {}", known.join(", "))

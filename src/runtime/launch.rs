@@ -143,12 +143,12 @@ impl ExecContext {
 
     fn hook(&self, hook: &Hook) -> Result<Runnable, LaunchError> {
         Ok(match &hook.task {
-            Task::Command(command) | Task::Probe(Target::Exec(command)) => {
+            Task::Command(command) | Task::ReadinessCheck(Target::Exec(command)) => {
                 Runnable::Program(self.launch_hook(&hook.name, command)?.into())
             }
-            Task::Probe(Target::Tcp { host, port }) => Runnable::Probe(Probe::Tcp(host.clone(), *port)),
-            Task::Probe(Target::Unix(path)) => Runnable::Probe(Probe::Unix(path.clone())),
-            Task::Probe(Target::File(path)) => Runnable::Probe(Probe::File(path.clone())),
+            Task::ReadinessCheck(Target::Tcp { host, port }) => Runnable::Probe(Probe::Tcp(host.clone(), *port)),
+            Task::ReadinessCheck(Target::Unix(path)) => Runnable::Probe(Probe::Unix(path.clone())),
+            Task::ReadinessCheck(Target::File(path)) => Runnable::Probe(Probe::File(path.clone())),
         })
     }
 

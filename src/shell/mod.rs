@@ -65,12 +65,12 @@ impl fmt::Display for Reason {
                 write!(f, "the character {}", character.escape_unicode())
             }
             Self::Character(character) => write!(f, "'{character}'"),
-            Self::Expansion => f.write_str("'$' before more than a name"),
-            Self::Word(word) => write!(f, "'{word}', which is the shell's own"),
+            Self::Expansion => f.write_str("'$' in a form that only a shell expands"),
+            Self::Word(word) => write!(f, "'{word}', a reserved word or built-in command of the shell"),
             Self::NoProgram => f.write_str("an assignment without a program"),
             Self::AssignedAndExpanded(name) => write!(f, "'{name}', which it both assigns and expands"),
             Self::ShellVariable(name) => write!(f, "'{name}', which the shell sets itself"),
-            Self::SetLater(name) => write!(f, "'{name}', which is set later"),
+            Self::SetLater(name) => write!(f, "'{name}', which is set when the command starts"),
             Self::Pattern(name) => {
                 write!(f, "the value of '{name}', which contains a pattern character and is not quoted")
             }

@@ -85,7 +85,7 @@ fn check_shows_what_runs_for_the_sake_of_the_services() {
             "before.1: rake db:migrate",
             "    executed directly",
             "web.stop: kill -QUIT $UNTRAP_PID",
-            "    executed by /bin/sh, because of 'kill', which is the shell's own",
+            "    executed by /bin/sh, because of 'kill', a reserved word or built-in command of the shell",
         ]
     );
     let end = scene.run(&["check", "--shell", "none", "--before", "a; b", "true"]);

@@ -103,7 +103,7 @@ fn without_a_shell_a_line_that_needs_one_is_refused_before_anything_starts() {
     }
     assert_eq!(scene.run(&["-q", "--shell", "none", "A=1 touch started"]).status, 0);
     assert!(scene.path("started").exists());
-    assert_eq!(scene.run(&["-q", "--shell", "none", "./plain"]).status, 126, "a script without a first line");
+    assert_eq!(scene.run(&["-q", "--shell", "none", "./plain"]).status, 126, "a script without an interpreter line");
 }
 
 #[test]
@@ -115,6 +115,9 @@ fn a_hook_expands_variables_that_are_set_at_its_start() {
     assert_eq!((end.status, scene.lines("after")), (3, vec!["own 3".to_owned()]));
     assert!(scene.path("code-3").exists());
     let end = scene.run(&["--shell", "none", "--after", "touch code-$UNTRAP_EXIT_CODE", "touch started"]);
-    assert!(end.said("after.1 needs a shell because of 'UNTRAP_EXIT_CODE', which is set later"), "{end:?}");
+    assert!(
+        end.said("after.1 needs a shell because of 'UNTRAP_EXIT_CODE', which is set when the command starts"),
+        "{end:?}"
+    );
     assert!(end.status == 2 && !scene.path("started").exists());
 }
