@@ -1,14 +1,15 @@
 //! A running untrap, as `untrap ps` and `untrap signal` see it in its pid directory and `/proc`.
 
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
+use crate::config::name::Name;
 use crate::exit_status::USAGE;
 use crate::pid_dir::record::{OWN_NAME, Record, file_name};
+use crate::pid_dir::{lock, reader};
 use crate::sys::members::{self, Member};
 
 /// The status if no untrap or no such service runs, or if the system denies access.
@@ -73,7 +74,8 @@ impl RunningInstance {
         let shown = directory.display();
         let not_running =
             |why: String| VerbError::nothing(format!("no untrap runs with the pid directory {shown}: {why}"));
-        let own = read_record(directory, OWN_NAME)?.ok_or_else(|| not_running("it has no untrap.pid".to_owned()))?;
+        let own =
+            read_record(directory, OWN_NAME, None)?.ok_or_else(|| not_running("it has no untrap.pid".to_owned()))?;
         let pid = own.pid;
         if own.process().is_none() {
             return Err(if members::is_hidden(pid) {
@@ -84,11 +86,16 @@ impl RunningInstance {
                 ))
             });
         }
+        let is_held = lock::is_held_by(directory, pid)
+            .map_err(|error| VerbError::nothing(format!("can't read /proc/locks: {error}; /proc must be mounted")))?;
+        if !is_held {
+            return Err(not_running(format!("pid {pid} of its untrap.pid does not hold its lock")));
+        }
         let all = members::descendants(pid)
             .map_err(|error| VerbError::nothing(format!("can't read /proc: {error}; it must be mounted")))?;
         let mut services = Vec::with_capacity(own.services.len());
-        for name in own.services {
-            let record = read_record(directory, &name)?;
+        for name in own.services.into_iter().filter(|name| Name::read(name).is_some()) {
+            let record = read_record(directory, &name, Some(pid))?;
             let members = record.as_ref().map(|record| members_of(record, &all)).unwrap_or_default();
             services.push(RunningService { name, record: record.filter(|_| !members.is_empty()), members });
         }
@@ -108,17 +115,13 @@ fn members_of(record: &Record, all: &[Member]) -> Vec<Member> {
     if members.iter().all(|member| member.process.is_zombie()) { Vec::new() } else { members }
 }
 
-/// The record in the pid file of `name`, if the file exists and is valid.
-fn read_record(directory: &Path, name: &str) -> Result<Option<Record>, VerbError> {
-    let path = directory.join(file_name(name));
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(text.parse().ok()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            let path = path.display();
-            Err(VerbError::nothing(format!("can't read {path}: {error}; run this as untrap's user, or as root")))
-        }
-    }
+/// The record in the pid file of `name`, if the file exists, is valid and is trusted.
+fn read_record(directory: &Path, name: &str, writer: Option<i32>) -> Result<Option<Record>, VerbError> {
+    reader::read(directory, name, writer).map_err(|error| {
+        let path = directory.join(file_name(name));
+        let path = path.display();
+        VerbError::nothing(format!("can't read {path}: {error}; run this as untrap's user, or as root"))
+    })
 }
 
 impl RunningService {

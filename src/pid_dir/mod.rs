@@ -1,12 +1,14 @@
 //! The pid directory, as the untrap that owns it writes it.
 //!
-//! Whoever holds the lock on the directory itself owns it: the kernel drops the lock with its holder, however that ends,
-//! and no lock file stays behind. Every file is written under another name and renamed, so that no reader sees a half.
+//! The process that holds the lock uses the directory. The kernel releases the lock when that process exits, however it
+//! does. Every file is written under another name and renamed, so that no reader sees half a file.
 
+pub mod lock;
+pub mod reader;
 pub mod record;
 
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -19,10 +21,14 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::config::name::Name;
 use crate::config::unit::UnitId;
+use crate::pid_dir::lock::LOCK_FILE;
 use crate::pid_dir::record::{OWN_NAME, Record, file_name};
 
-/// What a file is called until it is whole. No service's name begins with a dot.
-const TEMPORARY: &str = ".untrap.tmp";
+/// The beginning and the end of a file's name until the file is complete. No service's name begins with a dot.
+const TEMPORARY: (&str, &str) = (".untrap.", ".tmp");
+
+/// How many names of temporary files another user would have to take to prevent a write.
+const TEMPORARY_NAMES: u32 = 64;
 
 /// No file of ours is larger; whatever else there is shall not fill the memory.
 const LARGEST: u64 = 1 << 20;
@@ -33,8 +39,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A directory that is ours until the value is dropped; our files go with it.
 #[derive(Debug)]
 pub struct PidDir {
-    /// Locked. Files are named relative to it, so that they are never written into a directory that took its place.
+    /// Files are named relative to it, so that they are never written into a directory that took its place.
     directory: File,
+    /// Held while untrap uses the directory.
+    lock: Option<File>,
     services: Vec<PidFile>,
     /// What `untrap.pid` says, while it is there.
     own: Option<Record>,
@@ -107,14 +115,11 @@ impl PidDir {
         let failed = |error| PidDirError::Directory(path.to_owned(), error);
         DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(failed)?;
         let directory = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(path).map_err(failed)?;
-        let mut pid_dir = Self { directory, services, own: None };
-        match pid_dir.directory.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let owner = pid_dir.read(OWN_NAME).map_err(failed)?.and_then(|(record, _)| record.process());
-                return Err(PidDirError::InUse(path.to_owned(), owner.map(|process| process.pid)));
-            }
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        let mut pid_dir = Self { directory, lock: None, services, own: None };
+        pid_dir.lock = lock::take(&pid_dir.directory).map_err(failed)?;
+        if pid_dir.lock.is_none() {
+            let owner = pid_dir.read(OWN_NAME).map_err(failed)?.and_then(|(record, _)| record.process());
+            return Err(PidDirError::InUse(path.to_owned(), owner.map(|process| process.pid)));
         }
         pid_dir.clear(path)?;
         let names = pid_dir.services.iter().map(|service| service.name.clone()).collect();
@@ -161,13 +166,14 @@ impl PidDir {
         let services =
             (0..self.services.len()).map(|index| self.ended(UnitId::new(index))).fold(Ok(()), io::Result::and);
         let own = self.own.take().map_or(Ok(()), |record| self.remove(OWN_NAME, &record));
-        services.and(own)
+        let lock = self.lock.take().map_or(Ok(()), |_held| self.unlink(LOCK_FILE));
+        services.and(own).and(lock)
     }
 
     /// Removes what nobody needs any more, and refuses where somebody does.
     fn clear(&self, path: &Path) -> Result<(), PidDirError> {
         let failed = |file: &str, error| PidDirError::File(path.join(file), error);
-        self.unlink(TEMPORARY).map_err(|error| PidDirError::Directory(path.to_owned(), error))?;
+        self.remove_temporary_files(path).map_err(|error| PidDirError::Directory(path.to_owned(), error))?;
         let read = |name: &str| self.read(name).map_err(|error| failed(&file_name(name), error));
         // An untrap that was killed may have had other services.
         let former = read(OWN_NAME)?.map(|(record, _)| record.services).unwrap_or_default();
@@ -204,16 +210,41 @@ impl PidDir {
     }
 
     fn write(&self, name: &str, record: &Record) -> io::Result<()> {
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
-        let mut file = File::from(openat(&self.directory, TEMPORARY, flags, Mode::from_bits_truncate(0o644))?);
-        let renamed = file
-            .write_all(record.to_string().as_bytes())
-            .and_then(|()| Ok(renameat(&self.directory, TEMPORARY, &self.directory, file_name(name).as_str())?));
+        let (mut file, temporary) = self.create_temporary_file()?;
+        let renamed = file.write_all(record.to_string().as_bytes()).and_then(|()| {
+            Ok(renameat(&self.directory, temporary.as_str(), &self.directory, file_name(name).as_str())?)
+        });
         if renamed.is_err() {
-            // What went wrong before is what to tell.
-            let _ = self.unlink(TEMPORARY);
+            // The first error is the one to report.
+            let _ = self.unlink(&temporary);
         }
         renamed
+    }
+
+    /// Creates a file under a name that is free: a file of another user in a shared directory must not prevent a write.
+    fn create_temporary_file(&self) -> io::Result<(File, String)> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+        let (begin, end) = TEMPORARY;
+        let names = (0..TEMPORARY_NAMES).map(|number| format!("{begin}{}.{number}{end}", std::process::id()));
+        for name in names {
+            match openat(&self.directory, name.as_str(), flags, Mode::from_bits_truncate(0o644)) {
+                Err(Errno::EEXIST) => {}
+                file => return Ok((File::from(file?), name)),
+            }
+        }
+        Err(Errno::EEXIST.into())
+    }
+
+    /// Removes what an untrap that was killed during a write has left, as far as it can be removed.
+    fn remove_temporary_files(&self, path: &Path) -> io::Result<()> {
+        let (begin, end) = TEMPORARY;
+        for file in std::fs::read_dir(path)? {
+            let name = file?.file_name();
+            if let Some(name) = name.to_str().filter(|name| name.starts_with(begin) && name.ends_with(end)) {
+                let _ = self.unlink(name);
+            }
+        }
+        Ok(())
     }
 
     /// Removes a file, unless somebody has put another one in its place.

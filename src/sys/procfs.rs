@@ -57,6 +57,14 @@ pub(super) fn pids() -> io::Result<impl Iterator<Item = i32>> {
     Ok(entries.into_iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }
 
+/// The effective user of a process, see `proc_pid_status(5)`. The owner of `/proc/PID` is not always this user.
+#[must_use]
+pub fn effective_user(pid: i32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let users = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    users.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// The children of all threads of a process, see proc(5).
 pub(super) fn children(pid: i32) -> impl Iterator<Item = i32> {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();

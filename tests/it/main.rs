@@ -27,6 +27,7 @@ mod sources;
 mod start;
 mod terminal;
 mod traced;
+mod trust;
 mod usage;
 mod verbs;
 mod whole_run;
