@@ -71,20 +71,12 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-/// Gives memory that is no longer used back to the system: a run begins with some, and may last for years. The start has
-/// touched most of the program's pages; the few that the loop needs come back from the page cache.
+/// Returns freed heap memory to the system, because the start allocates more than a run of years needs.
+/// musl has no `malloc_trim`, so only glibc builds call it.
 pub fn release_memory() {
-    // SAFETY: the linker sets them, where the program's first and last read-only bytes are. Only their addresses count.
-    unsafe extern "C" {
-        static __executable_start: u8;
-        static etext: u8;
-    }
-    let (start, end) = (&raw const __executable_start, &raw const etext);
-    let length = end.addr().saturating_sub(start.addr());
-    // SAFETY: neither changes anything that is in use. Nobody writes to what the linker has put between these symbols, so
-    // what is read there next is what the file says.
+    #[cfg(target_env = "gnu")]
+    // SAFETY: `malloc_trim` releases only free memory.
     unsafe {
         libc::malloc_trim(0);
-        libc::madvise(start.cast_mut().cast(), length, libc::MADV_DONTNEED);
     }
 }
