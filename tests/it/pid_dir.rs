@@ -109,11 +109,11 @@ fn a_restart_brings_a_new_pid_and_is_counted() {
 #[test]
 fn hooks_have_no_file_and_the_last_ones_still_see_untraps() {
     let scene = Scene::new();
-    let list = |name: &str| format!("ls -A pids > {name}");
+    let list = |name: &str| format!("ls pids > {name}");
     let end = scene.run(
         &[
             ["--pid-dir", "pids", "--before", &list("before"), "--after", &list("after")].as_slice(),
-            &["--ready", "web=exec:sh -c 'ls -A pids > ready'", "web: sleep 1000", "db: true"],
+            &["--ready", "web=exec:sh -c 'ls pids > ready'", "web: sleep 1000", "db: true"],
         ]
         .concat(),
     );
@@ -355,7 +355,7 @@ fn a_directory_that_goes_away_ends_nothing() {
 fn names_stay_in_the_directory_and_off_untraps_own_file() {
     let scene = Scene::new();
     // A program starts a moment before its file is there.
-    let list = "#!/bin/sh\nuntil [ \"$(ls pids | wc -l)\" = 2 ]; do sleep 0.01; done\nls -A pids\n";
+    let list = "#!/bin/sh\nuntil [ \"$(ls pids | wc -l)\" = 2 ]; do sleep 0.01; done\nls pids\n";
     scene.script("..x.y", list);
     let end = scene.run(&["--pid-dir", "pids", "./..x.y"]);
     assert_eq!(end.stdout.lines().collect::<Vec<_>>(), ["__x_y.pid", "untrap.pid"]);
