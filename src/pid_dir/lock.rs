@@ -13,7 +13,7 @@ use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 /// The name of the lock file. It exists while an untrap uses the directory.
 pub(super) const LOCK_FILE: &str = ".untrap.lock";
 
-/// How often the file may be replaced while it is being locked.
+/// How often the file may be replaced while it is being locked, and how often the list of locks is read.
 const ATTEMPTS: usize = 16;
 
 /// Locks the directory. `None` if another process holds the lock.
@@ -50,8 +50,14 @@ pub(super) fn take(directory: &File) -> io::Result<Option<File>> {
 /// `/proc/locks` cannot be read.
 pub fn is_held_by(directory: &Path, pid: i32) -> io::Result<bool> {
     let Ok(metadata) = directory.join(LOCK_FILE).symlink_metadata() else { return Ok(false) };
-    let locks = std::fs::read_to_string("/proc/locks")?;
-    Ok(locks.lines().any(|line| holds(line, pid, metadata.ino())))
+    // The kernel gives the list page by page, and can skip a lock if others are released meanwhile.
+    for _ in 0..ATTEMPTS {
+        let locks = std::fs::read_to_string("/proc/locks")?;
+        if locks.lines().any(|line| holds(line, pid, metadata.ino())) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether a line of `/proc/locks` says that a process holds a lock by flock(2) on the file with this inode. The device is

@@ -8,15 +8,15 @@ use crate::signal::Signal;
 /// An order of the supervisor to the runtime.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
-    /// Send the service its stop signal, and report [`Event::StopSignalSent`].
+    /// Send the service its stop signal, and report [`Event::StopSignalSent`](super::event::Event::StopSignalSent).
     SendStopSignal(UnitId, Signal, SignalTo),
     /// Send the service this signal.
     Send(UnitId, Signal, SignalTo),
     /// Send SIGKILL to the process group, and log the message if SIGKILL could be sent.
     Kill(UnitId, Option<Message>),
-    /// Reap the leader, and report [`Event::GroupEmptied`] now or as soon as the process group is empty.
+    /// Reap the leader, and report [`Event::GroupEmptied`](super::event::Event::GroupEmptied) now or as soon as the process group is empty.
     Reap(UnitId),
-    /// Check whether the process group is empty, and report [`Event::GroupEmptied`] if it is.
+    /// Check whether the process group is empty, and report [`Event::GroupEmptied`](super::event::Event::GroupEmptied) if it is.
     CheckGroup(UnitId),
     /// Send every descendant this signal, then SIGCONT.
     SignalLeftovers(Signal),
