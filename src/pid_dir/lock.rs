@@ -60,8 +60,8 @@ pub fn is_held_by(directory: &Path, pid: i32) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Whether a line of `/proc/locks` says that a process holds a lock by flock(2) on the file with this inode. The device is
-/// not compared, because stat(2) and the lock name different ones on overlayfs and btrfs.
+/// Whether a line of `/proc/locks` says that a process holds a lock by flock(2) on the file with this inode. The device
+/// is not compared, because stat(2) and the lock name different ones on overlayfs and btrfs.
 fn holds(line: &str, pid: i32, inode: u64) -> bool {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
     let &[_, "FLOCK", _, "WRITE", holder, file, ..] = fields.as_slice() else { return false };

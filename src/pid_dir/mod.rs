@@ -1,4 +1,4 @@
-//! The pid directory, as the untrap that owns it writes it.
+//! The pid directory, as the untrap that uses it writes it.
 //!
 //! The process that holds the lock uses the directory. The kernel releases the lock when that process exits, however it
 //! does. Every file is written under another name and renamed, so that no reader sees half a file.
@@ -9,7 +9,7 @@ pub mod record;
 
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -30,13 +30,10 @@ const TEMPORARY: (&str, &str) = (".untrap.", ".tmp");
 /// How many names of temporary files another user would have to take to prevent a write.
 const TEMPORARY_NAMES: u32 = 64;
 
-/// No file of ours is larger; whatever else there is shall not fill the memory.
-const LARGEST: u64 = 1 << 20;
-
-/// How long a process that has just been killed may take to end.
+/// How long a process that has just been killed may take to exit.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A directory that is ours until the value is dropped; our files go with it.
+/// A directory that untrap uses until the value is dropped, which removes its files.
 #[derive(Debug)]
 pub struct PidDir {
     /// Files are named relative to it, so that they are never written into a directory that took its place.
@@ -102,7 +99,7 @@ impl fmt::Display for PidDirError {
 impl std::error::Error for PidDirError {}
 
 impl PidDir {
-    /// Takes a directory, creates it where it is missing, clears it of what an untrap that was killed has left there, and
+    /// Locks the directory, which is created if it is missing, removes the files of an untrap that was killed, and
     /// writes `untrap.pid`.
     ///
     /// # Errors
@@ -129,10 +126,10 @@ impl PidDir {
         Ok(pid_dir)
     }
 
-    /// Writes down that the service's leader has this PID from now on.
+    /// Writes the PID of the service's leader to its file.
     ///
     /// # Errors
-    /// The file can't be written; then there is none, so that nobody reads an earlier PID.
+    /// The file cannot be written. It is then removed, so that no reader sees an earlier PID.
     pub fn started(&mut self, id: UnitId, pid: i32) -> io::Result<()> {
         // Hooks come after all services, and have no file.
         let Some(PidFile { name, starts, .. }) = self.services.get(id.index()) else { return Ok(()) };
@@ -147,7 +144,7 @@ impl PidDir {
         self.ended(id).and(written)
     }
 
-    /// Removes the file of a service of which nobody is left.
+    /// Removes the file of a service whose process group is empty.
     ///
     /// # Errors
     /// It can't be removed.
@@ -158,7 +155,7 @@ impl PidDir {
         self.remove(&self.services[id].name, &record)
     }
 
-    /// Removes all of our files, `untrap.pid` last.
+    /// Removes all files of untrap, the lock last.
     ///
     /// # Errors
     /// Not all of them can be removed.
@@ -170,7 +167,7 @@ impl PidDir {
         services.and(own).and(lock)
     }
 
-    /// Removes what nobody needs any more, and refuses where somebody does.
+    /// Removes the files of processes that have exited. The file of a process that is alive is an error.
     fn clear(&self, path: &Path) -> Result<(), PidDirError> {
         let failed = |file: &str, error| PidDirError::File(path.join(file), error);
         self.remove_temporary_files(path).map_err(|error| PidDirError::Directory(path.to_owned(), error))?;
@@ -183,7 +180,7 @@ impl PidDir {
             let process = record.process_behind(age).filter(|process| process.pid != std::process::id() as i32);
             let file = file_name(name);
             match process {
-                // The leaders of an untrap that was killed follow it, but the lock is gone a moment before them.
+                // The kernel kills the leaders of an untrap that was killed, but releases its lock a moment earlier.
                 Some(process) if !process.ends_within(PATIENCE) => {
                     return Err(PidDirError::Alive(path.join(file), process.pid));
                 }
@@ -193,20 +190,19 @@ impl PidDir {
         Ok(())
     }
 
-    /// What a file says, and how many seconds ago it was written. Nothing where there is none; where it has no PID, nobody.
+    /// The record in a file, and the file's age in seconds. `None` if the file does not exist; a record without a
+    /// process if it contains no PID.
     fn read(&self, name: &str) -> io::Result<Option<(Record, f64)>> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
         let file = match openat(&self.directory, file_name(name).as_str(), flags, Mode::empty()) {
             Ok(descriptor) => File::from(descriptor),
             Err(Errno::ENOENT) => return Ok(None),
-            // A symbolic link is not ours.
+            // untrap writes no symbolic links.
             Err(Errno::ELOOP) => return Ok(Some((Record::default(), 0.0))),
             Err(errno) => return Err(errno.into()),
         };
         let age = SystemTime::now().duration_since(file.metadata()?.modified()?).unwrap_or_default();
-        let mut bytes = Vec::new();
-        file.take(LARGEST).read_to_end(&mut bytes)?;
-        Ok(Some((String::from_utf8_lossy(&bytes).parse().unwrap_or_default(), age.as_secs_f64())))
+        Ok(Some((Record::read(file)?.unwrap_or_default(), age.as_secs_f64())))
     }
 
     fn write(&self, name: &str, record: &Record) -> io::Result<()> {
@@ -247,7 +243,7 @@ impl PidDir {
         Ok(())
     }
 
-    /// Removes a file, unless somebody has put another one in its place.
+    /// Removes a file, unless its content has been replaced.
     fn remove(&self, name: &str, record: &Record) -> io::Result<()> {
         match self.read(name)? {
             Some((found, _)) if found == *record => self.unlink(&file_name(name)),
@@ -265,7 +261,7 @@ impl PidDir {
 
 impl Drop for PidDir {
     fn drop(&mut self) {
-        // Whoever wants to know calls it before.
+        // A caller that needs the error calls `close` itself.
         let _ = self.close();
     }
 }

@@ -2,18 +2,17 @@
 //! belongs to root or to the user of the process that it names.
 
 use std::fs::OpenOptions;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::LARGEST;
-use super::record::{Record, file_name};
+use super::record::{LARGEST, Record, file_name};
 use crate::sys::procfs;
 
 const ROOT: u32 = 0;
 
-/// Reads the pid file of `name`. `None` if there is none, or if it contains no PID. `writer` is the untrap that uses the
-/// directory, if it is known already: its user may have written the files of services that run as other users.
+/// Reads the pid file of `name`. `None` if there is none, or if it contains no PID. `writer` is the untrap that uses
+/// the directory, if it is known already: its user may have written the files of services that run as other users.
 ///
 /// The file is opened without following links and without blocking, and at most a megabyte of it is read.
 ///
@@ -30,9 +29,7 @@ pub fn read(directory: &Path, name: &str, writer: Option<i32>) -> io::Result<Opt
     if !metadata.is_file() || metadata.len() > LARGEST {
         return Err(io::Error::other("it is no pid file"));
     }
-    let mut bytes = Vec::new();
-    file.take(LARGEST).read_to_end(&mut bytes)?;
-    let Ok(record) = String::from_utf8_lossy(&bytes).parse::<Record>() else { return Ok(None) };
+    let Ok(record) = Record::read(file)? else { return Ok(None) };
     let owner = metadata.uid();
     // A process that has exited has no user, and is not signalled.
     let Some(user) = procfs::effective_user(record.pid) else { return Ok(Some(record)) };

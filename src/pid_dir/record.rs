@@ -1,6 +1,7 @@
 //! The content of a pid file: the PID in the first line, as every reader of such files expects, then lines `KEY=VALUE`.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use crate::sys::clock;
@@ -9,16 +10,19 @@ use crate::sys::procfs::Process;
 /// What untrap's own file is called, without its suffix.
 pub const OWN_NAME: &str = "untrap";
 
+/// The largest pid file that is read, so that another file cannot fill the memory.
+pub(super) const LARGEST: u64 = 1 << 20;
+
 /// How long after its process a pid file is written at most; a process younger than the file by more is another one.
 const SLACK_SECONDS: f64 = 2.0;
 
 /// What a pid file says of a process.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Record {
-    /// Its PID, in the PID namespace of whoever wrote it.
+    /// Its PID, in the PID namespace of the process that wrote the file.
     pub pid: i32,
-    /// `start-ticks`: when it started, in clock ticks after boot (field 22 of `proc_pid_stat(5)`). With the PID it names
-    /// a process for good. Missing where other programs wrote the file, or `/proc` could not say.
+    /// `start-ticks`: when it started, in clock ticks after boot (field 22 of `proc_pid_stat(5)`). With the PID it
+    /// names a process for good. Missing where other programs wrote the file, or `/proc` could not say.
     pub start_ticks: Option<u64>,
     /// `restarts`: how often untrap has started the service again.
     pub restarts: u32,
@@ -39,7 +43,17 @@ impl Record {
         Self { pid, start_ticks: Process::read(pid).map(|process| process.start_time), ..Self::default() }
     }
 
-    /// The process, if it lives: a recycled PID is told by its start time.
+    /// Reads the content of a pid file, at most a megabyte of it.
+    ///
+    /// # Errors
+    /// Those of read(2). The inner error: the content does not begin with a PID.
+    pub(super) fn read(file: impl Read) -> io::Result<Result<Self, NoPid>> {
+        let mut bytes = Vec::new();
+        file.take(LARGEST).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).parse())
+    }
+
+    /// The process, if it is alive. The start time distinguishes it from a process that has reused the PID.
     #[must_use]
     pub fn process(&self) -> Option<Process> {
         let process = Process::read(self.pid).filter(|process| !process.is_zombie())?;

@@ -67,15 +67,15 @@ impl Signals {
         }
         let mut mask = SigSet::empty();
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&caught), Some(&mut mask))?;
-        // SIGPIPE is an error of write(2) to us, not an event: it stays blocked, and nobody reads it.
+        // untrap handles EPIPE of write(2) instead of SIGPIPE: the signal stays blocked and is not read.
         caught.remove(Standard::SIGPIPE);
-        // With SIGCHLD ignored, the kernel would reap children itself and tell nobody how they ended.
+        // If SIGCHLD is ignored, the kernel reaps children itself and discards their exit status.
         // SAFETY: no handler is set.
         let before = unsafe { nix::sys::signal::signal(Standard::SIGCHLD, SigHandler::SigDfl) }?;
         let inherited = Inherited { mask, child_ignored: matches!(before, SigHandler::SigIgn), descriptor_limit: None };
         // SAFETY: the set outlives the call.
         let descriptor = check(unsafe { libc::signalfd(-1, caught.as_ref(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) })?;
-        // SAFETY: the descriptor is new and nobody else's.
+        // SAFETY: the descriptor is new, and no other value owns it.
         let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };
         Ok(Self { descriptor, inherited })
     }
@@ -86,32 +86,30 @@ impl Signals {
         self.inherited
     }
 
-    /// Does work that can block before anything is started, such as reading a FIFO that has no writer. Until it is done,
-    /// a signal that asks for the end exits untrap with the status 128 + N: nothing has to be shut down yet.
+    /// Does work that can block before anything is started, such as reading a FIFO that has no writer. Until it is
+    /// done, a signal that asks for the end exits untrap with the status 128 + N: nothing has to be shut down yet.
     pub fn interruptible<T>(&self, work: impl FnOnce() -> T) -> T {
         let exits = SigAction::new(SigHandler::Handler(exit_by_signal), SaFlags::empty(), SigSet::empty());
-        let mut unblocked = SigSet::empty();
-        for signal in INTERRUPTING {
-            // SAFETY: the handler makes only one call, of _exit(2), which is async-signal-safe.
-            let before = unsafe { sigaction(signal, &exits) };
-            if before.is_ok_and(|before| matches!(before.handler(), SigHandler::SigIgn)) {
-                // nohup(1) and background jobs of a shell are started so.
-                // SAFETY: no handler is set.
-                let _ = unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) };
+        // SAFETY: the handler makes only one call, of _exit(2), which is async-signal-safe.
+        let before = INTERRUPTING.map(|signal| (signal, unsafe { sigaction(signal, &exits) }));
+        let restore = |signal, action: &nix::Result<SigAction>| {
+            if let Ok(action) = action {
+                // SAFETY: this action was set when untrap was started, and no handler survives execve(2).
+                let _ = unsafe { sigaction(signal, action) };
             }
-            unblocked.add(signal);
+        };
+        // A signal that nohup(1) or a shell has set to be ignored stays ignored.
+        let is_ignored = |action: &SigAction| matches!(action.handler(), SigHandler::SigIgn);
+        for (signal, action) in before.iter().filter(|(_, action)| action.as_ref().is_ok_and(is_ignored)) {
+            restore(*signal, action);
         }
+        let interrupting: SigSet = INTERRUPTING.into_iter().collect();
         // These calls fail only for arguments that the kernel does not know.
-        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&unblocked), None);
+        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&interrupting), None);
         let result = work();
-        let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&unblocked), None);
-        for signal in INTERRUPTING {
-            // SAFETY: no handler is set.
-            let handler = unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) };
-            if matches!(handler, Ok(SigHandler::SigIgn)) {
-                // SAFETY: no handler is set.
-                let _ = unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) };
-            }
+        let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&interrupting), None);
+        for (signal, action) in &before {
+            restore(*signal, action);
         }
         result
     }
@@ -151,7 +149,8 @@ fn sender(signal: Signal, info: &libc::signalfd_siginfo) -> Sender {
     }
 }
 
-/// Stops this process as an unhandled `signal` would, until SIGCONT arrives. PID 1 goes on: nobody can stop it.
+/// Stops this process as an unhandled SIGTSTP would, until SIGCONT arrives. It has no effect on PID 1, which the kernel
+/// never stops.
 pub fn suspend() {
     // Fails only for a signal that it doesn't know.
     let _ = signal_hook::low_level::emulate_default_handler(libc::SIGTSTP);
