@@ -28,7 +28,7 @@ pub fn plan(plan: &Plan, exec_context: &ExecContext) -> Result<String, Vec<Launc
     let mut errors = Vec::new();
     for service in &plan.services {
         match exec_context.launch_service(service) {
-            // Writing to a string fails for no reason.
+            // Writing to a String cannot fail.
             Ok(launch) => drop(describe(&mut text, service, &launch)),
             Err(error) => errors.push(error),
         }

@@ -1,4 +1,5 @@
-//! A plan to what is executed for each service: expansions made, variables set, a shell put in front where one is needed.
+//! A plan to what is executed for each service: expansions made, variables set, a shell put in front where one is
+//! needed.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -74,7 +75,7 @@ pub enum LaunchError {
         /// Where the shell should be.
         shell: PathBuf,
     },
-    /// There is nobody that it could run as.
+    /// The user or group of `--user` does not exist.
     User(UserError),
     /// `--port` leaves no port for it.
     NoPort {

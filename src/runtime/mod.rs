@@ -76,7 +76,8 @@ impl Runtime {
     fn run(&mut self) -> u8 {
         let mut is_first_poll = true;
         loop {
-            // An event that arrived before a deadline is handled before it, even if an action has taken longer than that.
+            // An event that arrived before a deadline is handled before it, even if an action has taken longer than
+            // that.
             let now = Instant::now();
             self.read_signals(now);
             self.reap_children();
@@ -196,8 +197,8 @@ impl Runtime {
                 self.report.started(id, leader.pid());
                 self.write_pid(id, leader.pid());
                 if self.slots.len() > 1 {
-                    // The first access to a process in /proc allocates its entries. The second, when a signal is sent to
-                    // many services, costs less than half.
+                    // The first access to a process in /proc allocates its entries. The second, when a signal is sent
+                    // to many services, costs less than half.
                     let _ = shells::runs_shell(leader.pid());
                 }
                 self.slots[id].group = ProcessGroup::Led(leader);
@@ -290,7 +291,8 @@ impl Runtime {
         }
     }
 
-    /// Ctrl-Z stops the foreground process group, which is not untrap's, so untrap checks whether its leader is stopped.
+    /// Ctrl-Z stops the foreground process group, which is not untrap's, so untrap checks whether its leader is
+    /// stopped.
     fn check_stopped(&mut self) {
         let (Some(terminal), Some(id)) = (&mut self.terminal, self.foreground) else {
             return;

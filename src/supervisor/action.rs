@@ -14,9 +14,11 @@ pub enum Action {
     Send(UnitId, Signal, SignalTo),
     /// Send SIGKILL to the process group, and log the message if SIGKILL could be sent.
     Kill(UnitId, Option<Message>),
-    /// Reap the leader, and report [`Event::GroupEmptied`](super::event::Event::GroupEmptied) now or as soon as the process group is empty.
+    /// Reap the leader, and report [`Event::GroupEmptied`](super::event::Event::GroupEmptied) now or as soon as the
+    /// process group is empty.
     Reap(UnitId),
-    /// Check whether the process group is empty, and report [`Event::GroupEmptied`](super::event::Event::GroupEmptied) if it is.
+    /// Check whether the process group is empty, and report
+    /// [`Event::GroupEmptied`](super::event::Event::GroupEmptied) if it is.
     CheckGroup(UnitId),
     /// Send every descendant this signal, then SIGCONT.
     SignalLeftovers(Signal),

@@ -1,11 +1,11 @@
-//! What goes into the state machine.
+//! The input of the state machine.
 
 use crate::config::policy::SignalTo;
 use crate::config::unit::UnitId;
 use crate::exit_status::ExitStatus;
 use crate::signal::{Sender, Signal};
 
-/// What has happened.
+/// An event that the runtime reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
     /// The service's leader runs its program.
@@ -16,40 +16,40 @@ pub enum Event {
     Received(Signal, Sender),
     /// The stop signal was sent to the service.
     StopSignalSent(UnitId, Receivers),
-    /// The service's leader has stopped, in the sense of SIGSTOP. Told only of the one service that has the terminal.
+    /// The service's leader is stopped, as by SIGSTOP. Reported only for the foreground service.
     LeaderStopped(UnitId, Need),
-    /// The service's leader has ended. It is not reaped yet, so that its group can still be dealt with.
+    /// The service's leader has exited. It is not reaped yet, so that the id of its process group cannot be reused.
     LeaderExited(UnitId, ExitStatus),
-    /// The leader is reaped and nobody is left in its group.
+    /// The leader is reaped, and its process group has no other member.
     GroupEmptied(UnitId),
-    /// Everything that had ended is reaped.
+    /// All children that had exited are reaped.
     Reaped {
-        /// Whether any child, started or adopted, is still there.
+        /// Whether a child, started or adopted, is alive.
         children_left: bool,
     },
-    /// For a while already children have ended faster than they could be reaped.
+    /// For some time, children have exited faster than untrap reaps them.
     StillReaping,
-    /// The time of [`Supervisor::wake_at`](crate::supervisor::Supervisor::wake_at) has come.
+    /// The time that [`Supervisor::wake_at`](crate::supervisor::Supervisor::wake_at) returned has passed.
     TimerExpired,
 }
 
-/// What a stopped leader needs to go on.
+/// What a stopped leader needs in order to continue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Need {
-    /// The terminal, which is ours to give.
+    /// The terminal, which untrap controls.
     Terminal,
-    /// Somebody above us, a shell with job control, who stops us too and wakes us all later.
+    /// SIGCONT from the shell that started untrap, which has job control: untrap is stopped as well.
     Shell,
-    /// Somebody who wakes it, and nobody is there.
+    /// SIGCONT from untrap, because no shell with job control started it.
     Waking,
 }
 
-/// Who got a signal.
+/// The processes that received a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Receivers {
     /// The leader alone.
     Leader,
-    /// Everyone in the group.
+    /// All members of the process group.
     Group,
 }
 

@@ -28,8 +28,8 @@ impl Flush {
         }
     }
 
-    /// No process is left that a signal could be forwarded to: SIGINT breaks the flush off, another stop signal ends its
-    /// extension.
+    /// No process is left that a signal could be forwarded to: SIGINT breaks the flush off, another stop signal ends
+    /// its extension.
     pub fn on_signal(&mut self, signal: Signal) -> ControlFlow<()> {
         if signal == Signal::INT {
             return ControlFlow::Break(());

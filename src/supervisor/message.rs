@@ -1,4 +1,4 @@
-//! What the user is told of decisions.
+//! The messages about decisions.
 
 use std::time::Duration;
 
@@ -6,70 +6,70 @@ use crate::config::unit::UnitId;
 use crate::exit_status::ExitStatus;
 use crate::signal::{Sender, Signal};
 
-/// What the user is told of a decision.
+/// A message about a decision.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Message {
     /// A service runs.
     Started(UnitId),
     /// A signal arrived.
     Received(Signal, Sender, Consequence),
-    /// A service's leader has ended.
+    /// A service's leader has exited.
     Exited {
-        /// Which.
+        /// The service.
         service: UnitId,
-        /// How.
+        /// Its exit status, or the signal that killed it.
         ending: ExitStatus,
         /// How long it ran.
         after: Duration,
-        /// Whether this begins the stop.
+        /// Whether this begins the shutdown.
         stops: bool,
     },
-    /// A service still ran at its deadline, this long after the stop began; without a time, its group was in the way of
+    /// A service did not stop within this time, and was sent SIGKILL. Without a time, its remaining processes delayed
     /// its restart.
     Killed(UnitId, Option<Duration>),
-    /// A service is started again.
+    /// A service will be restarted.
     Restarting {
-        /// Which.
+        /// The service.
         service: UnitId,
-        /// After this time, and not before its group is empty.
+        /// The backoff. The restart also waits until the process group is empty.
         wait: Duration,
-        /// How often this makes it since untrap started.
+        /// The number of restarts since untrap started, this one included.
         restarts: u32,
     },
-    /// What a probe looks for is not there after this time.
+    /// A readiness check has not succeeded for this time.
     Waiting(UnitId, Duration),
-    /// What a probe looks for is there after this time.
+    /// A readiness check has succeeded after this time.
     Ready(UnitId, Duration),
-    /// What a probe looks for is not there after this time, which is all there was.
+    /// A readiness check has timed out after this time.
     ReadinessTimedOut(UnitId, Duration),
-    /// The stop begins after this time.
+    /// Stop signals are sent after this delay.
     Delaying(Duration),
     /// The service's stop command has failed, so the service is sent the stop signal.
     StopCommandFailed(UnitId),
-    /// Leftovers are told to end.
+    /// Leftover processes are sent SIGTERM.
     StoppingLeftovers,
-    /// Leftovers still ran at the deadline, this long after the stop began.
+    /// Leftover processes did not stop within this time, and are sent SIGKILL.
     KillingLeftovers(Duration),
-    /// Every service has ended, the stop has not begun, and leftovers keep untrap running.
+    /// Every service has exited, no shutdown has begun, and leftover processes keep untrap running.
     WaitingForLeftovers,
-    /// A service is still there long after SIGKILL.
+    /// A service is alive after SIGKILL, and is not waited for any longer.
     GaveUpOn(UnitId),
-    /// Leftovers are still there long after SIGKILL.
+    /// Leftover processes are alive after SIGKILL, and are not waited for any longer.
     GaveUpOnLeftovers,
-    /// untrap ends with this status.
+    /// untrap exits with this status.
     Exit(u8),
 }
 
-/// What a received signal brings about.
+/// The effect of a received signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Consequence {
-    /// It begins the stop.
+    /// It begins the shutdown.
     Shutdown,
     /// It is forwarded.
     Forward,
-    /// It is taken for another signal, which is forwarded.
+    /// It is rewritten to another signal, which is forwarded.
     ForwardAs(Signal),
-    /// It is for nobody: those that it is for have not been told to stop yet, or nobody runs.
+    /// No unit receives it: none runs, or the turn of those that run has not come in the stop order.
     Ignore,
     /// It is dropped.
     Drop,

@@ -1,8 +1,8 @@
-//! The state machine: what happened, to what is to be done. Pure: no clock, no system call, no I/O.
+//! The state machine: it turns events into actions. It reads no clock, makes no system call and does no I/O.
 //!
-//! Every decision about signals and about the end is made here. [`Supervisor::on`] is told each event with its time and
-//! answers with actions; [`Supervisor::next_start`] and [`Supervisor::wake_at`] say what waits for its turn or its time.
-//! The start is in `start.rs`, the stop and the end are in `stop.rs`, the life of one service is in `service.rs`.
+//! It makes every decision about signals and about the shutdown. [`Supervisor::on`] takes an event with its time and
+//! adds the actions that follow. [`Supervisor::next_start`] returns the unit to start, [`Supervisor::wake_at`] the next
+//! timer. The start is in `start.rs`, the shutdown in `shutdown.rs`, the state of one unit in `service.rs`.
 
 pub mod action;
 mod backoff;
@@ -28,11 +28,11 @@ use phase::Phase;
 use service::{GroupCheck, LeaderExit, Service, ServiceState};
 use start::Sequence;
 
-/// What leftovers have heard of the end.
+/// The state of the leftover processes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Leftovers {
     Unaware,
-    /// Nothing, and they keep untrap running.
+    /// They keep untrap running, and no shutdown has begun.
     Awaited,
     Told,
     Killed,
@@ -45,22 +45,21 @@ pub struct Supervisor {
     sequence: Sequence,
     phase: Phase,
     interrupts: u8,
-    /// The terminal has stopped the whole group of the one service.
+    /// The terminal has stopped the process group of the foreground service.
     is_job_suspended: bool,
     children_left: bool,
     leftovers: Leftovers,
-    /// The status of the service whose end began the stop.
+    /// The status of the service whose exit began the shutdown.
     deciding_status: Option<u8>,
-    /// The status of the first service to end badly.
+    /// The status of the first failure of a service.
     first_failure: Option<u8>,
-    /// The status of the first command to fail after all else has ended.
+    /// The status of the first failure of an `--after` command.
     after_failure: Option<u8>,
     rules: Rules,
 }
 
 impl Supervisor {
-    /// A run of these services, before anything is started. The seed decides what is left to chance: how long a service
-    /// waits for its restart, within limits.
+    /// A run of these units, before any of them is started. The seed determines the random part of the backoff.
     pub fn new(services: impl IntoIterator<Item = (Role, Policy)>, rules: Rules, seed: u64) -> Self {
         let service = |(index, (role, policy))| Service::new(role, policy, seed ^ (index as u64).rotate_left(32));
         let services: Vec<Service> = services.into_iter().enumerate().map(service).collect();
@@ -79,7 +78,7 @@ impl Supervisor {
         }
     }
 
-    /// The exit status, as far as it is known by now.
+    /// The exit status of untrap if it exited now.
     #[must_use]
     pub fn status(&self) -> u8 {
         let status = ExitMapping::apply(&self.rules.exit_map, self.deciding_status.or(self.first_failure).unwrap_or(0));
@@ -89,19 +88,19 @@ impl Supervisor {
         }
     }
 
-    /// The signal that began the stop, if one did.
+    /// The signal that began the shutdown, if a signal did.
     #[must_use]
     pub fn stop_cause(&self) -> Option<Signal> {
         self.phase.clock().and_then(|clock| clock.cause)
     }
 
-    /// What a service is there for.
+    /// The role of a unit.
     #[must_use]
     pub fn role(&self, id: UnitId) -> Role {
         self.services[id].role
     }
 
-    /// How often this service has been started again.
+    /// How often this service has been restarted.
     #[must_use]
     pub fn restarts(&self, id: UnitId) -> u32 {
         self.services[id].restarts
@@ -112,12 +111,12 @@ impl Supervisor {
         (0..self.services.len()).map(UnitId::new)
     }
 
-    /// The first unit of which this is true.
+    /// The first unit for which the predicate is true.
     fn find(&self, is_wanted: impl FnMut(&Service) -> bool) -> Option<UnitId> {
         self.services.iter().position(is_wanted).map(UnitId::new)
     }
 
-    /// Takes one event, and appends what is to be done about it to `actions`.
+    /// Takes one event, and adds the actions that follow from it to `actions`.
     pub fn on(&mut self, event: Event, now: Instant, actions: &mut Actions) {
         if self.phase.is_done() {
             return;
@@ -172,15 +171,15 @@ impl Supervisor {
         }
     }
 
-    /// Forwards a signal to everyone it is for; false where there is nobody.
+    /// Forwards a signal. Returns false if no unit receives it.
     fn forward(&mut self, signal: Signal, actions: &mut Actions) -> bool {
         let before = actions.count_signals();
         let alone = self.services.iter().filter(|service| service.is_service()).count() == 1;
         let whole_job = signal == Signal::CONT && std::mem::take(&mut self.is_job_suspended);
-        // In a stop one by one, or after a delay, a second TERM is not for those whose turn is still to come.
+        // With a stop order or a stop delay, a second TERM must not stop services before their turn.
         let early =
             |service: &Service| signal.begins_shutdown() && self.phase.clock().is_some() && !service.is_stopping;
-        // A probe or a stop command knows nothing of signals that mean something to a service.
+        // Signals such as HUP have a meaning for services only, not for readiness checks or stop commands.
         let concerns = |service: &Service| match service.role {
             Role::Service | Role::Before | Role::After => true,
             Role::WaitFor | Role::Ready(_) | Role::StopCommand(_) => signal.begins_shutdown() || signal.controls_jobs(),
@@ -190,7 +189,7 @@ impl Supervisor {
             let id = UnitId::new(index);
             let Some(to) = service.signal_to() else { continue };
             if signal == Signal::CONT && alone && service.is_service() {
-                // Whoever woke us may have made us the foreground group again.
+                // The shell that sent SIGCONT may have made untrap the foreground process group again.
                 actions.push(Action::GiveTerminal(id));
             }
             actions.push(Action::Send(id, signal, if whole_job { SignalTo::Group } else { to }));
@@ -198,7 +197,7 @@ impl Supervisor {
         actions.count_signals() > before
     }
 
-    /// A stopped process can act on its stop signal only once it is woken.
+    /// SIGCONT follows the stop signal, because a stopped process handles signals only after it.
     fn on_stop_signal_sent(&mut self, id: UnitId, receivers: Receivers, actions: &mut Actions) {
         if let ServiceState::Running { told, .. } = &mut self.services[id].stage {
             *told = Some(receivers);
@@ -220,12 +219,12 @@ impl Supervisor {
 
     fn on_leader_ended(&mut self, id: UnitId, ending: ExitStatus, now: Instant, actions: &mut Actions) {
         let ServiceState::Running { since, told } = self.services[id].stage else {
-            // We had given up on it.
+            // untrap does not wait for this process any longer.
             return actions.push(Action::Reap(id));
         };
         let service = &mut self.services[id];
         let ended = LeaderExit { id, ending, ran: now.saturating_duration_since(since) };
-        // Whoever the leader leaves behind in its group may not have heard of the stop yet.
+        // The remaining members of the process group may not have been sent the stop signal yet.
         let leaves_unaware = service.is_stopping && told != Some(Receivers::Group);
         service.stage = ServiceState::Draining { kill_at: None, restart_at: None, look: GroupCheck::from(now) };
         match service.role {

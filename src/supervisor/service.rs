@@ -1,4 +1,4 @@
-//! The life of one service, and what its policy makes of it.
+//! The state of one unit, and the rules of its policy.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use crate::supervisor::event::Receivers;
 use crate::supervisor::message::Message;
 use crate::supervisor::phase::StopClock;
 
-/// A probe that takes longer has failed.
+/// A readiness check that takes longer has failed.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
-/// Where a service is in its life.
+/// The state of a service or hook.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ServiceState {
     /// Not started yet.
@@ -22,25 +22,25 @@ pub(super) enum ServiceState {
     Running {
         /// When it started.
         since: Instant,
-        /// Who has been sent the stop signal.
+        /// The processes that have been sent the stop signal.
         told: Option<Receivers>,
     },
-    /// Its leader has ended, its group may have members left.
+    /// Its leader has exited, its process group may have members.
     Draining {
-        /// When those are killed, where that is no matter of the stop: they are in the way of a restart.
+        /// When the members are sent SIGKILL because they delay a restart. `None`: the shutdown decides.
         kill_at: Option<Instant>,
-        /// The leader is started again once they are gone, from this time on.
+        /// The earliest time of the restart, if there is one. It also waits until the members have exited.
         restart_at: Option<Instant>,
-        /// When to look whether they are: one that leaves the group alive, as a daemon does, brings no event.
+        /// The next check whether the group is empty: a member that leaves it alive, as a daemon does, causes no event.
         look: GroupCheck,
     },
-    /// It is started again at this time.
+    /// It is restarted at this time.
     BackingOff(Instant),
     /// No process is left.
     Exited,
 }
 
-/// A look that is repeated, later and later.
+/// A check that is repeated at growing intervals.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct GroupCheck {
     at: Instant,
@@ -61,7 +61,7 @@ impl GroupCheck {
     }
 }
 
-/// The end of a service's leader.
+/// The exit of a unit's leader.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LeaderExit {
     pub(super) id: UnitId,
@@ -71,7 +71,7 @@ pub(super) struct LeaderExit {
 }
 
 impl LeaderExit {
-    /// What the user is told of it: also whether it begins the stop.
+    /// The message about the exit; `stops`: it begins the shutdown.
     pub(super) fn message(self, stops: bool) -> Message {
         Message::Exited { service: self.id, ending: self.ending, after: self.ran, stops }
     }
@@ -83,10 +83,11 @@ pub(super) struct Service {
     pub(super) role: Role,
     pub(super) stage: ServiceState,
     pub(super) killed: bool,
-    /// Its turn in the stop has come: it has been told, or its stop command has been called for.
+    /// It has been sent its stop signal, or its stop command is to run. For a hook that has not started: it is to
+    /// start.
     pub(super) is_stopping: bool,
     pub(super) backoff: Backoff,
-    /// How often it was started again.
+    /// The number of its restarts.
     pub(super) restarts: u32,
 }
 
@@ -96,22 +97,22 @@ impl Service {
         Self { policy, role, stage: ServiceState::Pending, killed: false, is_stopping: false, backoff, restarts: 0 }
     }
 
-    /// Whether its leader or anyone of its group may be there.
+    /// Whether its leader or a member of its process group may be alive.
     pub(super) fn is_alive(&self) -> bool {
         matches!(self.stage, ServiceState::Running { .. } | ServiceState::Draining { .. })
     }
 
-    /// Whether it is there to serve, and not for a moment of the run.
+    /// Whether it is a service, not a hook.
     pub(super) fn is_service(&self) -> bool {
         self.role == Role::Service
     }
 
-    /// Whether it only looks for something.
+    /// Whether it is a readiness check.
     pub(super) fn is_probe(&self) -> bool {
         matches!(self.role, Role::WaitFor | Role::Ready(_))
     }
 
-    /// Whom its signals go to; `None` when nobody is there.
+    /// The processes that receive its signals; `None` if none is alive.
     pub(super) fn signal_to(&self) -> Option<SignalTo> {
         match self.stage {
             ServiceState::Running { .. } => Some(self.policy.signal_to),
@@ -120,7 +121,7 @@ impl Service {
         }
     }
 
-    /// When to look whether its group is empty, where somebody waits for that.
+    /// The time of the next check whether its process group is empty, if a shutdown or restart waits for that.
     pub(super) fn look_at(&self, stop: Option<&StopClock>) -> Option<Instant> {
         match self.stage {
             ServiceState::Draining { look, restart_at, .. } if stop.is_some() || restart_at.is_some() => Some(look.at),
@@ -128,19 +129,19 @@ impl Service {
         }
     }
 
-    /// It has been looked at.
+    /// Its process group has been checked.
     pub(super) fn looked(&mut self, now: Instant) {
         if let ServiceState::Draining { look, .. } = &mut self.stage {
             *look = look.next(now);
         }
     }
 
-    /// When it starts again by itself.
+    /// The end of its backoff.
     pub(super) fn restart_at(&self) -> Option<Instant> {
         if let ServiceState::BackingOff(at) = self.stage { Some(at) } else { None }
     }
 
-    /// What is decided when its leader ends: whether the run ends with it.
+    /// Whether the exit of its leader begins the shutdown.
     pub(super) fn ends_run(&self, ending: ExitStatus) -> bool {
         match self.policy.on_exit {
             OnExit::Stop => true,
@@ -149,7 +150,7 @@ impl Service {
         }
     }
 
-    /// What is decided when its leader ends: whether it is started again.
+    /// Whether it is restarted after the exit of its leader.
     pub(super) fn restarts_after(&self, ending: ExitStatus) -> bool {
         match self.policy.on_exit {
             OnExit::Restart => true,
@@ -158,18 +159,18 @@ impl Service {
         }
     }
 
-    /// When it gets SIGKILL, whether or not it has been sent it.
+    /// When it is sent SIGKILL, or was.
     pub(super) fn deadline(&self, stop: Option<&StopClock>) -> Option<Instant> {
         let own = match (self.role, self.stage) {
             (Role::WaitFor | Role::Ready(_), ServiceState::Running { since, .. }) => Some(since + PROBE_LIMIT),
-            // It has the timeout for itself.
+            // Its timeout begins with its own start.
             (Role::After, ServiceState::Running { since, .. }) => self.policy.timeout.0.map(|timeout| since + timeout),
             (_, ServiceState::Draining { kill_at, .. }) => kill_at,
             _ => None,
         };
         let of_stop = stop.and_then(|stop| match self.policy.timeout.0 {
             _ if stop.kills_at_once => Some(stop.since),
-            // Until its own end it has the timeout for itself; who it leaves behind has that of the stop.
+            // The timeout of an `--after` command begins with its start; that of its remaining members with its exit.
             Some(timeout) if self.role != Role::After || matches!(self.stage, ServiceState::Draining { .. }) => {
                 Some(stop.since + timeout)
             }

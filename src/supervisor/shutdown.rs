@@ -1,4 +1,4 @@
-//! The stop and the end: who is told when, who is killed, and when the run is over.
+//! The shutdown: when stop signals and SIGKILL are sent, and when untrap exits.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ impl Supervisor {
         if !delay.is_zero() {
             actions.push(Action::Log(Message::Delaying(delay)));
         }
-        // Nobody else looks at what only helps the start, so it need not wait for its turn.
+        // Readiness checks and `--before` commands are not part of the stop order: stop them immediately.
         for id in self.ids() {
             if !self.services[id].is_service() && self.services[id].is_alive() {
                 self.services[id].is_stopping = true;
@@ -38,19 +38,19 @@ impl Supervisor {
         self.kill_late(now, actions);
     }
 
-    /// Whether a service waits for its turn in the stop.
+    /// Whether the next service in the stop order can be sent its stop signal.
     pub(super) fn is_stop_due(&self) -> bool {
         let waits = |service: &Service| service.is_service() && service.is_alive() && !service.is_stopping;
         self.services.iter().any(waits) && !self.is_exit_awaited()
     }
 
-    /// Whether those whose turn is next have to wait for somebody's end.
+    /// Whether the next service in the stop order waits for the exit of the one before it.
     fn is_exit_awaited(&self) -> bool {
         let leaves = |service: &Service| service.is_service() && service.is_alive() && service.is_stopping;
         self.rules.stop_order != StopOrder::AtOnce && self.services.iter().any(leaves)
     }
 
-    /// Tells those whose turn has come.
+    /// Stops the services whose turn in the stop order has come.
     pub(super) fn stop_next(&mut self, now: Instant, actions: &mut Actions) {
         if self.phase.clock().is_none_or(|stop| stop.since > now) {
             return;
@@ -75,7 +75,7 @@ impl Supervisor {
         }
     }
 
-    /// The command that stops this service, if it has a leader to be stopped and any time for it.
+    /// The stop command of this service, if its leader runs and its deadline has not passed.
     fn stop_command_of(&self, id: UnitId, now: Instant) -> Option<UnitId> {
         let service = &self.services[id];
         let has_time = service.deadline(self.phase.clock().as_ref()).is_none_or(|deadline| deadline > now);
@@ -90,7 +90,7 @@ impl Supervisor {
         }
     }
 
-    /// Sends a service the stop signal after all: its stop command has failed.
+    /// Sends a service the stop signal, because its stop command has failed.
     pub(super) fn signal_instead(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
         if matches!(self.services[id].stage, ServiceState::Running { told: None, .. }) {
             actions.push(Action::Log(Message::StopCommandFailed(id)));
@@ -98,7 +98,7 @@ impl Supervisor {
         }
     }
 
-    /// Sends a service its stop signal, or SIGKILL where it gets no time.
+    /// Sends a service its stop signal, or SIGKILL if its deadline has passed.
     pub(super) fn send_stop_signal(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
         let service = &self.services[id];
         let (Some(stop), Some(to)) = (self.phase.clock(), service.signal_to()) else { return };
@@ -109,7 +109,7 @@ impl Supervisor {
         }
     }
 
-    /// Kills those whose deadline has passed, whether or not their turn has come.
+    /// Kills the units whose deadline has passed, also those whose turn in the stop order has not come.
     pub(super) fn kill_late(&mut self, now: Instant, actions: &mut Actions) {
         for id in self.ids() {
             if self.services[id].deadline(self.phase.clock().as_ref()).is_some_and(|deadline| deadline <= now) {
@@ -140,7 +140,7 @@ impl Supervisor {
         self.on_timer(now, actions);
     }
 
-    /// Once all that are left have been sent SIGKILL, they have no more than a moment.
+    /// Bounds the wait once all remaining units have been sent SIGKILL.
     fn limit_wait_after_kill(&mut self, now: Instant) {
         let killed = self.services.iter().filter(|service| service.is_alive()).all(|service| service.killed);
         if killed && self.phase.clock().is_some_and(|stop| stop.kill_wait.is_none()) {
@@ -168,7 +168,7 @@ impl Supervisor {
                 leftovers_only = false;
                 self.services[id].stage = ServiceState::Exited;
                 actions.push(Action::Log(Message::GaveUpOn(id)));
-                // It was sent SIGKILL: that it has not ended of it yet is no good end.
+                // It was sent SIGKILL and has not exited, which is a failure.
                 self.first_failure.get_or_insert(ExitStatus::Signaled(Signal::KILL).code());
             }
         }
@@ -179,7 +179,7 @@ impl Supervisor {
         self.check_end(now, actions);
     }
 
-    /// Looks whether the run is over, or only leftovers remain.
+    /// Checks whether the run is over, or only leftover processes remain.
     pub(super) fn check_end(&mut self, now: Instant, actions: &mut Actions) {
         let restarts = self.services.iter().any(|service| service.restart_at().is_some());
         if self.services.iter().any(Service::is_alive) {
@@ -209,7 +209,7 @@ impl Supervisor {
         }
     }
 
-    /// Called again after each reaping: what a fork bomb started in the meantime is killed too.
+    /// Called after each reaping, so that processes that a fork bomb has created meanwhile are killed too.
     fn kill_leftovers(&mut self, stop: StopClock, now: Instant, actions: &mut Actions) {
         if stop.kill_wait.is_none() || self.leftovers != Leftovers::Killed {
             self.set_kill_wait(Some(KillWait::from(now)));
@@ -222,7 +222,8 @@ impl Supervisor {
         actions.push(Action::KillLeftovers);
     }
 
-    /// A bomb whose dead never end would otherwise keep the stop from those who still live.
+    /// A fork bomb can exit children faster than untrap reaps them, so that `Reaped` never arrives. Advance the
+    /// shutdown anyway.
     pub(super) fn on_still_reaping(&mut self, now: Instant, actions: &mut Actions) {
         if self.phase.clock().is_some() {
             self.see_progress(now);
@@ -230,7 +231,7 @@ impl Supervisor {
         }
     }
 
-    /// Nobody knows which service a leftover came from, so it gets the time of the most patient one.
+    /// untrap cannot know which service a leftover process belongs to, so the longest stop timeout applies.
     pub(super) fn leftovers_deadline(&self) -> Option<Instant> {
         let stop = self.phase.clock()?;
         if stop.kills_at_once {
@@ -246,10 +247,11 @@ impl Supervisor {
         timeouts.reduce(|a, b| Some(a?.max(b?))).flatten()
     }
 
-    /// After the run: until when its output waits for a reader that took something last at `progress`. `None`: for ever.
+    /// The deadline of the flush, if the run was `over` at this time and the reader last read at `progress`. `None`:
+    /// never.
     ///
-    /// Whoever sent a stop signal wants the end at the timeout. Where a service's end began the stop nobody is in a hurry,
-    /// and a reader that goes on reading gets everything.
+    /// After a stop signal the stop timeout counts from that signal. If the exit of a service began the shutdown, it
+    /// counts from the last read, so that a reader that keeps reading receives all output.
     #[must_use]
     pub fn output_deadline(&self, over: Instant, progress: Instant) -> Option<Instant> {
         let since = self.phase.clock().filter(|clock| clock.cause.is_some()).map_or(progress, |stop| stop.since);
@@ -261,11 +263,11 @@ impl Supervisor {
         if ended.ending.is_failure() {
             self.after_failure.get_or_insert(ended.ending.code());
         }
-        // Whoever it leaves behind has as much time as others had before it.
+        // The processes that it leaves behind have the same stop timeout again.
         self.restart_clock(now);
     }
 
-    /// Runs what comes after all else has ended, and then ends.
+    /// Runs the `--after` commands, and then exits.
     fn finish(&mut self, now: Instant, actions: &mut Actions) {
         let mut comes_after = false;
         if !matches!(self.phase, Phase::RunningAfter { .. }) && self.sequence.has_begun() {

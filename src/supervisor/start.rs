@@ -1,4 +1,4 @@
-//! The start: what is waited for, what runs before, the services in their order, and their readiness.
+//! The start: `--wait-for`, `--before`, then each service and its readiness check.
 
 use std::time::{Duration, Instant};
 
@@ -11,20 +11,20 @@ use crate::signal::Signal;
 use crate::supervisor::action::{Action, Actions};
 use crate::supervisor::message::Message;
 
-/// From the end of one probe to the next.
+/// The time from the exit of a readiness check to the next attempt.
 const PROBE_INTERVAL: Duration = Duration::from_millis(100);
-/// How often the user is told what is still waited for.
+/// The interval of messages about a readiness check that has not succeeded.
 const NOTICE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The order of the start, and how far it is.
+/// The order of the start, and its progress.
 #[derive(Debug)]
 pub(super) struct Sequence {
     order: Vec<UnitId>,
-    /// How many of them have been dealt with.
+    /// How many of them are started or ready.
     done: usize,
-    /// Something has been started that is more than a probe.
+    /// A unit other than a readiness check has been started.
     begun: bool,
-    /// What the current probe waits for is not there yet.
+    /// Set while the current readiness check has not succeeded.
     waiting: Option<Waiting>,
 }
 
@@ -35,7 +35,7 @@ struct Waiting {
 }
 
 impl Sequence {
-    /// What is waited for, then what runs before, then each service and what waits for its readiness.
+    /// `--wait-for`, then `--before`, then each service and its readiness check.
     pub(super) fn of(services: &[Service]) -> Self {
         let all = |wanted: Role| {
             let is_wanted = move |(_, service): &(usize, &Service)| service.role == wanted;
@@ -54,7 +54,7 @@ impl Sequence {
         self.begun
     }
 
-    /// When it is time to say what is waited for, or to wait no longer.
+    /// The time of the next message about the current readiness check, or of its timeout.
     pub(super) fn wake_at(&self, wait_timeout: Timeout) -> Option<Instant> {
         let waiting = self.waiting?;
         Some(wait_timeout.0.map_or(waiting.notice_at, |timeout| waiting.notice_at.min(waiting.since + timeout)))
@@ -71,8 +71,8 @@ impl Sequence {
 }
 
 impl Supervisor {
-    /// What is to start now, if anything. It is answered with [`Event::Started`](crate::supervisor::event::Event::Started) or
-    /// [`Event::StartFailed`](crate::supervisor::event::Event::StartFailed); what arrives meanwhile comes first.
+    /// The unit to start now. The runtime reports [`Event::Started`](crate::supervisor::event::Event::Started) or
+    /// [`Event::StartFailed`](crate::supervisor::event::Event::StartFailed), after the events that have arrived before.
     #[must_use]
     pub fn next_start(&self, now: Instant) -> Option<UnitId> {
         let called_for = |wanted: &dyn Fn(Role) -> bool| {
@@ -122,13 +122,14 @@ impl Supervisor {
         }
     }
 
-    /// A program that can't be executed ends the run, whatever its `--on-exit` says: it is a mistake, not an end.
+    /// A program that cannot be executed begins the shutdown regardless of `--on-exit`, because it is a mistake of the
+    /// user.
     pub(super) fn on_start_failed(&mut self, id: UnitId, status: u8, now: Instant, actions: &mut Actions) {
         let service = &mut self.services[id];
         let restarts = service.restart_at().is_some() && service.is_service();
         service.stage = ServiceState::Exited;
         match service.role {
-            // It could be executed before: the machine may be out of processes for a while.
+            // It could be executed before, so the cause may be temporary, such as a limit of processes.
             Role::Service if restarts => {
                 self.services[id].restarts += 1;
                 self.restart(id, Duration::ZERO, now, actions);
@@ -174,7 +175,7 @@ impl Supervisor {
         self.sequence.advance();
     }
 
-    /// A service that ended will not be ready: the start goes on without it.
+    /// A service that has exited cannot become ready: the start continues without its readiness check.
     pub(super) fn skip_readiness_of(&mut self, service: UnitId, now: Instant, actions: &mut Actions) {
         while let Some(probe) = self.sequence.current()
             && self.services[probe].role == Role::Ready(service)
@@ -201,7 +202,7 @@ impl Supervisor {
         }
     }
 
-    /// Plans the next start of a service that ended after this time, for when nobody of its group is left.
+    /// Plans the restart of a service that ran for this time. Its remaining processes are stopped first.
     pub(super) fn restart(&mut self, id: UnitId, ran: Duration, now: Instant, actions: &mut Actions) {
         let service = &mut self.services[id];
         let wait = service.backoff.next(ran);

@@ -24,7 +24,7 @@ pub struct Leader(Pid);
 #[derive(Debug)]
 pub struct LeaderlessGroup {
     id: Pid,
-    /// Names it for good, whoever gets its id.
+    /// Refers to the group even after its id has been reused.
     descriptor: Option<GroupPidfd>,
     /// When the leader was reaped, as a time after boot: no other group had its id before.
     since: Duration,
@@ -70,7 +70,7 @@ impl Leader {
         if getpgid(Some(self.0)) == Ok(self.0) { group } else { self.send(signal) }
     }
 
-    /// Reaps it, ended as it is, and gives its group if anyone is left in it.
+    /// Reaps the leader, which has exited, and returns its process group if that has other members.
     #[must_use]
     pub fn reap(self) -> Option<LeaderlessGroup> {
         let descriptor = GroupPidfd::open(self.pid());
@@ -86,7 +86,7 @@ impl LeaderlessGroup {
     /// Sends every member a signal.
     ///
     /// # Errors
-    /// `ESRCH` when nobody is left, `EPERM` where all of them have become another user's.
+    /// `ESRCH` if no member is left, `EPERM` if all members belong to another user.
     pub fn send(&self, signal: Signal) -> io::Result<()> {
         if let Some(descriptor) = &self.descriptor {
             return descriptor.send(signal.number());
@@ -97,7 +97,7 @@ impl LeaderlessGroup {
         send(group(self.id), signal)
     }
 
-    /// Whether nobody is left in it, not even a zombie.
+    /// Whether the group has no member, not even a zombie.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         if let Some(descriptor) = &self.descriptor {
@@ -110,8 +110,8 @@ impl LeaderlessGroup {
     /// event when a parent other than untrap reaps its last member, or when that leaves the group.
     ///
     /// A zombie that only another process can reap cannot be signalled and may stay for ever, so it is not waited for.
-    /// Without a descriptor, a group whose members have all started after the leader was reaped is another one: its id has
-    /// been reused. (Members of the old group that started later are then signalled as leftover processes.)
+    /// Without a descriptor, a group whose members have all started after the leader was reaped is another one: its id
+    /// has been reused. (Members of the old group that started later are then signalled as leftover processes.)
     #[must_use]
     pub fn is_gone(&self) -> bool {
         if self.is_empty() {

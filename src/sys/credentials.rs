@@ -64,8 +64,8 @@ struct CapabilitySets {
 
 /// Gives up all capabilities of the process, and with the permitted ones the ambient ones, see capabilities(7).
 ///
-/// The kernel does so itself if the process was root. It does not if untrap has its capabilities as an ordinary user, or
-/// if it has inherited a keep-capabilities flag or securebits.
+/// The kernel does so itself if the process was root. It does not if untrap has its capabilities as an ordinary user,
+/// or if it has inherited a keep-capabilities flag or securebits.
 fn drop_capabilities() -> nix::Result<()> {
     const VERSION_3: u32 = 0x2008_0522;
     let header = CapabilityHeader { version: VERSION_3, pid: 0 };

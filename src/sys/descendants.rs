@@ -41,14 +41,15 @@ pub fn kill_descendants() -> io::Result<Vec<Process>> {
     }
 }
 
-/// The living descendants as their parents' lists give them. It takes no longer for what else runs on the machine, so
-/// that whoever forks and ends at once is caught; but a list that changes while it is read may lack someone.
+/// The living descendants, found through the lists of children in `/proc`. The time does not depend on the other
+/// processes of the machine, so that a process that forks and exits at once is found. A list that changes while it is
+/// read can lack a process.
 fn family(until: Instant) -> Vec<Process> {
     // Of our own, thousands may wait to be reaped: to ask the kernel is faster than to read what /proc says.
     let own = children(std::process::id() as i32).filter(|pid| !child::has_ended(*pid));
     let mut family: Vec<Process> = own.filter_map(Process::read).collect();
     let mut next = 0;
-    // Whoever forks as fast as we read would lead us on for ever.
+    // A process that forks as fast as untrap reads would otherwise keep this loop running.
     while next < family.len() && (next == 0 || Instant::now() < until) {
         let of_next: Vec<Process> = children(family[next].pid).filter_map(Process::read).collect();
         family.extend(of_next);
@@ -60,11 +61,13 @@ fn family(until: Instant) -> Vec<Process> {
 
 /// The processes that have this one among their ancestors, without zombies.
 fn living_descendants() -> io::Result<Vec<Process>> {
-    // Where it is not mounted the directory can be there, and empty; and the numbers of another PID namespace mean others.
+    // Where it is not mounted the directory can be there, and empty; and the numbers of another PID namespace mean
+    // others.
     if std::fs::read_link("/proc/self")?.as_os_str() != std::process::id().to_string().as_str() {
         return Err(io::Error::other("it is that of another PID namespace"));
     }
-    // To find one takes two descriptors: where there is only one left, no one is found, and that is not nobody.
+    // Scanning /proc needs two free descriptors. Fail if only one is left: an empty result would claim that there are
+    // no descendants.
     let directory = std::fs::read_dir("/proc")?;
     std::fs::read("/proc/self/stat")?;
     drop(directory);

@@ -2,8 +2,8 @@
 
 use nix::poll::PollTimeout;
 
-/// Opens `/dev/null` where standard input, output or error is closed: otherwise what we open next would take its number,
-/// and a message would be written into it.
+/// Opens `/dev/null` where standard input, output or error is closed: otherwise what we open next would take its
+/// number, and a message would be written into it.
 ///
 /// The Rust runtime does this before `main`; ours is called without it.
 pub fn open_standard() {

@@ -11,8 +11,8 @@ use super::check;
 pub struct DescriptorLimit(libc::rlimit);
 
 impl DescriptorLimit {
-    /// Raises the soft limit of open files to the hard one: untrap needs several descriptors for each service. `None` if
-    /// there is nothing to raise. An error leaves the limit as it is.
+    /// Raises the soft limit of open files to the hard one: untrap needs several descriptors for each service. `None`
+    /// if there is nothing to raise. An error leaves the limit as it is.
     #[must_use]
     pub fn raise() -> Option<Self> {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -27,16 +27,16 @@ impl DescriptorLimit {
         Some(Self(limit))
     }
 
-    /// Sets the limit back for a service, because programs that use select(2) fail with descriptors over 1023, and others
-    /// close every possible descriptor at their start. For a child between fork and exec.
+    /// Sets the limit back for a service, because programs that use select(2) fail with descriptors over 1023, and
+    /// others close every possible descriptor at their start. For a child between fork and exec.
     pub(super) fn restore(&self) -> nix::Result<()> {
         // SAFETY: the limit outlives the call.
         Errno::result(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const self.0) }).map(drop)
     }
 }
 
-/// How many processes of this process's cgroup the kernel has killed because memory was short. `None` if the cgroup cannot
-/// be read, as in a container without `/sys`.
+/// How many processes of this process's cgroup the kernel has killed because memory was short. `None` if the cgroup
+/// cannot be read, as in a container without `/sys`.
 #[must_use]
 pub fn oom_kills() -> Option<u64> {
     let memberships = std::fs::read_to_string("/proc/self/cgroup").ok()?;

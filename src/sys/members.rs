@@ -32,14 +32,14 @@ pub fn descendants(ancestor: i32) -> io::Result<Vec<Member>> {
     Ok(all)
 }
 
-/// Sends every member of a group a signal, and never whoever got the PID of one that has ended. `members` are those of
+/// Sends every member of a group a signal, and never a process that has reused a PID. `members` are the processes of
 /// the group, and its leader, wherever that is now.
 ///
 /// # Errors
 /// `EPERM` where none of them may be signalled, `ESRCH` where all of them have ended.
 pub fn send_to_group(group: i32, members: &[Member], signal: Signal) -> io::Result<()> {
     let leader = members.iter().find(|member| member.process.pid == group && member.group == group);
-    // At once, where there is a leader and the kernel can: who is born meanwhile is told as well.
+    // One call, if the leader exists and the kernel supports it, so that a process forked meanwhile is signalled too.
     if leader.is_some_and(|leader| leader.process.send_to_group(signal).is_ok()) {
         return Ok(());
     }

@@ -55,7 +55,7 @@ pub unsafe fn arguments(count: libc::c_int, arguments: *const *const libc::c_cha
 
 /// Our environment, each variable as `NAME=value`, where the kernel has put it.
 pub fn environment() -> impl Iterator<Item = &'static CStr> {
-    // SAFETY: it is the C library's, and nobody in this program sets a variable.
+    // SAFETY: the C library has initialized `environ`, and no code of this program sets a variable.
     let first = unsafe { libc::environ };
     let variable = move |index| {
         // SAFETY: an array that ends with a null pointer, where this iterator ends too.

@@ -22,8 +22,8 @@ impl Process {
         }
     }
 
-    /// Sends a signal to everyone in the group that has its PID for an id. `ENOSYS` or `EINVAL`: the kernel can't name a
-    /// group by a descriptor (before 6.9).
+    /// Sends a signal to everyone in the group that has its PID for an id. `ENOSYS` or `EINVAL`: the kernel can't name
+    /// a group by a descriptor (before 6.9).
     pub(super) fn send_to_group(&self, signal: Signal) -> io::Result<()> {
         let descriptor = self.open()?.ok_or(io::Error::from_raw_os_error(libc::ENOSYS))?;
         send_through(&descriptor, signal.number(), libc::PIDFD_SIGNAL_PROCESS_GROUP)
@@ -43,7 +43,7 @@ impl Process {
         }
     }
 
-    /// A descriptor that stays this process's, whoever gets its PID; none where the kernel has no such thing.
+    /// A descriptor that refers to this process even after its PID has been reused; `None` if the kernel has no pidfds.
     fn open(&self) -> io::Result<Option<OwnedFd>> {
         let descriptor = open(self.pid);
         if Self::read(self.pid).is_none_or(|now| now.start_time != self.start_time) {
@@ -53,7 +53,8 @@ impl Process {
     }
 }
 
-/// A descriptor that names a group for good: also when its leader is reaped, and when its id has become another group's.
+/// A descriptor that names a group for good: also when its leader is reaped, and when its id has become another
+/// group's.
 #[derive(Debug)]
 pub(super) struct GroupPidfd(OwnedFd);
 
@@ -69,7 +70,7 @@ impl GroupPidfd {
         send_through(&self.0, signal, libc::PIDFD_SIGNAL_PROCESS_GROUP)
     }
 
-    /// Whether anyone is left in it, if only a zombie. `None` where the kernel can't say (before 6.9), or may not.
+    /// Whether the group has a member, which may be a zombie. `None` before Linux 6.9, or if the call is denied.
     pub(super) fn has_members(&self) -> Option<bool> {
         match self.send(0) {
             Ok(()) => Some(true),
@@ -79,11 +80,11 @@ impl GroupPidfd {
     }
 }
 
-/// A descriptor of whoever has this PID; none where there is nobody, or the kernel has no such thing.
+/// A descriptor of the process with this PID; `None` if there is no such process, or if the kernel has no pidfds.
 fn open(pid: i32) -> Option<OwnedFd> {
     // SAFETY: pidfd_open takes two integers.
     let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    // SAFETY: where it is a descriptor, it is new and nobody else's.
+    // SAFETY: a result that is not negative is a new descriptor, which no other value owns.
     (descriptor >= 0).then(|| unsafe { OwnedFd::from_raw_fd(descriptor as i32) })
 }
 

@@ -10,7 +10,7 @@ use nix::unistd::pipe2;
 /// So much may wait in a pipe: a service that writes a burst need not wait for us, nor we wake up for each page of it.
 const SIZE: libc::c_int = 256 * 1024;
 
-/// A pipe of which untrap keeps both ends. While it does there is no end of file, whoever of the writers comes and goes:
+/// A pipe of which untrap keeps both ends. While it does, the reader never sees end of file when a writer exits:
 /// a service that is started again writes into the same pipe.
 #[derive(Debug)]
 pub struct Pipe {
@@ -19,7 +19,8 @@ pub struct Pipe {
 }
 
 impl Pipe {
-    /// A new pipe, of this user if not of ours: whoever opens `/dev/stdout` opens it again, which its owner alone may.
+    /// Creates a pipe that belongs to this user, if not to untrap's: a program that opens `/dev/stdout` opens the pipe
+    /// again, which only its owner may.
     ///
     /// # Errors
     /// Those of pipe2(2).
@@ -30,7 +31,8 @@ impl Pipe {
         // Denied where the user's pipes hold a lot already (pipe-user-pages-soft); a smaller one works too.
         let _ = fcntl(&reader, FcntlArg::F_SETPIPE_SZ(SIZE));
         if user.is_some() {
-            // Denied where a container lacks the capability for it; what it is started with can be written all the same.
+            // Denied where a container lacks the capability for it; what it is started with can be written all the
+            // same.
             let _ = fchown(&writer, user, None);
         }
         Ok(Self { reader, writer })

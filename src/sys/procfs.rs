@@ -89,7 +89,7 @@ pub(super) fn split_stat(stat: &str) -> Option<(&str, Vec<&str>)> {
 /// The first bytes of a process's file.
 pub(super) fn start_of_file<'a>(pid: i32, name: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     let path = ProcPath::new(pid, name)?;
-    // SAFETY: the path is a C string; the descriptor is new and nobody else's.
+    // SAFETY: the path is a C string; the descriptor is new, and no other value owns it.
     let file = unsafe {
         let descriptor = check(libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC)).ok()?;
         OwnedFd::from_raw_fd(descriptor)

@@ -16,9 +16,9 @@ use super::signalfd::Inherited;
 /// What can be looked for without a program.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Probe {
-    /// Somebody accepts connections to this host and port.
+    /// A process accepts connections to this host and port.
     Tcp(String, u16),
-    /// Somebody accepts connections to this socket.
+    /// A process accepts connections to this socket.
     Unix(PathBuf),
     /// This file is there.
     File(PathBuf),
@@ -34,7 +34,8 @@ impl Probe {
         // SAFETY: untrap has one thread, so the child may do what the parent may.
         match unsafe { fork() }? {
             ForkResult::Parent { child } => {
-                // The child does the same; whoever is first, it leads its group before anyone is sent a signal.
+                // The child makes the same call: whichever comes first, the child leads its group before a signal is
+                // sent.
                 let _ = setpgid(child, child);
                 Ok(Leader::new(child))
             }
@@ -55,7 +56,7 @@ impl Probe {
         }
         // SAFETY: nothing that was open before is used from here on.
         unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
-        // With everything blocked it could not be told to end.
+        // With all signals blocked, SIGTERM could not stop the child.
         let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&inherited.mask), None);
         match self {
             Self::Tcp(host, port) => TcpStream::connect((host.as_str(), *port)).is_ok(),

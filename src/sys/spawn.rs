@@ -135,7 +135,8 @@ impl Spawner {
         shared.map(AsRef::as_ref).chain(program.variables.iter().map(CString::as_c_str)).collect()
     }
 
-    /// Starts a program, the one that its first word names. It gets these as standard output and standard error, or ours.
+    /// Starts a program, the one that its first word names. It gets these as standard output and standard error, or
+    /// ours.
     ///
     /// # Errors
     /// See [`SpawnError`]; no process is left in that case.
@@ -249,8 +250,8 @@ impl Child<'_> {
         Ok(())
     }
 
-    /// So that `kill -9` of untrap leaves no leader running; PID 1's end is everybody's anyway. A change of the user
-    /// would undo it. A sandbox that denies it has denied the reaping of orphans too, and that was said.
+    /// Makes the kernel kill the leader if untrap is killed. For PID 1 the kernel does so anyway. A later change of the
+    /// user would clear the setting. A sandbox that denies it has denied the reaping of orphans too, and that was said.
     fn bind_to_parent(&self) -> nix::Result<()> {
         if self.parent.as_raw() == 1 {
             return Ok(());

@@ -8,12 +8,12 @@ use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{Pid, getpgid, getpgrp, getpid, getppid, getsid, tcgetpgrp, tcsetpgrp};
 
 // The handles of the standard library allocate, and this is used in a child between its birth and its exec.
-// SAFETY: `open_standard` has opened both, and nobody closes them.
+// SAFETY: `open_standard` has opened both, and no code closes them.
 const STDIN: BorrowedFd = unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) };
 // SAFETY: as above.
 const STDOUT: BorrowedFd = unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) };
 
-/// A terminal on standard input, and our group, which whoever started us has put in its foreground or not.
+/// A terminal on standard input, and untrap's process group, which its parent has put in the foreground or not.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
     own: Pid,
@@ -71,7 +71,7 @@ impl Terminal {
 
     /// Stops the rest of our group, as the key does that stops a group in the foreground.
     pub fn stop_group(self) {
-        // To kill(2) a group 1 is everybody.
+        // To kill(2), -1 means every process, not the group 1.
         if self.own.as_raw() > 1 {
             // Our own copy of the signal is blocked, and is gone when SIGCONT arrives.
             let _ = killpg(self.own, Standard::SIGTSTP);

@@ -1,7 +1,7 @@
 //! Writing to standard output and standard error without ever waiting for their readers.
 //!
-//! Their open file descriptions are shared with whoever started untrap and can't be made non-blocking for us alone. So
-//! the kernel is asked not to wait for this one write (`RWF_NOWAIT`: pipes since Linux 6.5, sockets). Where it can't
+//! Their open file descriptions are shared with the parent of untrap and cannot be made non-blocking for untrap alone.
+//! So the kernel is asked not to wait for this one write (`RWF_NOWAIT`: pipes since Linux 6.5, sockets). Where it can't
 //! (terminals, older kernels), the same pipe or terminal is opened again, non-blocking, through `/proc`. Where that is
 //! denied (no `/proc`, or another user's), we look for room first and write no more than a pipe with room takes.
 
@@ -61,8 +61,8 @@ impl Writer {
     }
 
     fn new(descriptor: libc::c_int) -> Self {
-        // SAFETY: `open_standard` has opened both (the Rust runtime, which does so elsewhere, is not there), and nobody
-        // closes them.
+        // SAFETY: `open_standard` has opened both, because the Rust runtime does not run before this `main`, and no
+        // code closes them.
         let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
         Self { descriptor, way: Way::of(descriptor) }
     }
