@@ -5,7 +5,7 @@ use std::time::Instant;
 use divan::{Bencher, black_box};
 use untrap::config::policy::{Policy, Rules};
 use untrap::config::procfile;
-use untrap::config::unit::{Role, UnitId};
+use untrap::config::unit::UnitId;
 use untrap::exit_status::ExitStatus;
 use untrap::shell::classify::Command;
 use untrap::signal::{Sender, Signal};
@@ -48,10 +48,10 @@ fn handle_exit(bencher: Bencher, services: usize) {
 }
 
 fn running_supervisor(services: usize, now: Instant) -> Supervisor {
-    let mut supervisor =
-        Supervisor::new((0..services).map(|_| (Role::Service, Policy::default())), Rules::default(), 1);
+    let mut supervisor = Supervisor::new((0..services).map(|_| Policy::default()), [], Rules::default(), 1);
     let mut actions = Actions::default();
     while let Some(id) = supervisor.next_start(now) {
+        supervisor.on(Event::Launched(id), now, &mut actions);
         supervisor.on(Event::Started(id), now, &mut actions);
     }
     supervisor

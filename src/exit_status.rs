@@ -17,7 +17,7 @@ pub const NOT_EXECUTABLE: u8 = 126;
 pub const NOT_FOUND: u8 = 127;
 
 /// The status of a process that has exited or was killed by a signal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ExitStatus {
     /// It exited with this status.
     Exited(u8),
@@ -52,7 +52,7 @@ impl fmt::Display for ExitStatus {
 }
 
 /// One `--exit-map FROM=TO`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ExitMapping {
     /// The status to replace.
     pub from: u8,

@@ -100,7 +100,7 @@ impl fmt::Display for Signal {
 }
 
 /// One `--rewrite FROM=TO`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Rewrite {
     /// The received signal.
     pub from: Signal,
@@ -129,7 +129,7 @@ impl FromStr for Rewrite {
 }
 
 /// The sender of a signal, as far as the kernel reports it (`si_code` and `si_pid` of sigaction(2)).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Sender {
     /// A process with a PID in this PID namespace.
     Process(i32),
@@ -153,7 +153,7 @@ impl fmt::Display for Sender {
 }
 
 /// The text is not the name or number of a signal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct UnknownSignal;
 
 impl fmt::Display for UnknownSignal {

@@ -1,11 +1,11 @@
-//! What holds in every run, whatever the services do and whenever signals arrive: the state machine against a simulated
-//! world of processes.
+//! Properties of every run, for any behaviour of the services and any time of signals: the state machine runs against
+//! simulated processes.
 
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use untrap::config::policy::{OnExit, Policy, Rules, SignalTo, StopOrder, Timeout};
-use untrap::config::unit::{Role, UnitId};
+use untrap::config::unit::{HookRole, UnitId};
 use untrap::exit_status::ExitStatus;
 use untrap::signal::{Sender, Signal};
 use untrap::supervisor::Supervisor;
@@ -13,30 +13,31 @@ use untrap::supervisor::action::{Action, Actions};
 use untrap::supervisor::event::{Event, Receivers};
 use untrap::supervisor::message::{Consequence, Message};
 
-/// After this time the user wants the end; where a timeout is `inf`, with Ctrl-C, again and again.
-const PATIENCE: u64 = 30_000;
-/// From one Ctrl-C to the next.
-const NAGGING: u64 = 1_500;
-/// untrap may take this much longer than the deadline: it gives up after a second.
+/// When the user sends SIGTERM; if a timeout is `inf`, repeated SIGINT follows.
+const STOP_AT: u64 = 30_000;
+/// The time from one SIGINT to the next.
+const INT_INTERVAL: u64 = 1_500;
+/// untrap may need this much longer than the deadline: it stops waiting a second after SIGKILL.
 const GRACE: u64 = 1_000;
-/// And where others go on ending, after ten.
+/// The same if other processes exit after SIGKILL.
 const LONGEST_GRACE: u64 = 11_000;
 
-/// What a process does; times in milliseconds.
+/// The behaviour of a process; times in milliseconds.
 #[derive(Clone, Copy, Debug)]
 struct Behaviour {
-    /// Ends by itself after this time.
-    ends_after: Option<u64>,
-    /// Ends this long after its stop signal; `None`: ignores it.
-    obeys_after: Option<u64>,
-    /// SIGKILL does not end it.
+    /// It exits by itself after this time.
+    exits_after: Option<u64>,
+    /// It exits this long after the stop signal; `None`: it ignores the signal.
+    stops_after: Option<u64>,
+    /// It survives SIGKILL.
     survives: bool,
     status: u8,
 }
 
 #[derive(Clone, Debug)]
 struct Script {
-    role: Role,
+    /// `None`: it is a service.
+    role: Option<HookRole>,
     policy: Policy,
     starts: bool,
     leader: Behaviour,
@@ -49,42 +50,42 @@ struct Script {
 #[derive(Clone, Copy, Debug)]
 struct Process {
     behaviour: Behaviour,
-    ends_at: Option<u64>,
-    told: u32,
+    exits_at: Option<u64>,
+    stop_signals: u32,
 }
 
 impl Process {
     fn new(behaviour: Behaviour, now: u64) -> Self {
-        Self { behaviour, ends_at: behaviour.ends_after.map(|after| now + after), told: 0 }
+        Self { behaviour, exits_at: behaviour.exits_after.map(|after| now + after), stop_signals: 0 }
     }
 
     fn kill(&mut self, now: u64) {
         if !self.behaviour.survives {
-            self.ends_at = Some(now + 1);
+            self.exits_at = Some(now + 1);
         }
     }
 
-    fn tell(&mut self, now: u64) {
-        self.told += 1;
-        let obeys_at = self.behaviour.obeys_after.map(|after| now + after);
-        self.ends_at = [self.ends_at, obeys_at].into_iter().flatten().min();
+    fn stop(&mut self, now: u64) {
+        self.stop_signals += 1;
+        let stops_at = self.behaviour.stops_after.map(|after| now + after);
+        self.exits_at = [self.exits_at, stops_at].into_iter().flatten().min();
     }
 }
 
 #[derive(Debug, Default)]
 struct Slot {
-    started: bool,
+    is_started: bool,
     leader: Option<Process>,
     companion: Option<Process>,
-    /// The leader has ended and is not reaped.
-    zombie: bool,
-    /// The machine was told that nobody is left.
-    gone: bool,
+    /// The leader has exited and is not reaped.
+    is_zombie: bool,
+    /// `GroupEmptied` has been reported.
+    is_empty: bool,
     killed_at: Option<u64>,
 }
 
 impl Slot {
-    fn alive(&self) -> bool {
+    fn is_alive(&self) -> bool {
         self.leader.is_some() || self.companion.is_some()
     }
 }
@@ -93,13 +94,13 @@ struct World {
     scripts: Vec<Script>,
     rules: Rules,
     slots: Vec<Slot>,
-    /// What the first service to start leaves behind outside its group.
+    /// A process that the first service leaves behind outside of its group.
     daemon: Option<Behaviour>,
     leftover: Option<Process>,
     supervisor: Supervisor,
     start: Instant,
     now: u64,
-    stop_began: Option<u64>,
+    shutdown_began: Option<u64>,
     exit: Option<u8>,
 }
 
@@ -108,7 +109,7 @@ impl World {
         self.start + Duration::from_millis(self.now)
     }
 
-    fn tell(&mut self, event: Event) {
+    fn report(&mut self, event: Event) {
         let mut events = std::collections::VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let mut actions = Actions::default();
@@ -127,21 +128,21 @@ impl World {
             Action::SendStopSignal(id, signal, to) => {
                 let receivers = self.receivers(id, to);
                 let slot = &mut self.slots[id];
-                assert_ne!(signal, Signal::KILL, "no service here asks for that");
+                assert_ne!(signal, Signal::KILL, "no service here has SIGKILL as its stop signal");
                 match receivers {
-                    Receivers::Leader => slot.leader.iter_mut().for_each(|process| process.tell(now)),
+                    Receivers::Leader => slot.leader.iter_mut().for_each(|process| process.stop(now)),
                     Receivers::Group => {
-                        slot.leader.iter_mut().chain(&mut slot.companion).for_each(|process| process.tell(now));
+                        slot.leader.iter_mut().chain(&mut slot.companion).for_each(|process| process.stop(now));
                     }
                 }
                 for process in slot.leader.iter().chain(&slot.companion) {
-                    assert!(process.told <= 1, "each receiver gets the stop signal once");
+                    assert!(process.stop_signals <= 1, "each receiver gets the stop signal once");
                 }
                 Some(Event::StopSignalSent(id, receivers))
             }
             Action::Send(id, _, to) => {
-                // SIGCONT may come behind the last breath of the one that was told.
-                if !self.slots[id].gone {
+                // SIGCONT may follow a stop signal that ended the group.
+                if !self.slots[id].is_empty {
                     self.receivers(id, to);
                 }
                 None
@@ -155,16 +156,16 @@ impl World {
                 None
             }
             Action::Reap(id) => {
-                assert!(self.slots[id].zombie, "only an ended leader is reaped, once");
-                self.slots[id].zombie = false;
+                assert!(self.slots[id].is_zombie, "only a leader that has exited is reaped, once");
+                self.slots[id].is_zombie = false;
                 self.emptied(id)
             }
             Action::CheckGroup(id) => self.emptied(id),
             Action::SignalLeftovers(_) => {
                 let members = self.slots.iter().flat_map(|slot| slot.leader.iter().chain(&slot.companion));
-                let mut mortal = members.filter(|process| !process.behaviour.survives);
-                assert!(mortal.next().is_none(), "leftovers come after the groups");
-                self.leftover.iter_mut().for_each(|process| process.tell(now));
+                let mut killable = members.filter(|process| !process.behaviour.survives);
+                assert!(killable.next().is_none(), "leftover processes are stopped after the groups");
+                self.leftover.iter_mut().for_each(|process| process.stop(now));
                 None
             }
             Action::KillLeftovers => {
@@ -180,17 +181,17 @@ impl World {
                 | Message::ReadinessTimedOut(..)
                 | Message::Received(_, _, Consequence::Shutdown | Consequence::KillAll),
             ) => {
-                self.stop_began.get_or_insert(now);
+                self.shutdown_began.get_or_insert(now);
                 None
             }
             Action::GiveTerminal(_) | Action::Suspend | Action::Log(_) => None,
         }
     }
 
-    /// Who gets a signal; it may only go where somebody, or a zombie of his, is.
+    /// The receivers of a signal. The group must have a member or a leader that is not reaped.
     fn receivers(&self, id: UnitId, to: SignalTo) -> Receivers {
         let slot = &self.slots[id];
-        assert!(slot.alive() || slot.zombie, "no signal to a group that is gone");
+        assert!(slot.is_alive() || slot.is_zombie, "no signal is sent to an empty group");
         match to {
             SignalTo::Group => Receivers::Group,
             SignalTo::Auto if self.scripts[id].is_shell => Receivers::Group,
@@ -200,45 +201,46 @@ impl World {
 
     fn emptied(&mut self, id: UnitId) -> Option<Event> {
         let slot = &mut self.slots[id];
-        let gone = !slot.gone && !slot.alive() && !slot.zombie;
-        slot.gone |= gone;
-        gone.then_some(Event::GroupEmptied(id))
+        let is_empty = !slot.is_empty && !slot.is_alive() && !slot.is_zombie;
+        slot.is_empty |= is_empty;
+        is_empty.then_some(Event::GroupEmptied(id))
     }
 
     fn start_next(&mut self) -> bool {
         let Some(id) = self.supervisor.next_start(self.instant()) else { return false };
         let script = self.scripts[id].clone();
         match script.role {
-            Role::After => {
-                assert!(!self.anyone_lives(), "what comes after has nobody beside it");
+            Some(HookRole::After) => assert!(!self.has_killable_process(), "an --after command runs alone"),
+            Some(HookRole::StopCommand(service)) => {
+                assert!(self.slots[service].leader.is_some(), "a stop command runs while its service does");
             }
-            Role::StopCommand(of) => assert!(self.slots[of].leader.is_some(), "whom it is to stop is there"),
-            _ => assert_eq!(self.stop_began, None, "nothing starts once the stop has begun"),
+            _ => assert_eq!(self.shutdown_began, None, "no service starts during the shutdown"),
         }
         if script.starts {
             let slot = &mut self.slots[id];
-            assert!(!slot.alive() && !slot.zombie, "the old group is empty before the new leader starts");
-            *slot = Slot { started: true, ..Slot::default() };
+            assert!(!slot.is_alive() && !slot.is_zombie, "the old group is empty before the new leader starts");
+            *slot = Slot { is_started: true, ..Slot::default() };
             slot.leader = Some(Process::new(script.leader, self.now));
             slot.companion = script.companion.map(|behaviour| Process::new(behaviour, self.now));
             if let Some(daemon) = self.daemon.take() {
                 self.leftover = Some(Process::new(daemon, self.now));
             }
-            self.tell(Event::Started(id));
+            self.report(Event::Launched(id));
+            self.report(Event::Started(id));
         } else {
-            self.slots[id].gone = true;
-            if !matches!(script.role, Role::StopCommand(_) | Role::After) {
-                self.stop_began.get_or_insert(self.now);
+            self.slots[id].is_empty = true;
+            if !matches!(script.role, Some(HookRole::StopCommand(_) | HookRole::After)) {
+                self.shutdown_began.get_or_insert(self.now);
             }
-            self.tell(Event::StartFailed(id, 127));
+            self.report(Event::StartFailed(id, 127));
         }
         true
     }
 
-    /// Ends everything whose time has come.
-    fn end_processes(&mut self) {
+    /// Lets every process exit whose time has come.
+    fn exit_processes(&mut self) {
         let now = self.now;
-        let over = |process: &Option<Process>| process.is_some_and(|p| p.ends_at.is_some_and(|at| at <= now));
+        let over = |process: &Option<Process>| process.is_some_and(|p| p.exits_at.is_some_and(|at| at <= now));
         let mut reaped = false;
         for id in (0..self.slots.len()).map(UnitId::new) {
             if over(&self.slots[id].companion) {
@@ -247,14 +249,14 @@ impl World {
             }
             if over(&self.slots[id].leader) {
                 let status = self.slots[id].leader.take().unwrap().behaviour.status;
-                self.slots[id].zombie = true;
+                self.slots[id].is_zombie = true;
                 reaped = true;
-                self.tell(Event::LeaderExited(id, ExitStatus::Exited(status)));
+                self.report(Event::LeaderExited(id, ExitStatus::Exited(status)));
             } else if self.slots[id].leader.is_none()
-                && self.slots[id].started
+                && self.slots[id].is_started
                 && let Some(event) = self.emptied(id)
             {
-                self.tell(event);
+                self.report(event);
             }
         }
         if over(&self.leftover) {
@@ -262,49 +264,55 @@ impl World {
             reaped = true;
         }
         if reaped {
-            let children_left = self.leftover.is_some() || self.slots.iter().any(Slot::alive);
-            self.tell(Event::Reaped { children_left });
+            let children_left = self.leftover.is_some() || self.slots.iter().any(Slot::is_alive);
+            self.report(Event::Reaped { children_left });
         }
     }
 
-    /// When something happens by itself.
-    fn next_time(&self) -> Option<u64> {
+    /// When the next process exits by itself.
+    fn next_exit(&self) -> Option<u64> {
         let slots = self.slots.iter().flat_map(|slot| slot.leader.iter().chain(&slot.companion));
-        slots.chain(&self.leftover).filter_map(|process| process.ends_at).min()
+        slots.chain(&self.leftover).filter_map(|process| process.exits_at).min()
     }
 
-    /// Whether anyone lives whom SIGKILL would end.
-    fn anyone_lives(&self) -> bool {
+    /// Whether a process is alive that SIGKILL would end.
+    fn has_killable_process(&self) -> bool {
         let members = self.slots.iter().flat_map(|slot| slot.leader.iter().chain(&slot.companion));
         members.chain(&self.leftover).any(|process| !process.behaviour.survives)
     }
 
     fn deadline(&self, id: UnitId) -> Option<u64> {
         let delay = self.rules.stop_delay.as_millis() as u64;
-        Some(self.stop_began? + delay + self.scripts[id].policy.timeout.0?.as_millis() as u64)
+        Some(self.shutdown_began? + delay + self.scripts[id].policy.timeout.0?.as_millis() as u64)
     }
 
-    /// Everything that should have ended by now has.
+    /// Every process whose deadline has passed has been sent SIGKILL.
     fn check_deadlines(&self) {
-        for (index, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.alive()) {
+        for (index, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.is_alive()) {
             let id = UnitId::new(index);
-            let has_its_own_time = self.scripts[id].role == Role::After;
-            if !has_its_own_time && self.deadline(id).is_some_and(|deadline| deadline <= self.now) {
+            let has_own_deadline = self.scripts[id].role == Some(HookRole::After);
+            if !has_own_deadline && self.deadline(id).is_some_and(|deadline| deadline <= self.now) {
                 assert!(slot.killed_at.is_some(), "service {index} is killed by its deadline");
             }
         }
     }
 }
 
+fn supervisor(scripts: &[Script], rules: &Rules) -> Supervisor {
+    let services = scripts.iter().filter(|script| script.role.is_none()).map(|script| script.policy);
+    let hooks = scripts.iter().filter_map(|script| Some((script.role?, script.policy)));
+    Supervisor::new(services, hooks, rules.clone(), 1)
+}
+
 fn run(scripts: Vec<Script>, rules: Rules, daemon: Option<Behaviour>, mut signals: Vec<(u64, Signal)>) {
     signals.sort_by_key(|(at, _)| *at);
-    let waits_for_ever = scripts.iter().any(|script| script.policy.timeout.0.is_none());
-    signals.push((PATIENCE, Signal::TERM));
-    if waits_for_ever {
-        signals.extend((1..100).map(|time| (PATIENCE + time * NAGGING, Signal::INT)));
+    let has_infinite_timeout = scripts.iter().any(|script| script.policy.timeout.0.is_none());
+    signals.push((STOP_AT, Signal::TERM));
+    if has_infinite_timeout {
+        signals.extend((1..100).map(|time| (STOP_AT + time * INT_INTERVAL, Signal::INT)));
     }
     let mut world = World {
-        supervisor: Supervisor::new(scripts.iter().map(|script| (script.role, script.policy)), rules.clone(), 1),
+        supervisor: supervisor(&scripts, &rules),
         rules,
         slots: scripts.iter().map(|_| Slot::default()).collect(),
         scripts,
@@ -312,49 +320,49 @@ fn run(scripts: Vec<Script>, rules: Rules, daemon: Option<Behaviour>, mut signal
         leftover: None,
         start: Instant::now(),
         now: 0,
-        stop_began: None,
+        shutdown_began: None,
         exit: None,
     };
     let mut signals = signals.into_iter().peekable();
     while world.exit.is_none() {
         while signals.peek().is_some_and(|(at, _)| *at <= world.now) {
             let (_, signal) = signals.next().unwrap();
-            world.tell(Event::Received(signal, Sender::Kernel));
+            world.report(Event::Received(signal, Sender::Kernel));
         }
-        world.end_processes();
-        let time_has_come = |world: &World| world.supervisor.wake_at().is_some_and(|at| at <= world.instant());
-        // What begins with one time may be due at once, but not again and again.
+        world.exit_processes();
+        let is_timer_due = |world: &World| world.supervisor.wake_at().is_some_and(|at| at <= world.instant());
+        // A timer may set another one that is due at once, but not without end.
         for _ in 0..3 {
-            if time_has_come(&world) {
-                world.tell(Event::TimerExpired);
+            if is_timer_due(&world) {
+                world.report(Event::TimerExpired);
             }
         }
         let starts = world.supervisor.next_start(world.instant()).is_some();
-        assert!(starts || !time_has_come(&world), "no time comes again and again");
+        assert!(starts || !is_timer_due(&world), "a timer that has fired is not due again");
         if world.exit.is_some() {
             break;
         }
         let wake_at = world.supervisor.wake_at().map(|at| (at - world.start).as_micros().div_ceil(1000) as u64);
         world.check_deadlines();
         if world.start_next() {
-            // Starting takes time, in which signals arrive and processes end.
+            // A start takes time, in which signals arrive and processes exit.
             world.now += 1;
             continue;
         }
-        let times = [world.next_time(), wake_at, signals.peek().map(|(at, _)| *at)];
+        let times = [world.next_exit(), wake_at, signals.peek().map(|(at, _)| *at)];
         world.now = times.into_iter().flatten().min().expect("every run ends").max(world.now + 1);
-        assert!(world.now <= PATIENCE + 200_000, "every run ends");
+        assert!(world.now <= STOP_AT + 200_000, "every run ends");
     }
-    assert!(!world.anyone_lives(), "nothing lives after the end");
+    assert!(!world.has_killable_process(), "no process is alive after the run");
     let millis = |script: &Script| script.policy.timeout.0.map(|timeout| timeout.as_millis() as u64);
-    if let Some(began) = world.stop_began.filter(|_| !waits_for_ever) {
+    if let Some(began) = world.shutdown_began.filter(|_| !has_infinite_timeout) {
         let began = began + world.rules.stop_delay.as_millis() as u64;
         let behaviours =
             world.scripts.iter().flat_map(|script| [Some(script.leader), script.companion]).chain([daemon]);
         let grace = if behaviours.flatten().any(|it| it.survives) { 2 * LONGEST_GRACE } else { GRACE + 2 };
         let longest = world.scripts.iter().filter_map(millis).max().unwrap_or(0);
-        // Each has the timeout for itself, then for whom it leaves in its group, then for who has left that.
-        let after = world.scripts.iter().filter(|script| script.role == Role::After).filter_map(millis);
+        // Each command has the timeout for itself, then for its remaining group, then for leftover processes.
+        let after = world.scripts.iter().filter(|script| script.role == Some(HookRole::After)).filter_map(millis);
         let after: u64 = after.map(|timeout| 3 * (timeout + grace)).sum();
         assert!(world.now <= began + longest + grace + after, "the run ends by its deadline");
     }
@@ -363,9 +371,9 @@ fn run(scripts: Vec<Script>, rules: Rules, daemon: Option<Behaviour>, mut signal
 fn behaviour() -> impl Strategy<Value = Behaviour> {
     let time = || prop_oneof![Just(None), (0..3000_u64).prop_map(Some)];
     let parts = (time(), time(), prop::bool::weighted(0.03), 0..4_u8);
-    parts.prop_map(|(ends_after, obeys_after, survives, status)| Behaviour {
-        ends_after,
-        obeys_after,
+    parts.prop_map(|(exits_after, stops_after, survives, status)| Behaviour {
+        exits_after,
+        stops_after,
         survives,
         status,
     })
@@ -393,7 +401,7 @@ fn policy() -> impl Strategy<Value = Policy> {
 fn script() -> impl Strategy<Value = Script> {
     let parts = (policy(), prop::bool::weighted(0.95), behaviour(), prop::option::of(behaviour()), any::<bool>());
     parts.prop_map(|(policy, starts, leader, companion, is_shell)| Script {
-        role: Role::Service,
+        role: None,
         policy,
         starts,
         leader,
@@ -402,16 +410,16 @@ fn script() -> impl Strategy<Value = Script> {
     })
 }
 
-/// Scripts of what runs beside `services` services.
+/// Scripts of hooks for `services` services.
 fn hook(services: usize) -> impl Strategy<Value = Script> {
     let role = prop_oneof![
-        Just(Role::Before),
-        Just(Role::After),
-        Just(Role::WaitFor),
-        (0..services).prop_map(|index| Role::Ready(UnitId::new(index))),
-        (0..services).prop_map(|index| Role::StopCommand(UnitId::new(index))),
+        Just(HookRole::Before),
+        Just(HookRole::After),
+        Just(HookRole::WaitFor),
+        (0..services).prop_map(|index| HookRole::Ready(UnitId::new(index))),
+        (0..services).prop_map(|index| HookRole::StopCommand(UnitId::new(index))),
     ];
-    (role, script()).prop_map(|(role, script)| Script { role, ..script })
+    (role, script()).prop_map(|(role, script)| Script { role: Some(role), ..script })
 }
 
 fn cast() -> impl Strategy<Value = Vec<Script>> {

@@ -4,7 +4,7 @@ use crate::config::policy::Policy;
 use crate::config::scoped::Scoped;
 use crate::config::service::Service;
 use crate::config::target::Target;
-use crate::config::unit::{Role, UnitId};
+use crate::config::unit::{HookRole, UnitId};
 use crate::shell::classify::Command;
 use crate::shell::parse::CommandError;
 
@@ -14,7 +14,7 @@ pub struct Hook {
     /// Its name in messages.
     pub name: String,
     /// When it runs, and for which service.
-    pub role: Role,
+    pub role: HookRole,
     /// The command or the check.
     pub task: Task,
     /// How shutdown stops it.
@@ -71,9 +71,10 @@ pub fn hooks<'a>(
     };
     let mut hooks = Vec::new();
     for target in &options.wait_for {
-        hooks.push(readiness_check(target, Role::WaitFor, policy));
+        hooks.push(readiness_check(target, HookRole::WaitFor, policy));
     }
-    for (option, role, lines) in [("--before", Role::Before, &options.before), ("--after", Role::After, &options.after)]
+    for (option, role, lines) in
+        [("--before", HookRole::Before, &options.before), ("--after", HookRole::After, &options.after)]
     {
         for (index, line) in lines.iter().enumerate() {
             let name = format!("{}.{}", &option[2..], index + 1);
@@ -83,18 +84,18 @@ pub fn hooks<'a>(
     for (id, service) in services.iter().enumerate() {
         let id = UnitId::new(id);
         if let Some(target) = options.ready.get(&service.name) {
-            hooks.push(readiness_check(target, Role::Ready(id), policy));
+            hooks.push(readiness_check(target, HookRole::Ready(id), policy));
         }
         if let Some(line) = options.stop_command.get(&service.name) {
             let task = Task::Command(read("--stop-command", line)?);
             // A stop command shares the deadline of the service that it stops.
             let policy = Policy { timeout: service.policy.timeout, ..policy };
-            hooks.push(Hook { name: format!("{}.stop", service.name), role: Role::StopCommand(id), task, policy });
+            hooks.push(Hook { name: format!("{}.stop", service.name), role: HookRole::StopCommand(id), task, policy });
         }
     }
     Ok(hooks)
 }
 
-fn readiness_check(target: &Target, role: Role, policy: Policy) -> Hook {
+fn readiness_check(target: &Target, role: HookRole, policy: Policy) -> Hook {
     Hook { name: target.to_string(), role, task: Task::ReadinessCheck(target.clone()), policy }
 }

@@ -13,7 +13,6 @@ use crate::config::policy::{OnExit, Policy, SignalTo, Timeout};
 use crate::config::procfile::{self, ProcfileError, split_name};
 use crate::config::scoped::Scoped;
 use crate::config::service::Service;
-use crate::config::unit::Role;
 use crate::config::user::User;
 use crate::shell::classify::Command;
 use crate::shell::parse::CommandError;
@@ -217,12 +216,6 @@ impl Plan {
             }
         }
         Self::new(services, options, |wanted| index_of.get(wanted).map(|index| &*types[*index].1))
-    }
-
-    /// The part of the plan that the supervisor needs: roles and policies of the services, then of the hooks.
-    pub fn parts(&self) -> impl Iterator<Item = (Role, Policy)> {
-        let services = self.services.iter().map(|service| (Role::Service, service.policy));
-        services.chain(self.hooks.iter().map(|hook| (hook.role, hook.policy)))
     }
 
     fn new<'a>(

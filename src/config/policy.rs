@@ -7,7 +7,7 @@ use crate::exit_status::ExitMapping;
 use crate::signal::{Rewrite, Signal};
 
 /// The options that apply to the whole run.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Rules {
     /// `--rewrite`, in the order given.
     pub rewrites: Vec<Rewrite>,
@@ -35,7 +35,7 @@ impl Default for Rules {
 }
 
 /// The order in which services are stopped.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum StopOrder {
     /// All at once.
     #[default]
@@ -60,7 +60,7 @@ impl FromStr for StopOrder {
 }
 
 /// How a service is stopped, and what its exit causes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Policy {
     /// The stop signal; `None`: the signal that began the shutdown, or SIGTERM.
     pub stop_signal: Option<Signal>,
@@ -73,7 +73,7 @@ pub struct Policy {
 }
 
 /// The stop timeout: the time from the stop signal to SIGKILL; `None`: SIGKILL is never sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Timeout(pub Option<Duration>);
 
 impl Default for Timeout {
@@ -101,7 +101,7 @@ impl FromStr for Timeout {
 }
 
 /// `--stop-delay`: a finite duration.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Delay(pub Duration);
 
 impl FromStr for Delay {
@@ -116,7 +116,7 @@ impl FromStr for Delay {
 }
 
 /// What untrap does when a service exits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum OnExit {
     /// Begin the shutdown.
     #[default]
@@ -147,7 +147,7 @@ impl FromStr for OnExit {
 }
 
 /// Which processes of a service receive a signal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum SignalTo {
     /// The process group if the leader is a shell at that moment, because shells do not forward signals; else the
     /// leader alone, because it may manage workers of its own.

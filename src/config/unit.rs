@@ -1,4 +1,4 @@
-//! The units of a plan, which are its services and hooks, and their roles.
+//! The units of a plan, which are its services and hooks.
 
 use std::ops::{Index, IndexMut};
 
@@ -43,12 +43,9 @@ impl<T> IndexMut<UnitId> for Vec<T> {
     }
 }
 
-/// The role of a unit in the run.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum Role {
-    /// A service, which runs until the shutdown.
-    #[default]
-    Service,
+/// When a hook runs, and for which service.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum HookRole {
     /// `--before`: runs to completion before the first service starts.
     Before,
     /// `--after`: runs to completion after all services have exited.

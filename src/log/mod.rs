@@ -9,7 +9,7 @@ use crate::config::unit::UnitId;
 use crate::exit_status::ExitStatus;
 use crate::log::line::{LONGEST, LogFormat, LogLine, LogSettings, Verbosity};
 use crate::signal::Signal;
-use crate::supervisor::message::{Consequence, Message};
+use crate::supervisor::message::{Consequence, LeaderExit, Message};
 use crate::sys::limits;
 use crate::sys::procfs::Process;
 use crate::sys::spawn::SpawnError;
@@ -96,7 +96,7 @@ impl Logger {
             | Message::GaveUpOnLeftovers
             | Message::ReadinessTimedOut(..)
             | Message::StopCommandFailed(_) => Verbosity::Quiet,
-            Message::Exited { ending, stops, .. } if stops && ending.is_failure() => Verbosity::Quiet,
+            Message::Exited { exit, stops } if stops && exit.status.is_failure() => Verbosity::Quiet,
             _ => Verbosity::Normal,
         };
         let (event, subject) = classify(message);
@@ -225,7 +225,7 @@ impl fmt::Display for UnitLabel {
 
 /// Whether a service was killed by SIGKILL.
 fn is_killed(message: Message) -> bool {
-    matches!(message, Message::Exited { ending: ExitStatus::Signaled(Signal::KILL), .. })
+    matches!(message, Message::Exited { exit, .. } if exit.status == ExitStatus::Signaled(Signal::KILL))
 }
 
 /// What to do about an error of the system, if a limit is the cause: the end of a message.
@@ -247,7 +247,7 @@ fn classify(message: Message) -> (&'static str, Subject) {
     match message {
         Message::Started(id) => ("started", Subject::Service(id)),
         Message::Received(..) => ("signal-received", Subject::Untrap),
-        Message::Exited { service, .. } => ("exited", Subject::Service(service)),
+        Message::Exited { exit, .. } => ("exited", Subject::Service(exit.unit)),
         Message::Killed(id, _) => ("killed", Subject::Service(id)),
         Message::Restarting { service, .. } => ("restarting", Subject::Service(service)),
         Message::Waiting(id, _) => ("waiting", Subject::Service(id)),
@@ -278,13 +278,13 @@ fn describe(f: &mut String, services: &[UnitLabel], message: Message) -> fmt::Re
                 Consequence::KillAll => write!(f, ": second {signal}, killing all remaining processes"),
             }
         }
-        Message::Exited { service, ending, after, stops } => {
+        Message::Exited { exit: LeaderExit { unit, status, ran }, stops } => {
             let stopping = match (stops, services.len()) {
                 (false, _) => "",
                 (true, 1) => ", stopping",
                 (true, _) => ", stopping the others",
             };
-            write!(f, "{} {ending} after {}{stopping}", services[service], Rounded(after))
+            write!(f, "{} {status} after {}{stopping}", services[unit], Rounded(ran))
         }
         Message::Killed(id, Some(after)) => {
             write!(f, "{} did not stop within {}, killed", services[id], Rounded(after))

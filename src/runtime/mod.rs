@@ -12,7 +12,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::config::policy::SignalTo;
-use crate::config::unit::{Role, UnitId};
+use crate::config::unit::{HookRole, UnitId};
 use crate::exit_status::{INTERNAL_ERROR, NOT_EXECUTABLE, NOT_FOUND};
 use crate::log::Logger;
 use crate::log::line::Verbosity;
@@ -22,7 +22,7 @@ use crate::runtime::launch::Runnable;
 use crate::signal::Signal;
 use crate::supervisor::Supervisor;
 use crate::supervisor::action::{Action, Actions};
-use crate::supervisor::event::{Event, Need, Receivers};
+use crate::supervisor::event::{Event, Receivers, ResumeBy};
 use crate::supervisor::message::Message;
 use crate::sys;
 use crate::sys::child::{self, Children};
@@ -202,6 +202,7 @@ impl Runtime {
                     let _ = shells::runs_shell(leader.pid());
                 }
                 self.slots[id].group = ProcessGroup::Led(leader);
+                self.handle(Event::Launched(id));
                 self.handle(Event::Started(id));
             }
             Err(error) => {
@@ -238,18 +239,18 @@ impl Runtime {
     fn late_variables(&self, id: UnitId) -> Vec<(OsString, OsString)> {
         let variable = |name: &str, value: String| (name.into(), value.into());
         match self.supervisor.role(id) {
-            Role::After => {
+            Some(HookRole::After) => {
                 // Without the prefix SIG, as shells and systemd write it.
                 let signal = self.supervisor.stop_cause().map(|signal| signal.to_string().replacen("SIG", "", 1));
                 let status = variable("UNTRAP_EXIT_CODE", self.supervisor.status().to_string());
                 std::iter::once(status).chain(signal.map(|signal| variable("UNTRAP_SIGNAL", signal))).collect()
             }
-            Role::StopCommand(of) => {
-                let Some(leader) = self.slots[of].leader() else { return Vec::new() };
-                let name = self.report.name(of).to_owned();
+            Some(HookRole::StopCommand(service)) => {
+                let Some(leader) = self.slots[service].leader() else { return Vec::new() };
+                let name = self.report.name(service).to_owned();
                 vec![variable("UNTRAP_PID", leader.pid().to_string()), variable("UNTRAP_NAME", name)]
             }
-            Role::Service | Role::Before | Role::WaitFor | Role::Ready(_) => Vec::new(),
+            None | Some(HookRole::Before | HookRole::WaitFor | HookRole::Ready(_)) => Vec::new(),
         }
     }
 
@@ -299,15 +300,15 @@ impl Runtime {
         };
         let Some(leader) = self.slots[id].leader() else { return };
         let Some(signal) = child::stop_cause(leader) else { return };
-        let need = if matches!(signal, Signal::TTIN | Signal::TTOU) && terminal.is_ours() {
+        let resume_by = if matches!(signal, Signal::TTIN | Signal::TTOU) && terminal.is_ours() {
             terminal.want();
-            Need::Terminal
+            ResumeBy::Terminal
         } else if terminal.has_shell_above() {
-            Need::Shell
+            ResumeBy::Shell
         } else {
-            Need::Waking
+            ResumeBy::Untrap
         };
-        self.handle(Event::LeaderStopped(id, need));
+        self.handle(Event::LeaderStopped(id, resume_by));
     }
 
     fn give_terminal(&self, id: UnitId) {

@@ -5,8 +5,8 @@ use std::io;
 
 use super::{OUTPUT_SLOTS, Runtime, SIGNALS_SLOT, Slot};
 use crate::config::plan::Plan;
-use crate::config::policy::{Policy, Rules};
-use crate::config::unit::{Role, UnitId};
+use crate::config::policy::Rules;
+use crate::config::unit::UnitId;
 use crate::log::Logger;
 use crate::log::line::LogSettings;
 use crate::output::{Output, OutputSettings};
@@ -52,8 +52,9 @@ pub fn run(input: RunInput) -> io::Result<u8> {
     let inherited = Inherited { descriptor_limit: DescriptorLimit::raise(), ..signals.inherited() };
     let alone = plan.services.len() == 1;
     let background = !alone || !plan.hooks.is_empty();
-    let parts: Vec<(Role, Policy)> = plan.parts().collect();
     let Plan { services, hooks } = plan;
+    let policies = services.iter().map(|service| service.policy);
+    let supervisor = Supervisor::new(policies, hooks.iter().map(|hook| (hook.role, hook.policy)), rules, seed());
     let names = services.iter().map(|service| service.name.to_string()).chain(hooks.into_iter().map(|hook| hook.name));
     let paths = runnables.iter().map(|work| match work {
         Runnable::Program(program) => program.path().to_string_lossy().into_owned(),
@@ -85,7 +86,7 @@ pub fn run(input: RunInput) -> io::Result<u8> {
     let mut poll_set = PollSet::new(OUTPUT_SLOTS + output.as_ref().map_or(0, Output::slots));
     poll_set.set(SIGNALS_SLOT, Some((signals.descriptor(), Interest::Read)));
     let mut runtime = Runtime {
-        supervisor: Supervisor::new(parts, rules, seed()),
+        supervisor,
         signals,
         poll_set,
         output,

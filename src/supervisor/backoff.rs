@@ -1,40 +1,40 @@
-//! How long a service that ended waits before it is started again.
+//! The growing delay before a restart.
 
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(30);
-/// Who ran this long was well, and begins anew.
+/// A service that ran this long is healthy: the delay begins again with the shortest.
 const HEALTHY: Duration = Duration::from_mins(1);
 
-/// Waits that double from 100 ms to 30 s. Up to a quarter is added by chance, so that services that ended together
-/// don't come back together.
-#[derive(Clone, Copy, Debug)]
+/// A delay that doubles from 100 ms to 30 s. Up to a quarter of it is added at random, so that services that exited
+/// together do not restart together.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Backoff {
     failures: u32,
     random: u64,
 }
 
 impl Backoff {
-    /// The seed decides the chances.
+    /// The seed determines the random part.
     pub(super) fn new(seed: u64) -> Self {
-        // Zero would stay zero.
+        // Xorshift maps zero to zero.
         Self { failures: 0, random: seed.max(1) }
     }
 
-    /// The wait after an end that came after this time.
+    /// The delay before the restart of a service that ran for this time.
     pub(super) fn next(&mut self, ran: Duration) -> Duration {
         if ran >= HEALTHY {
             self.failures = 0;
         }
-        // 100 ms × 2⁹ is past the longest.
-        let wait = (FIRST * 2_u32.pow(self.failures.min(9))).min(LONGEST);
+        // 100 ms × 2⁹ is more than the longest delay.
+        let delay = (FIRST * 2_u32.pow(self.failures.min(9))).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
-        wait + wait / 4 * self.chance() / 256
+        delay + delay / 4 * self.random_byte() / 256
     }
 
     /// 0 to 255, by Marsaglia's xorshift.
-    fn chance(&mut self) -> u32 {
+    fn random_byte(&mut self) -> u32 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
@@ -47,30 +47,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_from_100_ms_to_30_s_with_up_to_a_quarter_more() {
+    fn the_delay_doubles_from_100_ms_to_30_s_and_up_to_a_quarter_is_added() {
         let mut backoff = Backoff::new(7);
         for base in [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000] {
-            let wait = backoff.next(Duration::ZERO).as_millis();
-            assert!((base..=base + base / 4).contains(&wait), "{wait} after {base}");
+            let delay = backoff.next(Duration::ZERO).as_millis();
+            assert!((base..=base + base / 4).contains(&delay), "{delay} instead of {base}");
         }
     }
 
     #[test]
-    fn a_minute_of_good_health_begins_anew() {
+    fn the_delay_begins_again_after_a_minute_of_running() {
         let mut backoff = Backoff::new(7);
-        let waits: Vec<_> = (0..5).map(|_| backoff.next(Duration::from_secs(59))).collect();
-        assert!(waits.is_sorted());
+        let delays: Vec<_> = (0..5).map(|_| backoff.next(Duration::from_secs(59))).collect();
+        assert!(delays.is_sorted());
         assert!(backoff.next(Duration::from_secs(59)) >= Duration::from_secs(3));
         assert!(backoff.next(HEALTHY) <= Duration::from_millis(125));
     }
 
     #[test]
-    fn chance_differs_between_seeds_and_between_waits() {
-        let chances = |seed| {
+    fn the_random_part_differs_between_seeds_and_between_delays() {
+        let bytes = |seed| {
             let mut backoff = Backoff::new(seed);
-            [(); 16].map(|()| backoff.chance())
+            [(); 16].map(|()| backoff.random_byte())
         };
-        assert_ne!(chances(1), chances(2));
-        assert!(chances(0).iter().any(|chance| *chance != chances(0)[0]));
+        assert_ne!(bytes(1), bytes(2));
+        assert!(bytes(0).iter().any(|byte| *byte != bytes(0)[0]));
     }
 }

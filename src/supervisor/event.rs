@@ -8,16 +8,19 @@ use crate::signal::{Sender, Signal};
 /// An event that the runtime reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
+    /// The service's leader has been created. It has not executed the program yet.
+    Launched(UnitId),
     /// The service's leader runs its program.
     Started(UnitId),
-    /// The service's program could not be executed; the status says why.
+    /// The service's leader could not be created, or could not execute the program; the status says why. If it has been
+    /// created, its exit follows.
     StartFailed(UnitId, u8),
     /// untrap received a signal.
     Received(Signal, Sender),
     /// The stop signal was sent to the service.
     StopSignalSent(UnitId, Receivers),
     /// The service's leader is stopped, as by SIGSTOP. Reported only for the foreground service.
-    LeaderStopped(UnitId, Need),
+    LeaderStopped(UnitId, ResumeBy),
     /// The service's leader has exited. It is not reaped yet, so that the id of its process group cannot be reused.
     LeaderExited(UnitId, ExitStatus),
     /// The leader is reaped, and its process group has no other member.
@@ -33,19 +36,19 @@ pub enum Event {
     TimerExpired,
 }
 
-/// What a stopped leader needs in order to continue.
+/// How a stopped leader is resumed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Need {
-    /// The terminal, which untrap controls.
+pub enum ResumeBy {
+    /// It is given the terminal, which untrap controls.
     Terminal,
-    /// SIGCONT from the shell that started untrap, which has job control: untrap is stopped as well.
+    /// The shell that started untrap has job control and sends SIGCONT: untrap is stopped as well.
     Shell,
-    /// SIGCONT from untrap, because no shell with job control started it.
-    Waking,
+    /// untrap sends SIGCONT, because no shell with job control started it.
+    Untrap,
 }
 
 /// The processes that received a signal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Receivers {
     /// The leader alone.
     Leader,

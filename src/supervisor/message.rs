@@ -15,12 +15,8 @@ pub enum Message {
     Received(Signal, Sender, Consequence),
     /// A service's leader has exited.
     Exited {
-        /// The service.
-        service: UnitId,
-        /// Its exit status, or the signal that killed it.
-        ending: ExitStatus,
-        /// How long it ran.
-        after: Duration,
+        /// The service, its status and its time.
+        exit: LeaderExit,
         /// Whether this begins the shutdown.
         stops: bool,
     },
@@ -58,6 +54,17 @@ pub enum Message {
     GaveUpOnLeftovers,
     /// untrap exits with this status.
     Exit(u8),
+}
+
+/// The exit of a leader.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LeaderExit {
+    /// Its service or hook.
+    pub unit: UnitId,
+    /// Its exit status, or the signal that killed it.
+    pub status: ExitStatus,
+    /// How long it ran.
+    pub ran: Duration,
 }
 
 /// The effect of a received signal.

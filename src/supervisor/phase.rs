@@ -1,25 +1,80 @@
-//! The phases of a run, and the clock of its shutdown.
+//! The phases of a run.
 
 use std::time::{Duration, Instant};
 
+use crate::config::policy::Timeout;
 use crate::signal::Signal;
 
-/// The phase of a run. A later phase never returns to an earlier one.
+/// The phase of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Phase {
-    /// Services start and run.
+    /// `--wait-for`, `--before` and the services are started, in this order.
+    Starting(StartProgress),
+    /// All services have been started.
     Serving,
-    /// The shutdown has begun, services or leftover processes are alive.
-    ShuttingDown(StopClock),
-    /// All services and leftover processes have exited, and the `--after` commands run.
-    RunningAfter {
-        /// The time of the current command.
-        clock: StopClock,
-        /// Whether a shutdown has begun. If not, a stop signal can still begin it.
-        in_shutdown: bool,
-    },
-    /// The exit status is decided. The flush of the output still uses the clock.
-    Done(Option<StopClock>),
+    /// All services have exited, no shutdown has begun, and leftover processes keep untrap running.
+    AwaitingLeftovers,
+    /// Services are stopped.
+    ShuttingDown(Cause, StopClock),
+    /// All services have exited, and leftover processes are stopped.
+    StoppingLeftovers(Cause, StopClock, LeftoverStop),
+    /// The `--after` commands run, one by one. `None`: no shutdown has begun, and a stop signal still begins it.
+    RunningAfter(Option<Cause>, StopClock, LeftoverStop),
+    /// The exit status is decided, and the rest of the output is flushed.
+    Done(Option<Cause>, Option<StopClock>),
+}
+
+/// The progress of the start.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct StartProgress {
+    /// The number of units in the start order that have been started, or have succeeded if the start waits for that.
+    pub(super) done: usize,
+    /// Whether a unit other than a readiness check has been started, so that `--after` commands run.
+    pub(super) has_begun: bool,
+    /// Set while the current readiness check has not succeeded.
+    pub(super) waiting: Option<ReadinessWait>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct ReadinessWait {
+    pub(super) since: Instant,
+    /// When a message says that untrap still waits.
+    pub(super) notice_at: Instant,
+}
+
+impl StartProgress {
+    /// The time of the next message about the current readiness check, or of its timeout.
+    pub(super) fn wake_at(&self, wait_timeout: Timeout) -> Option<Instant> {
+        let waiting = self.waiting?;
+        Some(wait_timeout.0.map_or(waiting.notice_at, |timeout| waiting.notice_at.min(waiting.since + timeout)))
+    }
+}
+
+/// The cause of the shutdown.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Cause {
+    /// This signal was received.
+    Signal(Signal),
+    /// A service or hook has exited, could not be started, or timed out. untrap exits with this status.
+    Status(u8),
+}
+
+impl Cause {
+    pub(super) fn signal(self) -> Option<Signal> {
+        if let Self::Signal(signal) = self { Some(signal) } else { None }
+    }
+
+    pub(super) fn status(self) -> Option<u8> {
+        if let Self::Status(status) = self { Some(status) } else { None }
+    }
+}
+
+/// How leftover processes have been signalled.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum LeftoverStop {
+    NotSignalled,
+    Signalled,
+    Killed,
 }
 
 /// The time from which stop timeouts count, and the signal that is sent.
@@ -29,48 +84,69 @@ pub(super) struct StopClock {
     pub(super) since: Instant,
     /// The default stop signal: the one that untrap received, or SIGTERM.
     pub(super) signal: Signal,
-    /// The signal that began the shutdown. `None`: the exit of a service or a failed start did.
-    pub(super) cause: Option<Signal>,
-    /// All timeouts are over, because a second SIGINT has arrived.
-    pub(super) kills_at_once: bool,
+    /// Whether a SIGINT has arrived, so that the next one kills at once.
+    pub(super) is_interrupted: bool,
+    /// Whether the timeouts are replaced by `since`, because a second SIGINT has arrived.
+    pub(super) is_expired: bool,
     /// The wait for processes that have been sent SIGKILL; set once all that are alive have been sent it.
     pub(super) kill_wait: Option<KillWait>,
 }
 
 impl StopClock {
-    pub(super) fn new(since: Instant, signal: Signal, cause: Option<Signal>) -> Self {
-        Self { since, signal, cause, kills_at_once: false, kill_wait: None }
+    pub(super) fn new(since: Instant, signal: Signal, is_interrupted: bool) -> Self {
+        Self { since, signal, is_interrupted, is_expired: false, kill_wait: None }
+    }
+
+    /// The deadline of a process that has this timeout; `None`: never.
+    pub(super) fn deadline(&self, timeout: Option<Duration>) -> Option<Instant> {
+        if self.is_expired { Some(self.since) } else { timeout.map(|timeout| self.since + timeout) }
     }
 }
 
 impl Phase {
-    pub(super) fn clock(&self) -> Option<StopClock> {
-        match *self {
-            Self::Serving => None,
-            Self::ShuttingDown(clock) | Self::RunningAfter { clock, .. } => Some(clock),
-            Self::Done(clock) => clock,
+    pub(super) fn clock(&self) -> Option<&StopClock> {
+        match self {
+            Self::Starting(_) | Self::Serving | Self::AwaitingLeftovers | Self::Done(_, None) => None,
+            Self::ShuttingDown(_, clock)
+            | Self::StoppingLeftovers(_, clock, _)
+            | Self::RunningAfter(_, clock, _)
+            | Self::Done(_, Some(clock)) => Some(clock),
         }
     }
 
     pub(super) fn clock_mut(&mut self) -> Option<&mut StopClock> {
         match self {
-            Self::Serving => None,
-            Self::ShuttingDown(clock) | Self::RunningAfter { clock, .. } => Some(clock),
-            Self::Done(clock) => clock.as_mut(),
+            Self::Starting(_) | Self::Serving | Self::AwaitingLeftovers | Self::Done(..) => None,
+            Self::ShuttingDown(_, clock) | Self::StoppingLeftovers(_, clock, _) | Self::RunningAfter(_, clock, _) => {
+                Some(clock)
+            }
         }
     }
 
-    pub(super) fn is_in_shutdown(&self) -> bool {
-        matches!(self, Self::ShuttingDown(_) | Self::RunningAfter { in_shutdown: true, .. })
+    pub(super) fn cause(&self) -> Option<Cause> {
+        match *self {
+            Self::Starting(_) | Self::Serving | Self::AwaitingLeftovers => None,
+            Self::ShuttingDown(cause, _) | Self::StoppingLeftovers(cause, ..) => Some(cause),
+            Self::RunningAfter(cause, ..) | Self::Done(cause, _) => cause,
+        }
+    }
+
+    /// Whether services are started or restarted in this phase.
+    pub(super) fn is_serving(&self) -> bool {
+        matches!(self, Self::Starting(_) | Self::Serving | Self::AwaitingLeftovers)
     }
 
     /// Whether a stop signal begins the shutdown in this phase.
     pub(super) fn is_before_shutdown(&self) -> bool {
-        matches!(self, Self::Serving | Self::RunningAfter { in_shutdown: false, .. })
+        self.is_serving() || matches!(self, Self::RunningAfter(None, ..))
+    }
+
+    pub(super) fn is_running_after(&self) -> bool {
+        matches!(self, Self::RunningAfter(..))
     }
 
     pub(super) fn is_done(&self) -> bool {
-        matches!(self, Self::Done(_))
+        matches!(self, Self::Done(..))
     }
 }
 

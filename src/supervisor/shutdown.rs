@@ -2,35 +2,37 @@
 
 use std::time::{Duration, Instant};
 
-use super::phase::{KillWait, StopClock};
-use super::service::{LeaderExit, Service, ServiceState};
-use super::{Leftovers, Phase, Supervisor};
-use crate::config::policy::StopOrder;
-use crate::config::unit::{Role, UnitId};
+use super::Supervisor;
+use super::group::GroupStop;
+use super::hook::{Hook, HookState};
+use super::phase::{Cause, KillWait, LeftoverStop, Phase, StopClock};
+use super::unit::Unit;
+use crate::config::policy::{SignalTo, StopOrder};
+use crate::config::unit::{HookRole, UnitId};
 use crate::exit_status::ExitStatus;
 use crate::signal::Signal;
 use crate::supervisor::action::{Action, Actions};
-use crate::supervisor::message::Message;
+use crate::supervisor::event::Receivers;
+use crate::supervisor::message::{LeaderExit, Message};
 
 impl Supervisor {
-    pub(super) fn begin_stop(&mut self, signal: Signal, cause: Option<Signal>, now: Instant, actions: &mut Actions) {
-        if self.phase.clock().is_some() {
+    /// `signal` is the stop signal of services that have none of their own.
+    pub(super) fn begin_shutdown(&mut self, cause: Cause, signal: Signal, now: Instant, actions: &mut Actions) {
+        if !self.phase.is_serving() {
             return;
         }
-        self.sequence.stop_waiting();
-        for service in self.services.iter_mut().filter(|service| matches!(service.stage, ServiceState::BackingOff(_))) {
-            service.stage = ServiceState::Exited;
-        }
-        let serves = self.services.iter().any(|service| service.is_service() && service.is_alive());
-        let delay = if serves { self.rules.stop_delay } else { Duration::ZERO };
-        self.phase = Phase::ShuttingDown(StopClock::new(now + delay, signal, cause));
+        self.skip_after_commands_if_nothing_ran();
+        self.units.iter_mut().for_each(Unit::cancel_restart);
+        let is_serving = self.units.iter().any(Unit::is_live_service);
+        let delay = if is_serving { self.rules.stop_delay } else { Duration::ZERO };
+        let is_interrupted = cause == Cause::Signal(Signal::INT);
+        self.phase = Phase::ShuttingDown(cause, StopClock::new(now + delay, signal, is_interrupted));
         if !delay.is_zero() {
             actions.push(Action::Log(Message::Delaying(delay)));
         }
         // Readiness checks and `--before` commands are not part of the stop order: stop them immediately.
         for id in self.ids() {
-            if !self.services[id].is_service() && self.services[id].is_alive() {
-                self.services[id].is_stopping = true;
+            if self.units[id].as_hook().is_some() {
                 self.send_stop_signal(id, now, actions);
             }
         }
@@ -38,36 +40,40 @@ impl Supervisor {
         self.kill_late(now, actions);
     }
 
+    fn skip_after_commands_if_nothing_ran(&mut self) {
+        if let Phase::Starting(start) = &self.phase
+            && !start.has_begun
+        {
+            self.units.iter_mut().filter(|unit| unit.role() == Some(HookRole::After)).for_each(Unit::abandon);
+        }
+    }
+
     /// Whether the next service in the stop order can be sent its stop signal.
     pub(super) fn is_stop_due(&self) -> bool {
-        let waits = |service: &Service| service.is_service() && service.is_alive() && !service.is_stopping;
-        self.services.iter().any(waits) && !self.is_exit_awaited()
+        let is_waiting = |unit: &Unit| unit.is_live_service() && !unit.is_stopping();
+        self.units.iter().any(is_waiting) && !self.is_exit_awaited()
     }
 
     /// Whether the next service in the stop order waits for the exit of the one before it.
     fn is_exit_awaited(&self) -> bool {
-        let leaves = |service: &Service| service.is_service() && service.is_alive() && service.is_stopping;
-        self.rules.stop_order != StopOrder::AtOnce && self.services.iter().any(leaves)
+        let is_leaving = |unit: &Unit| unit.is_live_service() && unit.is_stopping();
+        self.rules.stop_order != StopOrder::AtOnce && self.units.iter().any(is_leaving)
     }
 
     /// Stops the services whose turn in the stop order has come.
     pub(super) fn stop_next(&mut self, now: Instant, actions: &mut Actions) {
-        if self.phase.clock().is_none_or(|stop| stop.since > now) {
+        if self.phase.clock().is_none_or(|clock| clock.since > now) {
             return;
         }
-        let count = self.services.len();
+        let count = self.units.len();
         for place in 0..count {
             let index = if self.rules.stop_order == StopOrder::Reverse { count - 1 - place } else { place };
             let id = UnitId::new(index);
-            let service = &mut self.services[id];
-            if !service.is_service() || !service.is_alive() {
+            if !self.units[id].is_live_service() {
                 continue;
             }
-            if !std::mem::replace(&mut service.is_stopping, true) {
-                match self.stop_command_of(id, now) {
-                    Some(command) => self.services[command].is_stopping = true,
-                    None => self.send_stop_signal(id, now, actions),
-                }
+            if !self.units[id].is_stopping() {
+                self.stop(id, now, actions);
             }
             if self.rules.stop_order != StopOrder::AtOnce {
                 return;
@@ -75,151 +81,138 @@ impl Supervisor {
         }
     }
 
-    /// The stop command of this service, if its leader runs and its deadline has not passed.
-    fn stop_command_of(&self, id: UnitId, now: Instant) -> Option<UnitId> {
-        let service = &self.services[id];
-        let has_time = service.deadline(self.phase.clock().as_ref()).is_none_or(|deadline| deadline > now);
-        let can_be_asked = has_time && matches!(service.stage, ServiceState::Running { .. });
-        self.find(|service| service.role == Role::StopCommand(id)).filter(|_| can_be_asked)
+    /// Runs the stop command of a service, or sends it its stop signal.
+    fn stop(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
+        let Some(command) = self.stop_command_of(id, now) else {
+            return self.send_stop_signal(id, now, actions);
+        };
+        if let Unit::Hook(hook) = &mut self.units[command] {
+            hook.state = HookState::Due;
+        }
+        self.set_stop(id, GroupStop::ByCommand);
     }
 
-    pub(super) fn on_stop_command_ended(&mut self, of: UnitId, ended: LeaderExit, now: Instant, actions: &mut Actions) {
-        actions.push(Action::Log(ended.message(false)));
-        if ended.ending.is_failure() {
-            self.signal_instead(of, now, actions);
+    /// The stop command of this service, if its leader runs and its deadline has not passed.
+    fn stop_command_of(&self, id: UnitId, now: Instant) -> Option<UnitId> {
+        let unit = &self.units[id];
+        let has_time = unit.deadline(self.phase.clock()).is_none_or(|deadline| deadline > now);
+        let has_leader = unit.leader_group().is_some();
+        self.find(|unit| unit.role() == Some(HookRole::StopCommand(id))).filter(|_| has_time && has_leader)
+    }
+
+    pub(super) fn on_stop_command_exited(
+        &mut self,
+        service: UnitId,
+        exit: LeaderExit,
+        now: Instant,
+        actions: &mut Actions,
+    ) {
+        actions.push(Action::Log(Message::Exited { exit, stops: false }));
+        if exit.status.is_failure() {
+            self.signal_instead(service, now, actions);
         }
     }
 
     /// Sends a service the stop signal, because its stop command has failed.
     pub(super) fn signal_instead(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
-        if matches!(self.services[id].stage, ServiceState::Running { told: None, .. }) {
+        if self.units[id].leader_group().is_some_and(|group| group.stop == GroupStop::ByCommand) {
             actions.push(Action::Log(Message::StopCommandFailed(id)));
             self.send_stop_signal(id, now, actions);
         }
     }
 
-    /// Sends a service its stop signal, or SIGKILL if its deadline has passed.
+    /// Sends a unit its stop signal, or SIGKILL if its deadline has passed.
     pub(super) fn send_stop_signal(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
-        let service = &self.services[id];
-        let (Some(stop), Some(to)) = (self.phase.clock(), service.signal_to()) else { return };
-        if service.deadline(Some(&stop)).is_some_and(|deadline| deadline <= now) {
+        let unit = &self.units[id];
+        let (Some(clock), Some(to)) = (self.phase.clock(), unit.signal_to()) else { return };
+        if unit.deadline(Some(clock)).is_some_and(|deadline| deadline <= now) {
             self.kill(id, now, actions);
-        } else if !service.killed {
-            actions.push(Action::SendStopSignal(id, service.policy.stop_signal.unwrap_or(stop.signal), to));
+        } else if !unit.is_killed() {
+            actions.push(Action::SendStopSignal(id, unit.policy().stop_signal.unwrap_or(clock.signal), to));
+            let receivers = if to == SignalTo::Group { Receivers::Group } else { Receivers::Leader };
+            self.set_stop(id, GroupStop::Signalled(receivers));
         }
     }
 
     /// Kills the units whose deadline has passed, also those whose turn in the stop order has not come.
     pub(super) fn kill_late(&mut self, now: Instant, actions: &mut Actions) {
         for id in self.ids() {
-            if self.services[id].deadline(self.phase.clock().as_ref()).is_some_and(|deadline| deadline <= now) {
+            if self.units[id].deadline(self.phase.clock()).is_some_and(|deadline| deadline <= now) {
                 self.kill(id, now, actions);
             }
         }
     }
 
     pub(super) fn kill(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
-        let service = &mut self.services[id];
-        if !service.is_alive() || std::mem::replace(&mut service.killed, true) {
-            return;
-        }
-        let since = match (service.role, service.stage, self.phase.clock()) {
-            (Role::After, ServiceState::Running { since, .. }, _) => Some(since),
-            (_, _, Some(stop)) => Some(stop.since),
-            _ => None,
-        };
+        let unit = &self.units[id];
+        let Some(group) = unit.group().filter(|group| !group.is_killed()) else { return };
+        // The timeout of an `--after` command begins with its start.
+        let has_own_time = unit.role() == Some(HookRole::After) && unit.leader_group().is_some();
+        let of_stop = self.phase.clock().map(|clock| clock.since);
+        let since = if has_own_time { Some(group.since) } else { of_stop };
         let message = Message::Killed(id, since.map(|since| now.saturating_duration_since(since)));
-        actions.push(Action::Kill(id, (!service.is_probe()).then_some(message)));
+        let is_readiness_check = unit.as_hook().is_some_and(Hook::is_readiness_check);
+        actions.push(Action::Kill(id, (!is_readiness_check).then_some(message)));
+        self.set_stop(id, GroupStop::Killed);
     }
 
+    fn set_stop(&mut self, id: UnitId, stop: GroupStop) {
+        if let Some(group) = self.units[id].group_mut() {
+            group.stop = stop;
+        }
+    }
+
+    /// A second SIGINT: every deadline passes.
     pub(super) fn kill_all(&mut self, now: Instant, actions: &mut Actions) {
-        if let Some(stop) = self.phase.clock_mut() {
-            stop.kills_at_once = true;
-            stop.since = stop.since.min(now);
+        if let Some(clock) = self.phase.clock_mut() {
+            clock.is_expired = true;
+            clock.since = clock.since.min(now);
         }
         self.on_timer(now, actions);
     }
 
     /// Bounds the wait once all remaining units have been sent SIGKILL.
     fn limit_wait_after_kill(&mut self, now: Instant) {
-        let killed = self.services.iter().filter(|service| service.is_alive()).all(|service| service.killed);
-        if killed && self.phase.clock().is_some_and(|stop| stop.kill_wait.is_none()) {
-            self.set_kill_wait(Some(KillWait::from(now)));
-        }
-    }
-
-    pub(super) fn set_kill_wait(&mut self, kill_wait: Option<KillWait>) {
-        if let Some(stop) = self.phase.clock_mut() {
-            stop.kill_wait = kill_wait;
+        let all_killed = self.units.iter().filter(|unit| unit.is_alive()).all(Unit::is_killed);
+        if all_killed && let Some(clock) = self.phase.clock_mut() {
+            clock.kill_wait.get_or_insert_with(|| KillWait::from(now));
         }
     }
 
     pub(super) fn see_progress(&mut self, now: Instant) {
-        if let Some(kill_wait) = self.phase.clock_mut().and_then(|stop| stop.kill_wait.as_mut()) {
+        if let Some(kill_wait) = self.phase.clock_mut().and_then(|clock| clock.kill_wait.as_mut()) {
             kill_wait.see_progress(now);
         }
     }
 
+    /// Stops waiting for processes that have survived SIGKILL.
     pub(super) fn give_up(&mut self, now: Instant, actions: &mut Actions) {
-        self.set_kill_wait(None);
-        let mut leftovers_only = true;
-        for id in self.ids() {
-            if self.services[id].is_alive() {
-                leftovers_only = false;
-                self.services[id].stage = ServiceState::Exited;
-                actions.push(Action::Log(Message::GaveUpOn(id)));
-                // It was sent SIGKILL and has not exited, which is a failure.
-                self.first_failure.get_or_insert(ExitStatus::Signaled(Signal::KILL).code());
-            }
+        if let Some(clock) = self.phase.clock_mut() {
+            clock.kill_wait = None;
         }
-        if leftovers_only {
+        if self.units.iter().any(Unit::is_alive) {
+            for id in self.ids().filter(|id| self.units[*id].is_alive()).collect::<Vec<_>>() {
+                self.units[id].abandon();
+                actions.push(Action::Log(Message::GaveUpOn(id)));
+                self.failures.add(ExitStatus::Signaled(Signal::KILL));
+            }
+        } else {
             actions.push(Action::Log(Message::GaveUpOnLeftovers));
-            self.children_left = false;
+            self.has_children = false;
         }
         self.check_end(now, actions);
     }
 
     /// Checks whether the run is over, or only leftover processes remain.
     pub(super) fn check_end(&mut self, now: Instant, actions: &mut Actions) {
-        let restarts = self.services.iter().any(|service| service.restart_at().is_some());
-        if self.services.iter().any(Service::is_alive) {
+        if self.units.iter().any(Unit::is_alive) {
             return self.limit_wait_after_kill(now);
         }
-        if restarts || self.next_start(now).is_some() {
+        let is_start_pending = self.units.iter().any(|unit| unit.start_at().is_some());
+        if is_start_pending || self.next_start(now).is_some() {
             return;
         }
-        if !self.children_left {
-            return self.finish(now, actions);
-        }
-        let Some(stop) = self.phase.clock() else {
-            if self.leftovers == Leftovers::Unaware {
-                self.leftovers = Leftovers::Awaited;
-                actions.push(Action::Log(Message::WaitingForLeftovers));
-            }
-            return;
-        };
-        let late = self.leftovers_deadline().is_some_and(|deadline| deadline <= now);
-        if late {
-            self.kill_leftovers(stop, now, actions);
-        } else if matches!(self.leftovers, Leftovers::Unaware | Leftovers::Awaited) {
-            self.leftovers = Leftovers::Told;
-            self.set_kill_wait(None);
-            actions.push(Action::Log(Message::StoppingLeftovers));
-            actions.push(Action::SignalLeftovers(Signal::TERM));
-        }
-    }
-
-    /// Called after each reaping, so that processes that a fork bomb has created meanwhile are killed too.
-    fn kill_leftovers(&mut self, stop: StopClock, now: Instant, actions: &mut Actions) {
-        if stop.kill_wait.is_none() || self.leftovers != Leftovers::Killed {
-            self.set_kill_wait(Some(KillWait::from(now)));
-        }
-        if self.leftovers != Leftovers::Killed {
-            self.leftovers = Leftovers::Killed;
-            let after = now.saturating_duration_since(stop.since);
-            actions.push(Action::Log(Message::KillingLeftovers(after)));
-        }
-        actions.push(Action::KillLeftovers);
+        if self.has_children { self.stop_leftovers(now, actions) } else { self.finish(now, actions) }
     }
 
     /// A fork bomb can exit children faster than untrap reaps them, so that `Reaped` never arrives. Advance the
@@ -231,22 +224,6 @@ impl Supervisor {
         }
     }
 
-    /// untrap cannot know which service a leftover process belongs to, so the longest stop timeout applies.
-    pub(super) fn leftovers_deadline(&self) -> Option<Instant> {
-        let stop = self.phase.clock()?;
-        if stop.kills_at_once {
-            return Some(stop.since);
-        }
-        self.longest_timeout().map(|timeout| stop.since + timeout)
-    }
-
-    fn longest_timeout(&self) -> Option<Duration> {
-        let role = if matches!(self.phase, Phase::RunningAfter { .. }) { Role::After } else { Role::Service };
-        let timeouts =
-            self.services.iter().filter(|service| service.role == role).map(|service| service.policy.timeout.0);
-        timeouts.reduce(|a, b| Some(a?.max(b?))).flatten()
-    }
-
     /// The deadline of the flush, if the run was `over` at this time and the reader last read at `progress`. `None`:
     /// never.
     ///
@@ -254,64 +231,67 @@ impl Supervisor {
     /// counts from the last read, so that a reader that keeps reading receives all output.
     #[must_use]
     pub fn output_deadline(&self, over: Instant, progress: Instant) -> Option<Instant> {
-        let since = self.phase.clock().filter(|clock| clock.cause.is_some()).map_or(progress, |stop| stop.since);
+        let is_by_signal = self.stop_cause().is_some();
+        let since = self.phase.clock().filter(|_| is_by_signal).map_or(progress, |clock| clock.since);
         self.longest_timeout().map(|timeout| (since + timeout).max(over + KillWait::WITHOUT_PROGRESS))
     }
 
-    pub(super) fn on_after_ended(&mut self, ended: LeaderExit, now: Instant, actions: &mut Actions) {
-        actions.push(Action::Log(ended.message(false)));
-        if ended.ending.is_failure() {
-            self.after_failure.get_or_insert(ended.ending.code());
-        }
+    pub(super) fn on_after_exited(&mut self, exit: LeaderExit, now: Instant, actions: &mut Actions) {
+        actions.push(Action::Log(Message::Exited { exit, stops: false }));
+        self.failures.add_after(exit.status);
         // The processes that it leaves behind have the same stop timeout again.
-        self.restart_clock(now);
+        self.run_after(now);
     }
 
     /// Runs the `--after` commands, and then exits.
     fn finish(&mut self, now: Instant, actions: &mut Actions) {
-        let mut comes_after = false;
-        if !matches!(self.phase, Phase::RunningAfter { .. }) && self.sequence.has_begun() {
-            for service in self.services.iter_mut().filter(|service| service.role == Role::After) {
-                service.is_stopping = true;
-                comes_after = true;
+        let mut is_after_due = false;
+        for unit in &mut self.units {
+            if let Unit::Hook(hook) = unit
+                && (hook.role, hook.state) == (HookRole::After, HookState::Pending)
+            {
+                hook.state = HookState::Due;
+                is_after_due = true;
             }
         }
-        if comes_after {
-            self.restart_clock(now);
-        } else if self.next_start(now).is_none() {
-            self.phase = Phase::Done(self.phase.clock());
-            actions.push(Action::Log(Message::Exit(self.status())));
-            actions.push(Action::Exit(self.status()));
+        if is_after_due {
+            return self.run_after(now);
         }
+        let status = self.status();
+        self.phase = Phase::Done(self.phase.cause(), self.phase.clock().copied());
+        actions.push(Action::Log(Message::Exit(status)));
+        actions.push(Action::Exit(status));
+    }
+
+    /// Restarts the clock for the next `--after` command, or for what the last one has left behind.
+    fn run_after(&mut self, now: Instant) {
+        let clock = match self.phase.clock() {
+            Some(clock) => StopClock::new(now, clock.signal, clock.is_interrupted),
+            None => StopClock::new(now, Signal::TERM, false),
+        };
+        self.phase = Phase::RunningAfter(self.phase.cause(), clock, LeftoverStop::NotSignalled);
     }
 
     /// Stops the `--after` command that runs. The ones after it still run, as `ExecStopPost=` does under systemd: a
     /// cleanup must not be lost because a signal came late.
     pub(super) fn begin_shutdown_of_after(
         &mut self,
-        signal: Signal,
         received: Signal,
+        signal: Signal,
         now: Instant,
         actions: &mut Actions,
     ) {
-        if let Some(clock) = self.phase.clock() {
-            let clock = StopClock { signal, cause: Some(received), ..clock };
-            self.phase = Phase::RunningAfter { clock, in_shutdown: true };
+        if let Phase::RunningAfter(cause, clock, _) = &mut self.phase {
+            *cause = Some(Cause::Signal(received));
+            clock.signal = signal;
+            clock.is_interrupted = received == Signal::INT;
         }
         for id in self.ids() {
             // A group without a leader was sent the stop signal when its leader exited.
-            let is_running = matches!(self.services[id].stage, ServiceState::Running { .. });
-            if self.services[id].role == Role::After && is_running {
+            if self.units[id].role() == Some(HookRole::After) && self.units[id].leader_group().is_some() {
                 self.send_stop_signal(id, now, actions);
             }
         }
         self.check_end(now, actions);
-    }
-
-    fn restart_clock(&mut self, now: Instant) {
-        let (signal, cause) = self.phase.clock().map_or((Signal::TERM, None), |clock| (clock.signal, clock.cause));
-        let in_shutdown = self.phase.is_in_shutdown();
-        self.phase = Phase::RunningAfter { clock: StopClock::new(now, signal, cause), in_shutdown };
-        self.leftovers = Leftovers::Unaware;
     }
 }

@@ -1,215 +1,228 @@
-//! The start: `--wait-for`, `--before`, then each service and its readiness check.
+//! The start: `--wait-for`, `--before`, then each service and its readiness check. And restarts.
 
 use std::time::{Duration, Instant};
 
-use super::service::{GroupCheck, LeaderExit, Service, ServiceState};
-use super::{Leftovers, Phase, Supervisor};
-use crate::config::policy::{SignalTo, Timeout};
-use crate::config::unit::{Role, UnitId};
-use crate::exit_status::TIMED_OUT;
+use super::Supervisor;
+use super::group::{GroupStop, LiveGroup};
+use super::hook::{Hook, HookState};
+use super::phase::{Cause, Phase, ReadinessWait, StartProgress};
+use super::service::{Service, ServiceState};
+use super::unit::Unit;
+use crate::config::policy::SignalTo;
+use crate::config::unit::{HookRole, UnitId};
+use crate::exit_status::{ExitStatus, TIMED_OUT};
 use crate::signal::Signal;
 use crate::supervisor::action::{Action, Actions};
-use crate::supervisor::message::Message;
+use crate::supervisor::event::Receivers;
+use crate::supervisor::message::{LeaderExit, Message};
 
-/// The time from the exit of a readiness check to the next attempt.
-const PROBE_INTERVAL: Duration = Duration::from_millis(100);
+/// The time from the exit of a failed readiness check to the next attempt.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// The interval of messages about a readiness check that has not succeeded.
 const NOTICE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The order of the start, and its progress.
-#[derive(Debug)]
-pub(super) struct Sequence {
-    order: Vec<UnitId>,
-    /// How many of them are started or ready.
-    done: usize,
-    /// A unit other than a readiness check has been started.
-    begun: bool,
-    /// Set while the current readiness check has not succeeded.
-    waiting: Option<Waiting>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Waiting {
-    since: Instant,
-    notice_at: Instant,
-}
-
-impl Sequence {
-    /// `--wait-for`, then `--before`, then each service and its readiness check.
-    pub(super) fn of(services: &[Service]) -> Self {
-        let all = |wanted: Role| {
-            let is_wanted = move |(_, service): &(usize, &Service)| service.role == wanted;
-            services.iter().enumerate().filter(is_wanted).map(|(index, _)| UnitId::new(index))
-        };
-        let services = all(Role::Service).flat_map(|id| std::iter::once(id).chain(all(Role::Ready(id))));
-        let before = all(Role::WaitFor).chain(all(Role::Before));
-        Self { order: before.chain(services).collect(), done: 0, begun: false, waiting: None }
-    }
-
-    pub(super) fn current(&self) -> Option<UnitId> {
-        self.order.get(self.done).copied()
-    }
-
-    pub(super) fn has_begun(&self) -> bool {
-        self.begun
-    }
-
-    /// The time of the next message about the current readiness check, or of its timeout.
-    pub(super) fn wake_at(&self, wait_timeout: Timeout) -> Option<Instant> {
-        let waiting = self.waiting?;
-        Some(wait_timeout.0.map_or(waiting.notice_at, |timeout| waiting.notice_at.min(waiting.since + timeout)))
-    }
-
-    fn advance(&mut self) {
-        self.done += 1;
-        self.waiting = None;
-    }
-
-    pub(super) fn stop_waiting(&mut self) {
-        self.waiting = None;
-    }
+/// `--wait-for`, then `--before`, then each service and its readiness check.
+pub(super) fn start_order(units: &[Unit]) -> Vec<UnitId> {
+    let all = |is_wanted: &dyn Fn(&Unit) -> bool| -> Vec<UnitId> {
+        let wanted = units.iter().enumerate().filter(|(_, unit)| is_wanted(unit));
+        wanted.map(|(index, _)| UnitId::new(index)).collect()
+    };
+    let in_role = |role: HookRole| all(&move |unit| unit.role() == Some(role));
+    let services = all(&|unit| unit.as_service().is_some());
+    let services = services.into_iter().flat_map(|id| std::iter::once(id).chain(in_role(HookRole::Ready(id))));
+    in_role(HookRole::WaitFor).into_iter().chain(in_role(HookRole::Before)).chain(services).collect()
 }
 
 impl Supervisor {
-    /// The unit to start now. The runtime reports [`Event::Started`](crate::supervisor::event::Event::Started) or
+    /// The unit to start now. The runtime reports [`Event::Launched`](crate::supervisor::event::Event::Launched) or
     /// [`Event::StartFailed`](crate::supervisor::event::Event::StartFailed), after the events that have arrived before.
     #[must_use]
     pub fn next_start(&self, now: Instant) -> Option<UnitId> {
-        let called_for = |wanted: &dyn Fn(Role) -> bool| {
-            self.find(|service| wanted(service.role) && service.stage == ServiceState::Pending && service.is_stopping)
-        };
-        let runs =
-            |id: UnitId| matches!(self.services[id].stage, ServiceState::Running { .. }) && !self.services[id].killed;
-        match self.phase {
-            Phase::Done(_) => None,
-            Phase::RunningAfter { .. } => {
-                let free = !self.services.iter().any(Service::is_alive) && !self.children_left;
-                called_for(&|role| role == Role::After).filter(|_| free)
+        match &self.phase {
+            Phase::Done(..) => None,
+            Phase::RunningAfter(..) => {
+                let is_free = !self.units.iter().any(Unit::is_alive) && !self.has_children;
+                self.find_due(|role| role == HookRole::After).filter(|_| is_free)
             }
-            Phase::ShuttingDown(_) => called_for(&|role| matches!(role, Role::StopCommand(of) if runs(of))),
-            Phase::Serving => {
-                let due = |service: &Service| service.restart_at().is_some_and(|at| at <= now);
-                let current = self.sequence.current().filter(|id| self.services[*id].stage == ServiceState::Pending);
-                self.find(due).or(current)
+            Phase::ShuttingDown(..) | Phase::StoppingLeftovers(..) => self.find_due(
+                |role| matches!(role, HookRole::StopCommand(service) if self.units[service].has_running_leader()),
+            ),
+            Phase::Starting(_) | Phase::Serving | Phase::AwaitingLeftovers => {
+                let is_due = |unit: &Unit| unit.start_at().is_some_and(|at| at <= now);
+                self.find(is_due).or(self.current_start().filter(|id| self.units[*id].is_pending()))
             }
         }
     }
 
-    pub(super) fn on_started(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
-        self.children_left = true;
-        self.set_kill_wait(None);
-        self.leftovers = Leftovers::Unaware;
-        let service = &mut self.services[id];
-        if service.restart_at().is_some() {
-            service.restarts += 1;
+    fn find_due(&self, is_wanted: impl Fn(HookRole) -> bool) -> Option<UnitId> {
+        let is_due = |hook: &Hook| hook.state == HookState::Due && is_wanted(hook.role);
+        self.find(|unit| unit.as_hook().is_some_and(is_due))
+    }
+
+    /// The unit in the start order that is started next, or that the start waits for.
+    fn current_start(&self) -> Option<UnitId> {
+        if let Phase::Starting(start) = &self.phase { self.start_order.get(start.done).copied() } else { None }
+    }
+
+    fn advance_start(&mut self) {
+        let Phase::Starting(start) = &mut self.phase else { return };
+        *start = StartProgress { done: start.done + 1, waiting: None, ..*start };
+        if start.done == self.start_order.len() {
+            self.phase = Phase::Serving;
         }
-        service.stage = ServiceState::Running { since: now, told: None };
-        service.killed = false;
-        service.is_stopping = self.phase.clock().is_some();
-        match service.role {
-            Role::WaitFor | Role::Ready(_) => return self.begin_waiting(id, now, actions),
-            Role::Service if service.restarts == 0 => self.sequence.advance(),
-            Role::Service | Role::Before | Role::After | Role::StopCommand(_) => {}
+    }
+
+    pub(super) fn on_launched(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
+        self.has_children = true;
+        self.forget_leftovers();
+        let has_begun = match &mut self.units[id] {
+            Unit::Service(service) => {
+                service.restarts += u32::from(service.restart_at().is_some());
+                let is_first_start = service.state == ServiceState::Pending;
+                service.state = ServiceState::Launching(LiveGroup::new(now));
+                if is_first_start {
+                    self.advance_start();
+                }
+                true
+            }
+            Unit::Hook(hook) => {
+                hook.state = HookState::Launching(hook.new_group(now));
+                !hook.is_readiness_check()
+            }
+        };
+        if let Phase::Starting(start) = &mut self.phase {
+            start.has_begun |= has_begun;
+            if !has_begun && start.waiting.is_none() {
+                start.waiting = Some(ReadinessWait { since: now, notice_at: now + NOTICE_INTERVAL });
+                actions.push(Action::Log(Message::Waiting(id, Duration::ZERO)));
+            }
         }
-        self.sequence.begun = true;
+    }
+
+    pub(super) fn on_started(&mut self, id: UnitId, actions: &mut Actions) {
+        match &mut self.units[id] {
+            Unit::Service(service) => {
+                let ServiceState::Launching(group) = service.state else { return };
+                service.state = ServiceState::Running(group);
+            }
+            Unit::Hook(hook) => {
+                let HookState::Launching(group) = hook.state else { return };
+                hook.state = HookState::Running(group);
+                if hook.is_readiness_check() {
+                    return;
+                }
+            }
+        }
         actions.push(Action::Log(Message::Started(id)));
     }
 
-    fn begin_waiting(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
-        if self.sequence.waiting.is_none() {
-            self.sequence.waiting = Some(Waiting { since: now, notice_at: now + NOTICE_INTERVAL });
-            actions.push(Action::Log(Message::Waiting(id, Duration::ZERO)));
-        }
-    }
-
     /// A program that cannot be executed begins the shutdown regardless of `--on-exit`, because it is a mistake of the
-    /// user.
+    /// user. If the service has run before, the cause may be temporary, such as a limit of processes: it is restarted.
     pub(super) fn on_start_failed(&mut self, id: UnitId, status: u8, now: Instant, actions: &mut Actions) {
-        let service = &mut self.services[id];
-        let restarts = service.restart_at().is_some() && service.is_service();
-        service.stage = ServiceState::Exited;
-        match service.role {
-            // It could be executed before, so the cause may be temporary, such as a limit of processes.
-            Role::Service if restarts => {
-                self.services[id].restarts += 1;
-                self.restart(id, Duration::ZERO, now, actions);
-                return self.on_group_emptied(id, now, actions);
+        let restarts = self.phase.is_serving() && self.units[id].as_service().is_some_and(Service::is_restarted);
+        if self.units[id].is_alive() {
+            self.units[id].drain(now);
+        } else {
+            self.units[id].abandon();
+        }
+        if restarts {
+            self.restart(id, Duration::ZERO, now, actions);
+            return self.check_end(now, actions);
+        }
+        match self.units[id].role() {
+            Some(HookRole::StopCommand(service)) => self.signal_instead(service, now, actions),
+            Some(HookRole::After) => self.failures.add_after(ExitStatus::Exited(status)),
+            None | Some(HookRole::Before | HookRole::WaitFor | HookRole::Ready(_)) => {
+                if self.phase.is_serving() {
+                    self.begin_shutdown(Cause::Status(status), Signal::TERM, now, actions);
+                } else {
+                    self.failures.add(ExitStatus::Exited(status));
+                }
             }
-            Role::Service | Role::Before | Role::WaitFor | Role::Ready(_) => {
-                self.deciding_status = Some(status);
-                self.begin_stop(Signal::TERM, None, now, actions);
-            }
-            Role::StopCommand(of) => self.signal_instead(of, now, actions),
-            Role::After => drop(self.after_failure.get_or_insert(status)),
         }
         self.check_end(now, actions);
     }
 
-    pub(super) fn on_before_ended(&mut self, ended: LeaderExit, now: Instant, actions: &mut Actions) {
-        let LeaderExit { id, ending, .. } = ended;
-        let stops = self.phase.clock().is_none() && ending.is_failure();
-        actions.push(Action::Log(ended.message(stops)));
+    pub(super) fn on_before_exited(&mut self, exit: LeaderExit, now: Instant, actions: &mut Actions) {
+        let stops = self.phase.is_serving() && exit.status.is_failure();
+        actions.push(Action::Log(Message::Exited { exit, stops }));
         if stops {
-            self.deciding_status = Some(ending.code());
-            self.begin_stop(Signal::TERM, None, now, actions);
-        } else if ending.is_failure() {
-            self.first_failure.get_or_insert(ending.code());
-        } else if self.sequence.current() == Some(id) {
-            self.sequence.advance();
+            self.begin_shutdown(Cause::Status(exit.status.code()), Signal::TERM, now, actions);
+        } else if exit.status.is_failure() {
+            self.failures.add(exit.status);
+        } else if self.current_start() == Some(exit.unit) {
+            self.advance_start();
         }
     }
 
-    pub(super) fn on_probe_ended(&mut self, ended: LeaderExit, now: Instant, actions: &mut Actions) {
-        let LeaderExit { id, ending, .. } = ended;
-        if self.phase.clock().is_some() || self.sequence.current() != Some(id) {
+    pub(super) fn on_readiness_check_exited(&mut self, exit: LeaderExit, now: Instant, actions: &mut Actions) {
+        let Phase::Starting(start) = &self.phase else { return };
+        if self.current_start() != Some(exit.unit) {
             return;
         }
-        if ending.is_failure() {
-            let restart_at = Some(now + PROBE_INTERVAL);
-            let again = ServiceState::Draining { kill_at: Some(now), restart_at, look: GroupCheck::from(now) };
-            self.services[id].stage = again;
-            return;
+        if exit.status.is_failure() {
+            return self.retry(exit.unit, now);
         }
-        let waited = self.sequence.waiting.map_or(Duration::ZERO, |waiting| now - waiting.since);
-        actions.push(Action::Log(Message::Ready(id, waited)));
-        self.sequence.advance();
+        let waited = start.waiting.map_or(Duration::ZERO, |waiting| now - waiting.since);
+        actions.push(Action::Log(Message::Ready(exit.unit, waited)));
+        self.advance_start();
+    }
+
+    /// Plans the next attempt of a readiness check. The remaining processes of this one are killed first.
+    fn retry(&mut self, id: UnitId, now: Instant) {
+        if let Unit::Hook(hook) = &mut self.units[id]
+            && let HookState::Draining(mut draining) = hook.state
+        {
+            draining.group.kill_at = Some(now);
+            hook.state = HookState::Retrying(draining, now + RETRY_INTERVAL);
+        }
     }
 
     /// A service that has exited cannot become ready: the start continues without its readiness check.
     pub(super) fn skip_readiness_of(&mut self, service: UnitId, now: Instant, actions: &mut Actions) {
-        while let Some(probe) = self.sequence.current()
-            && self.services[probe].role == Role::Ready(service)
+        while let Some(check) = self.current_start()
+            && self.units[check].role() == Some(HookRole::Ready(service))
         {
-            if self.services[probe].is_alive() {
-                self.kill(probe, now, actions);
+            if self.units[check].is_alive() {
+                self.kill(check, now, actions);
             } else {
-                self.services[probe].stage = ServiceState::Exited;
+                self.units[check].abandon();
             }
-            self.sequence.advance();
+            self.advance_start();
         }
     }
 
-    pub(super) fn on_wait_time(&mut self, now: Instant, actions: &mut Actions) {
-        let (Some(waiting), Some(id)) = (self.sequence.waiting, self.sequence.current()) else { return };
+    /// The time of a notice about the current readiness check, or of its timeout, has come.
+    pub(super) fn on_readiness_timer(&mut self, now: Instant, actions: &mut Actions) {
+        let id = self.current_start();
+        let (Some(id), Phase::Starting(StartProgress { waiting: Some(waiting), .. })) = (id, &mut self.phase) else {
+            return;
+        };
         let waited = now.saturating_duration_since(waiting.since);
         if self.rules.wait_timeout.0.is_some_and(|timeout| timeout <= waited) {
             actions.push(Action::Log(Message::ReadinessTimedOut(id, waited)));
-            self.deciding_status = Some(TIMED_OUT);
-            self.begin_stop(Signal::TERM, None, now, actions);
+            self.begin_shutdown(Cause::Status(TIMED_OUT), Signal::TERM, now, actions);
         } else if waiting.notice_at <= now {
+            waiting.notice_at = now + NOTICE_INTERVAL;
             actions.push(Action::Log(Message::Waiting(id, waited)));
-            self.sequence.waiting = Some(Waiting { notice_at: now + NOTICE_INTERVAL, ..waiting });
         }
     }
 
     /// Plans the restart of a service that ran for this time. Its remaining processes are stopped first.
     pub(super) fn restart(&mut self, id: UnitId, ran: Duration, now: Instant, actions: &mut Actions) {
-        let service = &mut self.services[id];
-        let wait = service.backoff.next(ran);
-        let kill_at = service.policy.timeout.0.map(|timeout| now + timeout);
-        service.stage = ServiceState::Draining { kill_at, restart_at: Some(now + wait), look: GroupCheck::from(now) };
-        service.is_stopping = true;
+        let Unit::Service(service) = &mut self.units[id] else { return };
+        let wait = service.next_backoff(ran);
+        if let ServiceState::Draining(mut draining) = service.state {
+            draining.group.stop = GroupStop::Signalled(Receivers::Group);
+            draining.group.kill_at = service.policy.timeout.0.map(|timeout| now + timeout);
+            service.state = ServiceState::Restarting(draining, now + wait);
+            let signal = service.policy.stop_signal.unwrap_or(Signal::TERM);
+            actions.push(Action::SendStopSignal(id, signal, SignalTo::Group));
+        } else {
+            // No process could be created for the restart, which counts as one.
+            service.restarts += 1;
+            service.state = ServiceState::BackingOff(now + wait);
+        }
         actions.push(Action::Log(Message::Restarting { service: id, wait, restarts: service.restarts + 1 }));
-        actions.push(Action::SendStopSignal(id, service.policy.stop_signal.unwrap_or(Signal::TERM), SignalTo::Group));
     }
 }

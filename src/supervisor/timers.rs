@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::service::Service;
-use super::{Leftovers, Supervisor};
+use super::Supervisor;
+use super::phase::Phase;
 use crate::config::unit::UnitId;
 use crate::supervisor::action::{Action, Actions};
 
@@ -17,8 +17,9 @@ enum Timer {
     CheckGroup(UnitId),
     /// The deadline of a unit: its process group is sent SIGKILL.
     Kill(UnitId),
-    /// The end of a backoff: [`Supervisor::next_start`] returns the service.
-    Restart,
+    /// The end of a backoff, or the time of the next attempt of a readiness check: [`Supervisor::next_start`] returns
+    /// the unit.
+    Start,
     /// The next notice, or the timeout, of the current readiness check.
     ReadinessCheck,
     /// The end of the stop delay.
@@ -59,44 +60,46 @@ impl Supervisor {
         match timer {
             Timer::GiveUp => self.give_up(now, actions),
             Timer::CheckGroup(id) => {
-                self.services[id].looked(now);
+                if let Some(draining) = self.units[id].draining_mut() {
+                    draining.schedule_next_check(now);
+                }
                 actions.push(Action::CheckGroup(id));
             }
             Timer::Kill(id) => self.kill(id, now, actions),
-            Timer::ReadinessCheck => self.on_wait_time(now, actions),
+            Timer::ReadinessCheck => self.on_readiness_timer(now, actions),
             Timer::StopDelay => self.stop_next(now, actions),
             // `next_start` and `check_end` read these deadlines themselves.
-            Timer::Restart | Timer::KillLeftovers => {}
+            Timer::Start | Timer::KillLeftovers => {}
         }
     }
 
     fn timers_of(&self, id: UnitId) -> [Option<(Instant, Timer)>; 3] {
-        let service: &Service = &self.services[id];
+        let unit = &self.units[id];
         let clock = self.phase.clock();
-        let stop = clock.as_ref();
-        let is_killable = service.is_alive() && !service.killed;
-        let deadline = if is_killable { service.deadline(stop) } else { None };
+        let deadline = if unit.is_killed() { None } else { unit.deadline(clock) };
         [
-            service.look_at(stop).map(|at| (at, Timer::CheckGroup(id))),
+            unit.check_at(clock).map(|at| (at, Timer::CheckGroup(id))),
             deadline.map(|at| (at, Timer::Kill(id))),
-            service.restart_at().map(|at| (at, Timer::Restart)),
+            unit.start_at().map(|at| (at, Timer::Start)),
         ]
     }
 
     fn timers_of_run(&self) -> [Option<(Instant, Timer)>; 4] {
-        let readiness = self.sequence.wake_at(self.rules.wait_timeout);
-        let delay = self.phase.clock().filter(|_| self.is_stop_due()).map(|stop| stop.since);
-        let leftovers = self.leftovers_deadline().filter(|_| self.leftovers == Leftovers::Told);
+        let readiness = match &self.phase {
+            Phase::Starting(start) => start.wake_at(self.rules.wait_timeout),
+            _ => None,
+        };
+        let delay = self.phase.clock().filter(|_| self.is_stop_due()).map(|clock| clock.since);
         [
             self.give_up_timer(),
             readiness.map(|at| (at, Timer::ReadinessCheck)),
             delay.map(|at| (at, Timer::StopDelay)),
-            leftovers.map(|at| (at, Timer::KillLeftovers)),
+            self.leftovers_kill_at().map(|at| (at, Timer::KillLeftovers)),
         ]
     }
 
     fn give_up_timer(&self) -> Option<(Instant, Timer)> {
-        let kill_wait = self.phase.clock().and_then(|stop| stop.kill_wait)?;
+        let kill_wait = self.phase.clock()?.kill_wait?;
         Some((kill_wait.until, Timer::GiveUp))
     }
 }

@@ -1,9 +1,9 @@
-//! Who is left: in a group whose leader has ended, in no group, and after SIGKILL.
+//! Process groups without a leader, leftover processes, and processes that survive SIGKILL.
 
 use super::*;
 
 #[test]
-fn who_is_left_in_a_group_is_told_when_its_leader_alone_was() {
+fn remaining_members_are_sent_the_stop_signal_if_only_the_leader_was() {
     let mut run = Run::started(&[policy(), policy()]);
     run.receive(Signal::TERM);
     run.on(Event::StopSignalSent(unit(0), Receivers::Leader));
@@ -16,7 +16,7 @@ fn who_is_left_in_a_group_is_told_when_its_leader_alone_was() {
 }
 
 #[test]
-fn a_group_whose_leader_has_ended_is_still_told_waited_for_and_killed() {
+fn a_group_whose_leader_has_exited_receives_signals_is_waited_for_and_killed() {
     let mut run = Run::started(&[on_exit(OnExit::Ignore), policy()]);
     assert_eq!(run.on(Event::LeaderExited(unit(0), exited(0))), [Action::Reap(unit(0))]);
     assert_eq!(
@@ -24,31 +24,31 @@ fn a_group_whose_leader_has_ended_is_still_told_waited_for_and_killed() {
         [Action::Send(unit(0), Signal::HUP, GROUP), Action::Send(unit(1), Signal::HUP, AUTO)]
     );
     run.receive(Signal::TERM);
-    run.ends(1, exited(0));
+    run.exits(1, exited(0));
     assert_eq!(run.on(Event::Reaped { children_left: true }), [], "the group is waited for");
-    assert_eq!(run.deadline_comes().1, [Action::Kill(unit(0), None)]);
+    assert_eq!(run.next_deadline().1, [Action::Kill(unit(0), None)]);
     run.on(Event::GroupEmptied(unit(0)));
-    assert_eq!(run.nothing_left(), [Action::Exit(0)]);
+    assert_eq!(run.no_children_left(), [Action::Exit(0)]);
 }
 
 #[test]
-fn nothing_is_sent_to_a_group_that_is_gone() {
+fn no_signal_is_sent_to_an_empty_group() {
     let mut run = Run::started(&[on_exit(OnExit::Ignore), policy()]);
-    run.ends(0, exited(0));
+    run.exits(0, exited(0));
     assert_eq!(run.receive(Signal::HUP), [Action::Send(unit(1), Signal::HUP, AUTO)]);
     assert_eq!(run.receive(Signal::TERM), [Action::SendStopSignal(unit(1), Signal::TERM, AUTO)]);
-    assert_eq!(run.time_comes().1, [Action::Kill(unit(1), None)]);
+    assert_eq!(run.next_timer().1, [Action::Kill(unit(1), None)]);
 }
 
 #[test]
-fn a_group_without_its_leader_is_looked_at_in_a_stop_because_a_daemon_leaves_it_in_silence() {
+fn during_shutdown_a_group_without_a_leader_is_checked_because_a_daemon_leaves_it_without_an_event() {
     let mut run = Run::started(&[on_exit(OnExit::Ignore)]);
     run.on(Event::LeaderExited(unit(0), exited(0)));
-    assert_eq!(run.supervisor.wake_at(), None, "nobody waits for it");
+    assert_eq!(run.supervisor.wake_at(), None, "without a shutdown no check is needed");
     run.receive(Signal::TERM);
     let waits: Vec<_> = (0..10)
         .map(|_| {
-            let (waited, actions) = run.time_comes();
+            let (waited, actions) = run.next_timer();
             assert_eq!(actions, [Action::CheckGroup(unit(0))]);
             waited.as_millis()
         })
@@ -59,68 +59,68 @@ fn a_group_without_its_leader_is_looked_at_in_a_stop_because_a_daemon_leaves_it_
 }
 
 #[test]
-fn leftovers_are_told_when_all_groups_are_empty_and_killed_at_the_deadline() {
+fn leftover_processes_are_signalled_when_all_groups_are_empty_and_killed_at_the_deadline() {
     let mut run = Run::started(&[policy()]);
     run.receive(Signal::TERM);
     run.pass(Duration::from_secs(1));
-    run.ends(0, exited(0));
+    run.exits(0, exited(0));
     assert_eq!(run.on(Event::Reaped { children_left: true }), [Action::SignalLeftovers(Signal::TERM)]);
-    assert_eq!(run.on(Event::Reaped { children_left: true }), [], "told once");
-    assert_eq!(run.time_comes(), (Duration::from_secs(7), vec![Action::KillLeftovers]));
+    assert_eq!(run.on(Event::Reaped { children_left: true }), [], "signalled once");
+    assert_eq!(run.next_timer(), (Duration::from_secs(7), vec![Action::KillLeftovers]));
     let again = run.on(Event::Reaped { children_left: true });
     assert_eq!(again, [Action::KillLeftovers], "a fork bomb is killed again after each reaping");
-    assert_eq!(run.nothing_left(), [Action::Exit(0)]);
+    assert_eq!(run.no_children_left(), [Action::Exit(0)]);
 }
 
 #[test]
-fn leftovers_get_the_time_of_the_most_patient_service() {
+fn leftover_processes_have_the_longest_stop_timeout() {
     let mut run = Run::started(&[timeout(1), timeout(30)]);
     run.receive(Signal::TERM);
-    run.ends(1, exited(0));
-    assert_eq!(run.time_comes(), (Duration::from_secs(1), vec![Action::Kill(unit(0), None)]));
-    run.ends(0, ExitStatus::Signaled(Signal::KILL));
+    run.exits(1, exited(0));
+    assert_eq!(run.next_timer(), (Duration::from_secs(1), vec![Action::Kill(unit(0), None)]));
+    run.exits(0, ExitStatus::Signaled(Signal::KILL));
     assert_eq!(run.on(Event::Reaped { children_left: true }), [Action::SignalLeftovers(Signal::TERM)]);
-    assert_eq!(run.time_comes(), (Duration::from_secs(29), vec![Action::KillLeftovers]));
+    assert_eq!(run.next_timer(), (Duration::from_secs(29), vec![Action::KillLeftovers]));
 }
 
 #[test]
-fn where_reaping_never_comes_to_its_end_leftovers_are_killed_all_the_same() {
+fn if_reaping_never_finishes_leftover_processes_are_killed_anyway() {
     let mut run = Run::started(&[timeout(1)]);
     assert_eq!(run.on(Event::StillReaping), []);
     run.receive(Signal::TERM);
-    run.ends(0, exited(0));
+    run.exits(0, exited(0));
     assert_eq!(run.on(Event::StillReaping), [Action::SignalLeftovers(Signal::TERM)]);
-    assert_eq!(run.on(Event::StillReaping), [], "they have their time");
-    assert_eq!(run.time_comes(), (Duration::from_secs(1), vec![Action::KillLeftovers]));
+    assert_eq!(run.on(Event::StillReaping), [], "their timeout has not passed");
+    assert_eq!(run.next_timer(), (Duration::from_secs(1), vec![Action::KillLeftovers]));
     run.pass(Duration::from_millis(900));
     assert_eq!(run.on(Event::StillReaping), [Action::KillLeftovers]);
-    assert_eq!(run.time_comes().0, Duration::from_secs(1), "who goes away is progress");
+    assert_eq!(run.next_timer().0, Duration::from_secs(1), "an exit is progress");
 }
 
 #[test]
-fn a_daemon_keeps_the_run_going_when_its_starter_is_ignored() {
+fn with_ignore_a_daemon_keeps_untrap_running() {
     let mut run = Run::started(&[on_exit(OnExit::Ignore)]);
-    run.ends(0, exited(0));
+    run.exits(0, exited(0));
     assert_eq!(run.on(Event::Reaped { children_left: true }), []);
     assert_eq!(run.messages.last(), Some(&Message::WaitingForLeftovers));
     assert_eq!(run.supervisor.wake_at(), None);
     assert_eq!(run.receive(Signal::TERM), [Action::SignalLeftovers(Signal::TERM)]);
-    assert_eq!(run.nothing_left(), [Action::Exit(0)]);
+    assert_eq!(run.no_children_left(), [Action::Exit(0)]);
 }
 
 #[test]
-fn what_survives_sigkill_does_not_hold_the_end_up() {
+fn a_process_that_survives_sigkill_does_not_keep_untrap_running() {
     let mut run = Run::started(&[timeout(2), timeout(2)]);
     run.receive(Signal::TERM);
-    run.time_comes();
-    run.ends(1, ExitStatus::Signaled(Signal::KILL));
-    assert_eq!(run.time_comes(), (Duration::from_secs(1), vec![Action::KillLeftovers]), "others may be left");
-    assert_eq!(run.time_comes(), (Duration::from_secs(1), vec![Action::Exit(137)]));
+    run.next_timer();
+    run.exits(1, ExitStatus::Signaled(Signal::KILL));
+    assert_eq!(run.next_timer(), (Duration::from_secs(1), vec![Action::KillLeftovers]), "others may be left");
+    assert_eq!(run.next_timer(), (Duration::from_secs(1), vec![Action::Exit(137)]));
     assert!(run.messages.contains(&Message::GaveUpOn(unit(0))));
 }
 
 #[test]
-fn as_long_as_killed_ones_go_untrap_waits_for_the_others_but_not_for_ever() {
+fn exits_after_sigkill_extend_the_wait_up_to_10_seconds() {
     let mut run = Run::started(&[timeout(0), timeout(0)]);
     run.receive(Signal::TERM);
     let start = run.now;

@@ -1,31 +1,30 @@
-//! The rules of signals and of the end, told to the state machine as events, without a process.
+//! The rules of signals and of the shutdown: events for the state machine, without a process.
 
-mod end;
+mod exits;
 mod hooks;
 mod leftovers;
 mod restart;
+mod shutdown;
 mod signals;
 mod start;
-mod stop;
 mod terminal;
 
 use std::time::{Duration, Instant};
 
 use untrap::config::policy::{OnExit, Policy, Rules, SignalTo, Timeout};
-use untrap::config::unit::{Role, UnitId};
+use untrap::config::unit::{HookRole, UnitId};
 use untrap::exit_status::ExitStatus;
 use untrap::signal::{Sender, Signal};
 use untrap::supervisor::Supervisor;
 use untrap::supervisor::action::{Action, Actions};
-use untrap::supervisor::event::{Event, Need, Receivers};
+use untrap::supervisor::event::{Event, Receivers, ResumeBy};
 use untrap::supervisor::message::{Consequence, Message};
 
-const SERVICE: Role = Role::Service;
 const AUTO: SignalTo = SignalTo::Auto;
 const GROUP: SignalTo = SignalTo::Group;
 const LEADER: SignalTo = SignalTo::Leader;
 
-/// A supervisor and its clock; actions without the messages among them.
+/// A supervisor, its clock and its messages.
 struct Run {
     supervisor: Supervisor,
     now: Instant,
@@ -34,29 +33,44 @@ struct Run {
 
 impl Run {
     fn new(policies: &[Policy]) -> Self {
-        Self::with(policies.iter().map(|policy| (SERVICE, *policy)), Rules::default())
+        Self::with_rules(policies, Rules::default())
     }
 
-    /// With hooks among the services, and rules.
-    fn with(services: impl IntoIterator<Item = (Role, Policy)>, rules: Rules) -> Self {
-        Self { supervisor: Supervisor::new(services, rules, 1), now: Instant::now(), messages: Vec::new() }
+    fn with_rules(policies: &[Policy], rules: Rules) -> Self {
+        Self::of(Supervisor::new(policies.iter().copied(), [], rules, 1))
     }
 
-    /// All of these, started.
+    /// This many services, and hooks in these roles, all with this policy.
+    fn with_hooks(policy: Policy, services: usize, roles: &[HookRole]) -> Self {
+        let hooks = roles.iter().map(|role| (*role, policy));
+        Self::of(Supervisor::new(vec![policy; services], hooks, Rules::default(), 1))
+    }
+
+    fn of(supervisor: Supervisor) -> Self {
+        Self { supervisor, now: Instant::now(), messages: Vec::new() }
+    }
+
+    /// A run in which all services are started.
     fn started(policies: &[Policy]) -> Self {
         let mut run = Self::new(policies);
         while let Some(id) = run.supervisor.next_start(run.now) {
-            assert_eq!(run.on(Event::Started(id)), []);
+            run.start(id);
         }
         run
     }
 
-    /// What starts now, until nothing does.
+    /// The leader is created and executes its program.
+    fn start(&mut self, id: UnitId) {
+        assert_eq!(self.on(Event::Launched(id)), []);
+        assert_eq!(self.on(Event::Started(id)), []);
+    }
+
+    /// Starts every unit that can start now, and returns their indices.
     fn start_all(&mut self) -> Vec<usize> {
         let mut started = Vec::new();
         while let Some(id) = self.supervisor.next_start(self.now) {
             started.push(id.index());
-            self.on(Event::Started(id));
+            self.start(id);
         }
         started
     }
@@ -80,22 +94,26 @@ impl Run {
         self.on(Event::Received(signal, Sender::Outside))
     }
 
-    /// The leader ends, and with it its group.
-    fn ends(&mut self, index: usize, ending: ExitStatus) -> Vec<Action> {
+    /// The leader exits, and its process group is empty then.
+    fn exits(&mut self, index: usize, ending: ExitStatus) -> Vec<Action> {
         let id = unit(index);
         let mut actions = self.on(Event::LeaderExited(id, ending));
-        assert_eq!(actions.pop(), Some(Action::Reap(id)), "the leader is reaped after all else is done");
+        assert_eq!(
+            actions.pop(),
+            Some(Action::Reap(id)),
+            "reaping comes last, because it frees the id of the process group"
+        );
         actions.extend(self.on(Event::GroupEmptied(id)));
         actions
     }
 
-    fn all_ends(&mut self, id: usize, ending: ExitStatus) -> Vec<Action> {
-        let mut actions = self.ends(id, ending);
-        actions.extend(self.nothing_left());
+    fn all_exit(&mut self, id: usize, ending: ExitStatus) -> Vec<Action> {
+        let mut actions = self.exits(id, ending);
+        actions.extend(self.no_children_left());
         actions
     }
 
-    fn nothing_left(&mut self) -> Vec<Action> {
+    fn no_children_left(&mut self) -> Vec<Action> {
         self.on(Event::Reaped { children_left: false })
     }
 
@@ -103,22 +121,22 @@ impl Run {
         self.now += time;
     }
 
-    /// Goes to the next deadline.
-    fn time_comes(&mut self) -> (Duration, Vec<Action>) {
-        let at = self.supervisor.wake_at().expect("there is a deadline");
+    /// Lets the time of the next timer come. Returns how long that took, and the actions.
+    fn next_timer(&mut self) -> (Duration, Vec<Action>) {
+        let at = self.supervisor.wake_at().expect("a timer is set");
         let waited = at - self.now;
         self.now = at;
         (waited, self.on(Event::TimerExpired))
     }
 
-    /// Goes to the next deadline, past the looks at groups.
-    fn deadline_comes(&mut self) -> (Duration, Vec<Action>) {
+    /// As `next_timer`, but passes over the checks of process groups.
+    fn next_deadline(&mut self) -> (Duration, Vec<Action>) {
         let start = self.now;
         loop {
-            let mut actions = self.time_comes().1;
-            let looked = actions.iter().any(|action| matches!(action, Action::CheckGroup(_)));
+            let mut actions = self.next_timer().1;
+            let is_check = actions.iter().any(|action| matches!(action, Action::CheckGroup(_)));
             actions.retain(|action| !matches!(action, Action::CheckGroup(_)));
-            if !(looked && actions.is_empty()) {
+            if !(is_check && actions.is_empty()) {
                 return (self.now - start, actions);
             }
         }

@@ -1,9 +1,9 @@
-//! Services that are started again.
+//! Restarts.
 
 use super::*;
 
 #[test]
-fn an_entry_is_started_again_later_and_later_and_once_its_group_is_empty() {
+fn a_service_restarts_after_a_growing_backoff_when_its_group_is_empty() {
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
     let mut waits = Vec::new();
     for restarts in 1..=4 {
@@ -11,13 +11,13 @@ fn an_entry_is_started_again_later_and_later_and_once_its_group_is_empty() {
         assert_eq!(
             actions,
             [Action::SendStopSignal(unit(0), Signal::TERM, GROUP), Action::Reap(unit(0))],
-            "its group is in the way"
+            "remaining members would delay the restart"
         );
-        let Some(Message::Restarting { wait, restarts: said, .. }) = run.messages.last().copied() else { panic!() };
-        assert_eq!(said, restarts);
+        let Some(Message::Restarting { wait, restarts: counted, .. }) = run.messages.last().copied() else { panic!() };
+        assert_eq!(counted, restarts);
         waits.push(wait);
         run.pass(wait);
-        assert_eq!(run.start_all(), [0; 0], "somebody of its group is left");
+        assert_eq!(run.start_all(), [0; 0], "its group is not empty");
         run.on(Event::GroupEmptied(unit(0)));
         assert_eq!(run.start_all(), [0]);
         assert_eq!(run.supervisor.restarts(unit(0)), restarts);
@@ -26,52 +26,52 @@ fn an_entry_is_started_again_later_and_later_and_once_its_group_is_empty() {
 }
 
 #[test]
-fn a_group_that_is_in_the_way_of_a_restart_is_killed_at_the_timeout() {
+fn a_group_that_delays_a_restart_is_killed_at_the_timeout() {
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
     run.on(Event::LeaderExited(unit(0), exited(1)));
-    assert_eq!(run.deadline_comes(), (Duration::from_secs(8), vec![Action::Kill(unit(0), None)]));
+    assert_eq!(run.next_deadline(), (Duration::from_secs(8), vec![Action::Kill(unit(0), None)]));
     run.on(Event::GroupEmptied(unit(0)));
     assert_eq!(run.start_all(), [0]);
     assert_eq!(
         run.receive(Signal::TERM),
         [Action::SendStopSignal(unit(0), Signal::TERM, AUTO)],
-        "it can be told and killed anew"
+        "the new group can be stopped and killed"
     );
-    assert_eq!(run.time_comes().1, [Action::Kill(unit(0), None)]);
+    assert_eq!(run.next_timer().1, [Action::Kill(unit(0), None)]);
 }
 
 #[test]
-fn restart_on_failure_lets_a_good_end_be() {
+fn restart_on_failure_does_not_restart_after_status_0() {
     let mut run = Run::started(&[on_exit(OnExit::RestartOnFailure), policy()]);
-    run.ends(0, exited(1));
+    run.exits(0, exited(1));
     run.pass(Duration::from_secs(1));
     assert_eq!(run.start_all(), [0]);
-    run.ends(0, exited(0));
+    run.exits(0, exited(0));
     run.pass(Duration::from_mins(1));
     assert_eq!(run.start_all(), [0; 0]);
     run.receive(Signal::TERM);
-    run.ends(1, exited(0));
-    assert_eq!(run.nothing_left(), [Action::Exit(0)], "an end that was mended is no bad end");
+    run.exits(1, exited(0));
+    assert_eq!(run.no_children_left(), [Action::Exit(0)], "a failure that was followed by a restart does not count");
 }
 
 #[test]
-fn a_stop_during_the_wait_for_a_restart_starts_nothing() {
+fn a_shutdown_during_backoff_cancels_the_restart() {
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
-    run.ends(0, exited(1));
-    assert_eq!(run.nothing_left(), [], "it comes back");
+    run.exits(0, exited(1));
+    assert_eq!(run.no_children_left(), [], "a restart is pending");
     assert_eq!(run.receive(Signal::TERM), [Action::Exit(0)]);
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
     run.on(Event::LeaderExited(unit(0), exited(1)));
-    assert_eq!(run.receive(Signal::TERM), [], "who is left of its group has been told");
+    assert_eq!(run.receive(Signal::TERM), [], "its members have been sent the stop signal");
     run.on(Event::GroupEmptied(unit(0)));
     assert_eq!(run.start_all(), [0; 0]);
-    assert_eq!(run.nothing_left(), [Action::Exit(0)]);
+    assert_eq!(run.no_children_left(), [Action::Exit(0)]);
 }
 
 #[test]
-fn a_restart_that_fails_is_tried_again() {
+fn a_failed_restart_is_tried_again() {
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
-    run.ends(0, exited(1));
+    run.exits(0, exited(1));
     run.pass(Duration::from_secs(1));
     assert_eq!(run.supervisor.next_start(run.now), Some(unit(0)));
     run.on(Event::StartFailed(unit(0), 125));

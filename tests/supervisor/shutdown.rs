@@ -1,10 +1,10 @@
-//! The stop: who is told what and when, and who is killed.
+//! The shutdown: stop signals, their order, and SIGKILL.
 
 use super::*;
 use untrap::config::policy::StopOrder;
 
 #[test]
-fn term_int_quit_and_rtmin_3_begin_the_stop_and_are_what_is_sent() {
+fn term_int_quit_and_rtmin_3_begin_the_shutdown_and_are_the_stop_signal() {
     for name in ["TERM", "INT", "QUIT", "RTMIN+3"] {
         let mut run = Run::started(&[policy(), policy()]);
         let sent = signal(name);
@@ -18,7 +18,7 @@ fn term_int_quit_and_rtmin_3_begin_the_stop_and_are_what_is_sent() {
 }
 
 #[test]
-fn an_entry_gets_its_own_stop_signal() {
+fn a_service_can_have_its_own_stop_signal() {
     let quit = Policy { stop_signal: Some(Signal::QUIT), ..policy() };
     let mut run = Run::started(&[quit, policy()]);
     assert_eq!(
@@ -28,7 +28,7 @@ fn an_entry_gets_its_own_stop_signal() {
 }
 
 #[test]
-fn sigcont_follows_the_stop_signal_to_those_who_got_it() {
+fn sigcont_follows_the_stop_signal_to_the_same_receivers() {
     let mut run = Run::started(&[policy()]);
     run.receive(Signal::TERM);
     assert_eq!(
@@ -39,25 +39,25 @@ fn sigcont_follows_the_stop_signal_to_those_who_got_it() {
 }
 
 fn in_order(stop_order: StopOrder) -> Run {
-    let mut run = Run::with([(SERVICE, policy()); 3], Rules { stop_order, ..Rules::default() });
+    let mut run = Run::with_rules(&[policy(); 3], Rules { stop_order, ..Rules::default() });
     run.start_all();
     run
 }
 
 #[test]
-fn in_a_stop_one_by_one_each_is_waited_for_and_the_timeout_is_for_all() {
+fn with_a_stop_order_each_exit_is_awaited_and_all_have_the_same_deadline() {
     for (order, ids) in [(StopOrder::Listed, [0, 1, 2]), (StopOrder::Reverse, [2, 1, 0])] {
         let mut run = in_order(order);
-        let tell = |index| Action::SendStopSignal(unit(index), Signal::TERM, AUTO);
-        assert_eq!(run.receive(Signal::TERM), [tell(ids[0])]);
+        let stop = |index| Action::SendStopSignal(unit(index), Signal::TERM, AUTO);
+        assert_eq!(run.receive(Signal::TERM), [stop(ids[0])]);
         run.pass(Duration::from_secs(3));
         assert_eq!(
             run.receive(Signal::TERM),
             [Action::Send(unit(ids[0]), Signal::TERM, AUTO)],
-            "the others' turn is to come"
+            "the others are stopped later"
         );
-        assert_eq!(run.ends(ids[0], exited(0)).last(), Some(&tell(ids[1])));
-        let (waited, actions) = run.time_comes();
+        assert_eq!(run.exits(ids[0], exited(0)).last(), Some(&stop(ids[1])));
+        let (waited, actions) = run.next_timer();
         assert_eq!(waited, Duration::from_secs(5));
         let mut killed = actions;
         killed.sort_by_key(|action| matches!(action, Action::Kill(id, _) if *id == unit(ids[2])));
@@ -66,43 +66,43 @@ fn in_a_stop_one_by_one_each_is_waited_for_and_the_timeout_is_for_all() {
 }
 
 #[test]
-fn the_stop_delay_comes_before_the_timeout_and_a_second_int_ends_it() {
+fn the_timeout_begins_after_the_stop_delay_and_a_second_int_ends_the_delay() {
     let delayed = || {
         let rules = Rules { stop_delay: Duration::from_secs(5), ..Rules::default() };
-        let mut run = Run::with([(SERVICE, policy())], rules);
+        let mut run = Run::with_rules(&[policy()], rules);
         run.start_all();
         assert_eq!(run.receive(Signal::INT), []);
         run
     };
     let mut run = delayed();
     assert_eq!(run.receive(Signal::HUP), [Action::Send(unit(0), Signal::HUP, AUTO)]);
-    assert_eq!(run.receive(Signal::TERM), [], "nobody is told before the time");
-    assert_eq!(run.time_comes(), (Duration::from_secs(5), vec![Action::SendStopSignal(unit(0), Signal::INT, AUTO)]));
-    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(unit(0), None)]));
+    assert_eq!(run.receive(Signal::TERM), [], "no stop signal is sent before the delay has passed");
+    assert_eq!(run.next_timer(), (Duration::from_secs(5), vec![Action::SendStopSignal(unit(0), Signal::INT, AUTO)]));
+    assert_eq!(run.next_timer(), (Duration::from_secs(8), vec![Action::Kill(unit(0), None)]));
     let mut run = delayed();
     assert_eq!(run.receive(Signal::INT), [Action::Kill(unit(0), None)]);
     let mut run = delayed();
-    assert_eq!(run.ends(0, exited(0)), []);
-    assert_eq!(run.nothing_left(), [Action::Exit(0)], "nothing is left to wait for");
+    assert_eq!(run.exits(0, exited(0)), []);
+    assert_eq!(run.no_children_left(), [Action::Exit(0)], "no service is left to stop");
 }
 
 #[test]
-fn who_runs_at_the_deadline_is_killed_and_nobody_else() {
+fn only_services_that_run_at_the_deadline_are_killed() {
     let mut run = Run::started(&[policy(), policy()]);
     run.receive(Signal::TERM);
-    run.ends(0, exited(0));
-    assert_eq!(run.time_comes(), (Duration::from_secs(8), vec![Action::Kill(unit(1), None)]));
+    run.exits(0, exited(0));
+    assert_eq!(run.next_timer(), (Duration::from_secs(8), vec![Action::Kill(unit(1), None)]));
     assert_eq!(run.messages.last(), Some(&Message::Killed(unit(1), Some(Duration::from_secs(8)))));
-    run.ends(1, ExitStatus::Signaled(Signal::KILL));
-    assert_eq!(run.nothing_left(), [Action::Exit(137)]);
+    run.exits(1, ExitStatus::Signaled(Signal::KILL));
+    assert_eq!(run.no_children_left(), [Action::Exit(137)]);
 }
 
 #[test]
-fn each_entry_has_its_own_deadline() {
+fn each_service_has_its_own_deadline() {
     let mut run = Run::started(&[timeout(5), timeout(2)]);
     run.receive(Signal::TERM);
-    assert_eq!(run.time_comes(), (Duration::from_secs(2), vec![Action::Kill(unit(1), None)]));
-    assert_eq!(run.time_comes(), (Duration::from_secs(3), vec![Action::Kill(unit(0), None)]));
+    assert_eq!(run.next_timer(), (Duration::from_secs(2), vec![Action::Kill(unit(1), None)]));
+    assert_eq!(run.next_timer(), (Duration::from_secs(3), vec![Action::Kill(unit(0), None)]));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn timeout_0_kills_at_once_and_inf_never() {
         [Action::SendStopSignal(unit(1), Signal::TERM, AUTO), Action::Kill(unit(0), None)],
         "SIGKILL to one service does not delay the stop signal of another"
     );
-    run.ends(0, ExitStatus::Signaled(Signal::KILL));
+    run.exits(0, ExitStatus::Signaled(Signal::KILL));
     assert_eq!(run.supervisor.wake_at(), None);
 }
 
@@ -136,8 +136,8 @@ fn a_second_int_kills_at_once_also_those_without_a_deadline() {
     let mut run = Run::started(&[policy(), never]);
     run.receive(Signal::INT);
     assert_eq!(run.receive(Signal::INT), [Action::Kill(unit(0), None), Action::Kill(unit(1), None)]);
-    run.ends(0, ExitStatus::Signaled(Signal::KILL));
-    run.ends(1, ExitStatus::Signaled(Signal::KILL));
+    run.exits(0, ExitStatus::Signaled(Signal::KILL));
+    run.exits(1, ExitStatus::Signaled(Signal::KILL));
     assert_eq!(run.on(Event::Reaped { children_left: true }), [Action::KillLeftovers]);
 }
 
