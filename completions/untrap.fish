@@ -28,7 +28,7 @@ complete -c untrap -n "__fish_untrap_needs_command" -s f -l procfile -d 'Run the
 complete -c untrap -n "__fish_untrap_needs_command" -s e -l env-file -d 'Set the variables of FILE unless they are set already; a later file wins' -r -F
 complete -c untrap -n "__fish_untrap_needs_command" -l port -d 'Set PORT to N, plus 100 per process type and 1 per instance' -r
 complete -c untrap -n "__fish_untrap_needs_command" -l user -d 'Run services as USER' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l shell -d 'Shell for commands that need one; \'none\' refuses them [default: /bin/sh]' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l shell -d 'Shell for commands that need one; \'none\' refuses them [default: /bin/sh]' -r -F
 complete -c untrap -n "__fish_untrap_needs_command" -l before -d 'Run a command, or a process type of the Procfile, before the first service starts' -r
 complete -c untrap -n "__fish_untrap_needs_command" -l wait-for -d 'Wait first for tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND' -r
 complete -c untrap -n "__fish_untrap_needs_command" -l wait-timeout -d 'Time limit of --wait-for and --ready [default: 60s]' -r
@@ -47,7 +47,7 @@ TSTP\t''
 ALRM\t''
 ABRT\t''
 KILL\t''"
-complete -c untrap -n "__fish_untrap_needs_command" -l on-exit -d 'On its exit: stop (default), stop-on-failure, ignore, restart, restart-on-failure' -r -f -a "stop\t''
+complete -c untrap -n "__fish_untrap_needs_command" -l on-exit -d 'stop, stop-on-failure, ignore, restart or restart-on-failure [default: stop]' -r -f -a "stop\t''
 stop-on-failure\t''
 ignore\t''
 restart\t''
@@ -59,7 +59,7 @@ complete -c untrap -n "__fish_untrap_needs_command" -l stop-command -d 'Run inst
 complete -c untrap -n "__fish_untrap_needs_command" -l stop-delay -d 'Delay before sending stop signals [default: 0s]' -r
 complete -c untrap -n "__fish_untrap_needs_command" -l after -d 'Run after the last service exits, with UNTRAP_EXIT_CODE and UNTRAP_SIGNAL set' -r
 complete -c untrap -n "__fish_untrap_needs_command" -s r -l rewrite -d 'Handle signal FROM as signal TO; \'none\' drops it' -r
-complete -c untrap -n "__fish_untrap_needs_command" -l signal-to -d 'Signal the leader, the group, or auto: the group if the leader is a shell' -r -f -a "auto\t''
+complete -c untrap -n "__fish_untrap_needs_command" -l signal-to -d 'Signal leader, group, or auto: the group if the leader is a shell [default: auto]' -r -f -a "auto\t''
 leader\t''
 group\t''"
 complete -c untrap -n "__fish_untrap_needs_command" -l exit-map -d 'Exit with status TO instead of FROM, for example 143=0' -r
@@ -68,7 +68,7 @@ prefix\t''
 json\t''"
 complete -c untrap -n "__fish_untrap_needs_command" -l log-format -d 'Format of untrap\'s own messages [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c untrap -n "__fish_untrap_needs_command" -l pid-dir -d 'Write NAME.pid for each service, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
+complete -c untrap -n "__fish_untrap_needs_command" -l pid-dir -d 'Directory of a file NAME.pid for each service, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
 complete -c untrap -n "__fish_untrap_needs_command" -l generate -d 'Print the man page or a completion script' -r -f -a "man\t''
 bash\t''
 zsh\t''
@@ -79,13 +79,13 @@ complete -c untrap -n "__fish_untrap_needs_command" -s v -l verbose -d 'Also pri
 complete -c untrap -n "__fish_untrap_needs_command" -s h -l help -d 'Print the most used options (-h) or all options (--help)'
 complete -c untrap -n "__fish_untrap_needs_command" -s V -l version -d 'Print the version'
 complete -c untrap -n "__fish_untrap_needs_command" -f -a "check" -d 'Prints what would run, and runs nothing'
-complete -c untrap -n "__fish_untrap_needs_command" -f -a "ps" -d 'Shows what a running untrap runs, each service with its whole process group'
+complete -c untrap -n "__fish_untrap_needs_command" -f -a "ps" -d 'Shows the services of a running untrap, each with its whole process group'
 complete -c untrap -n "__fish_untrap_needs_command" -f -a "signal" -d 'Sends a signal to services of a running untrap, each with its whole process group'
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s f -l procfile -d 'Run the process types of FILE; \'-\' reads standard input [default: ./Procfile]' -r -F
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s e -l env-file -d 'Set the variables of FILE unless they are set already; a later file wins' -r -F
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l port -d 'Set PORT to N, plus 100 per process type and 1 per instance' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l user -d 'Run services as USER' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l shell -d 'Shell for commands that need one; \'none\' refuses them [default: /bin/sh]' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l shell -d 'Shell for commands that need one; \'none\' refuses them [default: /bin/sh]' -r -F
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l before -d 'Run a command, or a process type of the Procfile, before the first service starts' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l wait-for -d 'Wait first for tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l wait-timeout -d 'Time limit of --wait-for and --ready [default: 60s]' -r
@@ -104,7 +104,7 @@ TSTP\t''
 ALRM\t''
 ABRT\t''
 KILL\t''"
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l on-exit -d 'On its exit: stop (default), stop-on-failure, ignore, restart, restart-on-failure' -r -f -a "stop\t''
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l on-exit -d 'stop, stop-on-failure, ignore, restart or restart-on-failure [default: stop]' -r -f -a "stop\t''
 stop-on-failure\t''
 ignore\t''
 restart\t''
@@ -116,7 +116,7 @@ complete -c untrap -n "__fish_untrap_using_subcommand check" -l stop-command -d 
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l stop-delay -d 'Delay before sending stop signals [default: 0s]' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l after -d 'Run after the last service exits, with UNTRAP_EXIT_CODE and UNTRAP_SIGNAL set' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s r -l rewrite -d 'Handle signal FROM as signal TO; \'none\' drops it' -r
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l signal-to -d 'Signal the leader, the group, or auto: the group if the leader is a shell' -r -f -a "auto\t''
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l signal-to -d 'Signal leader, group, or auto: the group if the leader is a shell [default: auto]' -r -f -a "auto\t''
 leader\t''
 group\t''"
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l exit-map -d 'Exit with status TO instead of FROM, for example 143=0' -r
@@ -125,16 +125,12 @@ prefix\t''
 json\t''"
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l log-format -d 'Format of untrap\'s own messages [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l pid-dir -d 'Write NAME.pid for each service, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
-complete -c untrap -n "__fish_untrap_using_subcommand check" -l generate -d 'Print the man page or a completion script' -r -f -a "man\t''
-bash\t''
-zsh\t''
-fish\t''"
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l pid-dir -d 'Directory of a file NAME.pid for each service, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l timestamps -d 'Write the time before each line; needs --output prefix'
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s q -l quiet -d 'Print only errors and warnings'
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s v -l verbose -d 'Also print messages about orphans and other details'
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s h -l help -d 'Print the most used options (-h) or all options (--help)'
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s V -l version -d 'Print the version'
-complete -c untrap -n "__fish_untrap_using_subcommand ps" -l pid-dir -d 'The pid directory of the running untrap' -r -f -a "(__fish_complete_directories)"
+complete -c untrap -n "__fish_untrap_using_subcommand ps" -l pid-dir -d 'Directory of a file NAME.pid for each service, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
 complete -c untrap -n "__fish_untrap_using_subcommand ps" -l json -d 'Print a JSON array, one object for each service'
-complete -c untrap -n "__fish_untrap_using_subcommand signal" -l pid-dir -d 'The pid directory of the running untrap' -r -f -a "(__fish_complete_directories)"
+complete -c untrap -n "__fish_untrap_using_subcommand signal" -l pid-dir -d 'Directory of a file NAME.pid for each service, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"

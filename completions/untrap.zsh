@@ -21,7 +21,7 @@ _untrap() {
 '*--env-file=[Set the variables of FILE unless they are set already; a later file wins]:FILE:_files' \
 '--port=[Set PORT to N, plus 100 per process type and 1 per instance]:N:_default' \
 '*--user=[Run services as USER]:[NAME=]USER[:GROUP]:_default' \
-'--shell=[Shell for commands that need one; '\''none'\'' refuses them \[default\: /bin/sh\]]:PATH|none:_default' \
+'--shell=[Shell for commands that need one; '\''none'\'' refuses them \[default\: /bin/sh\]]:PATH|none:_files' \
 '*--before=[Run a command, or a process type of the Procfile, before the first service starts]:COMMAND:_default' \
 '*--wait-for=[Wait first for tcp\://HOST\:PORT, unix\://PATH, file\://PATH or exec\:COMMAND]:TARGET:_default' \
 '--wait-timeout=[Time limit of --wait-for and --ready \[default\: 60s\]]:DURATION:_default' \
@@ -30,18 +30,18 @@ _untrap() {
 '*--timeout=[Time from the shutdown'\''s start to SIGKILL; 0s\: at once, inf\: never \[default\: 8s\]]:[NAME=]DURATION:_default' \
 '*-s+[Signal that stops a service \[default\: the received signal, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
 '*--stop-signal=[Signal that stops a service \[default\: the received signal, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
-'*--on-exit=[On its exit\: stop (default), stop-on-failure, ignore, restart, restart-on-failure]:[NAME=]ACTION:(stop stop-on-failure ignore restart restart-on-failure)' \
+'*--on-exit=[stop, stop-on-failure, ignore, restart or restart-on-failure \[default\: stop\]]:[NAME=]ACTION:(stop stop-on-failure ignore restart restart-on-failure)' \
 '--stop-order=[Stop services at-once, or one by one\: reverse or listed \[default\: at-once\]]:ORDER:(at-once reverse listed)' \
 '*--stop-command=[Run instead of sending the stop signal, with UNTRAP_PID and UNTRAP_NAME set]:[NAME=]COMMAND:_default' \
 '--stop-delay=[Delay before sending stop signals \[default\: 0s\]]:DURATION:_default' \
 '*--after=[Run after the last service exits, with UNTRAP_EXIT_CODE and UNTRAP_SIGNAL set]:COMMAND:_default' \
 '*-r+[Handle signal FROM as signal TO; '\''none'\'' drops it]:FROM=TO:_default' \
 '*--rewrite=[Handle signal FROM as signal TO; '\''none'\'' drops it]:FROM=TO:_default' \
-'*--signal-to=[Signal the leader, the group, or auto\: the group if the leader is a shell]:[NAME=]MODE:(auto leader group)' \
+'*--signal-to=[Signal leader, group, or auto\: the group if the leader is a shell \[default\: auto\]]:[NAME=]MODE:(auto leader group)' \
 '*--exit-map=[Exit with status TO instead of FROM, for example 143=0]:FROM=TO:_default' \
 '--output=[raw, prefix (name before each line) or json (one object per line) \[default\: raw\]]:FORMAT:(raw prefix json)' \
 '--log-format=[Format of untrap'\''s own messages \[default\: text\]]:text|json:(text json)' \
-'--pid-dir=[Write NAME.pid for each service, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
+'--pid-dir=[Directory of a file NAME.pid for each service, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
 '--generate=[Print the man page or a completion script]:man|bash|zsh|fish:(man bash zsh fish)' \
 '--timestamps[Write the time before each line; needs --output prefix]' \
 '-q[Print only errors and warnings]' \
@@ -69,7 +69,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--env-file=[Set the variables of FILE unless they are set already; a later file wins]:FILE:_files' \
 '--port=[Set PORT to N, plus 100 per process type and 1 per instance]:N:_default' \
 '*--user=[Run services as USER]:[NAME=]USER[:GROUP]:_default' \
-'--shell=[Shell for commands that need one; '\''none'\'' refuses them \[default\: /bin/sh\]]:PATH|none:_default' \
+'--shell=[Shell for commands that need one; '\''none'\'' refuses them \[default\: /bin/sh\]]:PATH|none:_files' \
 '*--before=[Run a command, or a process type of the Procfile, before the first service starts]:COMMAND:_default' \
 '*--wait-for=[Wait first for tcp\://HOST\:PORT, unix\://PATH, file\://PATH or exec\:COMMAND]:TARGET:_default' \
 '--wait-timeout=[Time limit of --wait-for and --ready \[default\: 60s\]]:DURATION:_default' \
@@ -78,19 +78,18 @@ _arguments "${_arguments_options[@]}" : \
 '*--timeout=[Time from the shutdown'\''s start to SIGKILL; 0s\: at once, inf\: never \[default\: 8s\]]:[NAME=]DURATION:_default' \
 '*-s+[Signal that stops a service \[default\: the received signal, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
 '*--stop-signal=[Signal that stops a service \[default\: the received signal, or TERM\]]:[NAME=]SIGNAL:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
-'*--on-exit=[On its exit\: stop (default), stop-on-failure, ignore, restart, restart-on-failure]:[NAME=]ACTION:(stop stop-on-failure ignore restart restart-on-failure)' \
+'*--on-exit=[stop, stop-on-failure, ignore, restart or restart-on-failure \[default\: stop\]]:[NAME=]ACTION:(stop stop-on-failure ignore restart restart-on-failure)' \
 '--stop-order=[Stop services at-once, or one by one\: reverse or listed \[default\: at-once\]]:ORDER:(at-once reverse listed)' \
 '*--stop-command=[Run instead of sending the stop signal, with UNTRAP_PID and UNTRAP_NAME set]:[NAME=]COMMAND:_default' \
 '--stop-delay=[Delay before sending stop signals \[default\: 0s\]]:DURATION:_default' \
 '*--after=[Run after the last service exits, with UNTRAP_EXIT_CODE and UNTRAP_SIGNAL set]:COMMAND:_default' \
 '*-r+[Handle signal FROM as signal TO; '\''none'\'' drops it]:FROM=TO:_default' \
 '*--rewrite=[Handle signal FROM as signal TO; '\''none'\'' drops it]:FROM=TO:_default' \
-'*--signal-to=[Signal the leader, the group, or auto\: the group if the leader is a shell]:[NAME=]MODE:(auto leader group)' \
+'*--signal-to=[Signal leader, group, or auto\: the group if the leader is a shell \[default\: auto\]]:[NAME=]MODE:(auto leader group)' \
 '*--exit-map=[Exit with status TO instead of FROM, for example 143=0]:FROM=TO:_default' \
 '--output=[raw, prefix (name before each line) or json (one object per line) \[default\: raw\]]:FORMAT:(raw prefix json)' \
 '--log-format=[Format of untrap'\''s own messages \[default\: text\]]:text|json:(text json)' \
-'--pid-dir=[Write NAME.pid for each service, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
-'--generate=[Print the man page or a completion script]:man|bash|zsh|fish:(man bash zsh fish)' \
+'--pid-dir=[Directory of a file NAME.pid for each service, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
 '--timestamps[Write the time before each line; needs --output prefix]' \
 '-q[Print only errors and warnings]' \
 '--quiet[Print only errors and warnings]' \
@@ -105,14 +104,14 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (ps)
 _arguments "${_arguments_options[@]}" : \
-'--pid-dir=[The pid directory of the running untrap]:DIR:_files -/' \
+'--pid-dir=[Directory of a file NAME.pid for each service, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
 '--json[Print a JSON array, one object for each service]' \
 && ret=0
 ;;
 (signal)
 _arguments "${_arguments_options[@]}" : \
-'--pid-dir=[The pid directory of the running untrap]:DIR:_files -/' \
-':sent -- For example HUP, SIGUSR1, RTMIN+3 or 15:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
+'--pid-dir=[Directory of a file NAME.pid for each service, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
+':signal -- For example HUP, SIGUSR1, RTMIN+3 or 15:(TERM HUP INT QUIT USR1 USR2 WINCH CONT STOP TSTP ALRM ABRT KILL)' \
 '*::names -- A service (web.2) or a process type (web) \[default\: all services\]:_default' \
 && ret=0
 ;;
@@ -125,7 +124,7 @@ esac
 _untrap_commands() {
     local commands; commands=(
 'check:Prints what would run, and runs nothing' \
-'ps:Shows what a running untrap runs, each service with its whole process group' \
+'ps:Shows the services of a running untrap, each with its whole process group' \
 'signal:Sends a signal to services of a running untrap, each with its whole process group' \
     )
     _describe -t commands 'untrap commands' commands "$@"

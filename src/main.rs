@@ -10,7 +10,8 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 
-use untrap::cli::{self, LaunchOptions, Request, Settings, Source, check, generate, verbs};
+use untrap::cli::running::VerbError;
+use untrap::cli::{self, LaunchOptions, Request, Settings, Source, check, generate};
 use untrap::config::plan::{Plan, PlanError};
 use untrap::config::{bounded, env_file};
 use untrap::exit_status::{INTERNAL_ERROR, USAGE};
@@ -42,15 +43,9 @@ fn respond(arguments: Vec<OsString>) -> u8 {
     let signals = match Signals::block() {
         Ok(signals) => signals,
         Err(error) => {
-            return fail(LogFormat::of_environment(), INTERNAL_ERROR, &format!("can't receive signals: {error}"));
+            return fail(cli::log_format_of_environment(), INTERNAL_ERROR, &format!("can't receive signals: {error}"));
         }
     };
-    if let Some(verb) = verbs::find(&arguments) {
-        return signals.interruptible(|| match verb(&arguments[2..]) {
-            Ok(text) => print(text.as_bytes()),
-            Err(error) => fail(LogFormat::Text, error.status, &error.to_string()),
-        });
-    }
     let request = cli::parse(&arguments);
     // Free the arguments: a run may last for years and does not use them.
     drop(arguments);
@@ -62,9 +57,11 @@ fn respond(arguments: Vec<OsString>) -> u8 {
         Ok(Request::Check(settings)) => signals.interruptible(|| {
             check(&settings).unwrap_or_else(|StartError(status, message)| fail(LogFormat::Text, status, &message))
         }),
+        Ok(Request::Ps(ps)) => signals.interruptible(|| finish(ps.run())),
+        Ok(Request::Signal(signal)) => signals.interruptible(|| finish(signal.run())),
         Ok(Request::Generate(page)) => signals.interruptible(|| print(generate::text(page).as_bytes())),
         Ok(Request::Print(text)) => signals.interruptible(|| print(text.as_bytes())),
-        Err(error) => fail(LogFormat::of_environment(), USAGE, &error.to_string()),
+        Err(error) => fail(error.format, USAGE, &error.to_string()),
     }
 }
 
@@ -143,6 +140,14 @@ fn procfile_text(source: &Source) -> Result<Vec<u8>, StartError> {
             format!("can't read {path}: {error}; give commands, or a Procfile with -f, see 'untrap --help'"),
         )
     })
+}
+
+/// Prints the text or the error of a verb.
+fn finish(result: Result<String, VerbError>) -> u8 {
+    match result {
+        Ok(text) => print(text.as_bytes()),
+        Err(error) => fail(LogFormat::Text, error.status, &error.to_string()),
+    }
 }
 
 /// Prints to standard output. EPIPE is no error, because the reader may exit early (`| head`).

@@ -39,7 +39,7 @@ fn check_shown(service: &Service, lines: &[&str]) {
     });
     let [_, timeout, stop_signal, on_exit] = values;
     let policy = Policy {
-        stop_signal: (stop_signal != "what arrives or SIGTERM").then(|| stop_signal.parse().expect(stop_signal)),
+        stop_signal: (stop_signal != "the received one or SIGTERM").then(|| stop_signal.parse().expect(stop_signal)),
         timeout: timeout.parse().expect(timeout),
         on_exit: on_exit.parse().expect(on_exit),
         signal_to: rest.parse().expect(rest),
@@ -52,7 +52,7 @@ fuzz_target!(|bytes: &[u8]| {
     let arguments: Vec<OsString> = std::iter::once("untrap".into()).chain(given).collect();
     let settings = match cli::parse(&arguments) {
         Ok(Request::Run(settings) | Request::Check(settings)) => settings,
-        Ok(Request::Generate(_) | Request::Print(_)) => return,
+        Ok(Request::Ps(_) | Request::Signal(_) | Request::Generate(_) | Request::Print(_)) => return,
         Err(error) => return assert!(!error.to_string().trim().is_empty()),
     };
     let options = &settings.options;

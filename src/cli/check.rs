@@ -1,7 +1,8 @@
-//! `untrap check`: what would run, and all that is wrong with a Procfile. Text only: prints nothing, runs nothing.
+//! `untrap check`: describes what would run, and every error of a Procfile. It makes text: it prints nothing and runs
+//! nothing.
 //!
-//! The one place that shows commands with their arguments, because the user asks for them; values of variables it never
-//! shows.
+//! Only this and `untrap ps` show commands with their arguments, because the user asks for them. It never shows the
+//! values of variables.
 
 use std::fmt::{self, Write as _};
 
@@ -15,14 +16,14 @@ use crate::config::target::Target;
 use crate::runtime::launch::{ExecCommand, ExecContext, LaunchError};
 use crate::shell::classify::Command;
 
-/// As much of a line as is shown before and after the place of an error.
+/// The number of characters that are shown before and after the position of an error.
 const CONTEXT: usize = 60;
 
-/// What would run: each service with its command, how it is executed, its options and the names of its variables; then
-/// what runs for their sake.
+/// Describes each service with its command, how it is executed, its options and the names of its variables; then each
+/// hook.
 ///
 /// # Errors
-/// All that can't be launched.
+/// Returns the error of every service and hook that cannot be launched.
 pub fn plan(plan: &Plan, exec_context: &ExecContext) -> Result<String, Vec<LaunchError>> {
     let mut text = String::new();
     let mut errors = Vec::new();
@@ -35,7 +36,7 @@ pub fn plan(plan: &Plan, exec_context: &ExecContext) -> Result<String, Vec<Launc
     }
     for hook in &plan.hooks {
         let (Task::Command(command) | Task::ReadinessCheck(Target::Exec(command))) = &hook.task else {
-            let _ = writeln!(text, "{}: is looked for", hook.name);
+            let _ = writeln!(text, "{}: checked until it is ready", hook.name);
             continue;
         };
         match exec_context.launch_hook(&hook.name, command) {
@@ -65,7 +66,7 @@ fn describe(f: &mut String, service: &Service, launch: &ExecCommand) -> fmt::Res
     write!(f, "    timeout {}, ", Shown(timeout))?;
     match stop_signal {
         Some(signal) => write!(f, "stop signal {signal}, ")?,
-        None => write!(f, "stop signal what arrives or SIGTERM, ")?,
+        None => write!(f, "stop signal the received one or SIGTERM, ")?,
     }
     let on_exit = match on_exit {
         OnExit::Stop => "stop",
@@ -84,7 +85,7 @@ fn describe(f: &mut String, service: &Service, launch: &ExecCommand) -> fmt::Res
     writeln!(f, "    sets {}", names.join(", "))
 }
 
-/// A timeout as it is given.
+/// Displays a timeout as the option takes it.
 struct Shown(Timeout);
 
 impl fmt::Display for Shown {
@@ -96,7 +97,7 @@ impl fmt::Display for Shown {
     }
 }
 
-/// Errors as compilers print them: the place, the message, the line, and a caret below the place.
+/// Formats errors as compilers do: the position, the message, the line, and a caret below the position.
 #[must_use]
 pub fn diagnostics(path: &str, text: &[u8], errors: &[ProcfileError]) -> String {
     let lines: Vec<&[u8]> = procfile::without_bom(text).split(|byte| *byte == b'\n').collect();
@@ -111,7 +112,8 @@ pub fn diagnostics(path: &str, text: &[u8], errors: &[ProcfileError]) -> String 
     diagnostics
 }
 
-/// The part of a line around a place, each character one column wide, and how many of them stand before the place.
+/// Returns the part of a line around a position, each character one column wide, and the number of characters before the
+/// position.
 fn excerpt(line: &str, before: usize) -> (String, usize) {
     let visible = |character: char| match character {
         '\t' => ' ',
@@ -133,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_error_points_at_its_place() {
+    fn each_error_points_at_its_position() {
         let text = "\u{feff}ok: x\n\tweb echo\nq: é 'x\r\n";
         let errors = procfile::parse(text.as_bytes()).unwrap_err();
         assert_eq!(
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_act_on_is_not_shown() {
+    fn control_characters_are_not_shown() {
         assert_eq!(excerpt("a\u{1b}[2J\0b", 7), ("a\u{fffd}[2J\u{fffd}b".to_owned(), 7));
     }
 }

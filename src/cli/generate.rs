@@ -1,5 +1,5 @@
-//! The man page and the completions, as files of the repository; `tests/pages` makes them from the definition of the
-//! command line.
+//! The man page and the completions. They are files of the repository, which `tests/pages` makes from the tables of
+//! options and verbs.
 
 use std::str::FromStr;
 
@@ -25,7 +25,7 @@ impl FromStr for Page {
             "bash" => Ok(Self::Bash),
             "zsh" => Ok(Self::Zsh),
             "fish" => Ok(Self::Fish),
-            _ => Err("there is no such page; write man, bash, zsh or fish"),
+            _ => Err("not a page; write man, bash, zsh or fish"),
         }
     }
 }

@@ -1,33 +1,38 @@
 //! `untrap ps`: the services of a running untrap and their resource usage.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
 use serde_json::{Value, json};
 
-use super::running::{PidDirOption, RunningInstance, RunningService, VerbError};
+use super::running::{RunningInstance, RunningService, VerbError};
+use super::values::OptionValues;
+use super::{Request, UsageError};
 use crate::sys::{clock, members, terminal};
 
 const KIBIBYTE: u64 = 1024;
 
-/// Shows what a running untrap runs, each service with its whole process group.
-#[derive(Parser, Debug)]
-#[command(name = "untrap ps", no_binary_name = true)]
-pub(super) struct PsVerb {
-    #[command(flatten)]
-    place: PidDirOption,
-
-    /// Print a JSON array, one object for each service
-    #[arg(long)]
-    json: bool,
+/// The values of `untrap ps`.
+#[derive(Debug)]
+pub struct PsRequest {
+    pid_dir: Option<PathBuf>,
+    is_json: bool,
 }
 
-impl PsVerb {
-    pub(super) fn run(self) -> Result<String, VerbError> {
-        let services = RunningInstance::find(&self.place)?.services;
+pub(super) fn read(values: &OptionValues) -> Result<Request, UsageError> {
+    Ok(Request::Ps(PsRequest { pid_dir: values.path("pid-dir")?, is_json: values.switch("json") }))
+}
+
+impl PsRequest {
+    /// Returns the text to print.
+    ///
+    /// # Errors
+    /// Fails if no untrap runs with the pid directory, or if the system denies access.
+    pub fn run(&self) -> Result<String, VerbError> {
+        let services = RunningInstance::find(self.pid_dir.as_deref())?.services;
         let rows: Vec<Row> = services.iter().map(Row::of).collect();
-        Ok(if self.json { json(&rows) } else { table(&rows, terminal::columns()) })
+        Ok(if self.is_json { json(&rows) } else { table(&rows, terminal::columns()) })
     }
 }
 
@@ -146,7 +151,7 @@ fn coarse(duration: Duration) -> String {
     shown.join(" ")
 }
 
-/// In units of 1024 bytes and up.
+/// A size in units of 1024 bytes or more: `3.0M`.
 fn size(bytes: u64) -> String {
     let (mut tenths, mut unit) = (bytes.saturating_mul(10) / KIBIBYTE, "K");
     for larger in ["M", "G", "T"] {
@@ -157,7 +162,7 @@ fn size(bytes: u64) -> String {
     format!("{}.{}{unit}", tenths / 10, tenths % 10)
 }
 
-/// An argument can hold anything; a terminal shall not obey it.
+/// Replaces control characters, because a terminal would act on those in an argument.
 fn printable(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { '?' } else { character }).collect()
 }

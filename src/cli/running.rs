@@ -1,10 +1,7 @@
 //! A running untrap, as `untrap ps` and `untrap signal` see it in its pid directory and `/proc`.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-
-use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use std::path::Path;
 
 use crate::config::name::Name;
 use crate::exit_status::USAGE;
@@ -41,15 +38,6 @@ impl VerbError {
     }
 }
 
-/// The option that locates the running untrap.
-#[derive(Args, Debug)]
-pub(super) struct PidDirOption {
-    /// The pid directory of the running untrap
-    #[arg(long, value_name = "DIR", hide_env = true, env = "UNTRAP_PID_DIR")]
-    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
-    pid_dir: Option<PathBuf>,
-}
-
 /// A running untrap and its services.
 pub(super) struct RunningInstance {
     /// In the order of their start.
@@ -66,8 +54,8 @@ pub(super) struct RunningService {
 }
 
 impl RunningInstance {
-    pub(super) fn find(place: &PidDirOption) -> Result<Self, VerbError> {
-        let Some(directory) = place.pid_dir.as_deref().filter(|path| !path.as_os_str().is_empty()) else {
+    pub(super) fn find(pid_dir: Option<&Path>) -> Result<Self, VerbError> {
+        let Some(directory) = pid_dir else {
             let message = "no pid directory; set UNTRAP_PID_DIR, or give --pid-dir, to what the running untrap has";
             return Err(VerbError::usage(message.to_owned()));
         };

@@ -1,32 +1,35 @@
 //! `untrap signal`: sends a signal to the process groups of services.
 
-use clap::Parser;
+use std::path::PathBuf;
 
-use super::running::{PidDirOption, RunningInstance, RunningService, VerbError};
+use super::running::{RunningInstance, RunningService, VerbError};
+use super::values::OptionValues;
+use super::{Request, UsageError};
 use crate::config::name::Name;
-use crate::signal;
+use crate::signal::Signal;
 use crate::sys::members;
 
-/// Sends a signal to services of a running untrap, each with its whole process group.
-#[derive(Parser, Debug)]
-#[command(name = "untrap signal", no_binary_name = true)]
-pub(super) struct SignalVerb {
-    /// For example HUP, SIGUSR1, RTMIN+3 or 15
-    #[arg(value_name = "SIGNAL")]
-    sent: signal::Signal,
-
-    /// A service (web.2) or a process type (web) [default: all services]
-    #[arg(value_name = "NAME")]
+/// The values of `untrap signal`.
+#[derive(Debug)]
+pub struct SignalRequest {
+    pid_dir: Option<PathBuf>,
+    signal: Signal,
+    /// Services and process types; empty for all services.
     names: Vec<String>,
-
-    #[command(flatten)]
-    place: PidDirOption,
 }
 
-impl SignalVerb {
-    /// Signals nothing if one of the names is unknown.
-    pub(super) fn run(self) -> Result<String, VerbError> {
-        let services = RunningInstance::find(&self.place)?.services;
+pub(super) fn read(values: &OptionValues) -> Result<Request, UsageError> {
+    let signal = values.value("signal")?.expect("clap requires this argument");
+    Ok(Request::Signal(SignalRequest { pid_dir: values.path("pid-dir")?, signal, names: values.texts("names") }))
+}
+
+impl SignalRequest {
+    /// Sends the signal. Signals nothing if one of the names is unknown.
+    ///
+    /// # Errors
+    /// Fails if no untrap runs with the pid directory, if no such service runs, or if the system denies access.
+    pub fn run(&self) -> Result<String, VerbError> {
+        let services = RunningInstance::find(self.pid_dir.as_deref())?.services;
         if let Some(unknown) = self.names.iter().find(|name| !services.iter().any(|service| is_called(service, name))) {
             let known: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
             return Err(VerbError::nothing(format!(
@@ -40,12 +43,12 @@ impl SignalVerb {
         let mut problems = Vec::new();
         for service in services.iter().filter(wanted) {
             let Some(record) = &service.record else { continue };
-            match members::send_to_group(record.pid, &service.members, self.sent) {
+            match members::send_to_group(record.pid, &service.members, self.signal) {
                 Ok(()) => signalled += 1,
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
                 Err(error) => problems.push(format!(
                     "{} (pid {}) can't be sent {}: {error}; run this as its user, or as root",
-                    service.name, record.pid, self.sent
+                    service.name, record.pid, self.signal
                 )),
             }
         }
@@ -53,12 +56,12 @@ impl SignalVerb {
             return Err(VerbError::nothing(problems.join("; ")));
         }
         if signalled == 0 {
-            let who = if self.names.is_empty() {
+            let subject = if self.names.is_empty() {
                 "no service".to_owned()
             } else {
                 format!("none of {}", self.names.join(", "))
             };
-            return Err(VerbError::nothing(format!("{who} is running; nothing was signalled")));
+            return Err(VerbError::nothing(format!("{subject} is running; nothing was signalled")));
         }
         Ok(String::new())
     }

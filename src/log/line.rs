@@ -10,9 +10,6 @@ pub const LONGEST: usize = libc::PIPE_BUF;
 /// The version of the JSON schema, see docs/messages.md. A new key or event does not change it.
 const SCHEMA_VERSION: u32 = 1;
 
-/// The variable of `--log-format`, for messages about a command line that can't be read.
-const VARIABLE: &str = "UNTRAP_LOG_FORMAT";
-
 /// How much untrap says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Verbosity {
@@ -79,12 +76,6 @@ impl<'a> LogLine<'a> {
 }
 
 impl LogFormat {
-    /// The one that the environment asks for, where the command line can't say.
-    #[must_use]
-    pub fn of_environment() -> Self {
-        if std::env::var_os(VARIABLE).is_some_and(|value| value == "json") { Self::Json } else { Self::Text }
-    }
-
     /// Makes `out` the whole line with its newline. Where it would be too long, its text is cut.
     pub fn finish(self, line: &LogLine, out: &mut Vec<u8>) {
         let mut line = *line;

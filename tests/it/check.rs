@@ -1,9 +1,9 @@
-//! `untrap check`: what would run, and nothing runs.
+//! `untrap check` shows what would run, and starts nothing.
 
 use crate::support::Scene;
 
 #[test]
-fn check_shows_each_entry_how_it_is_executed_its_options_and_the_names_of_its_variables() {
+fn check_shows_each_service_how_it_is_executed_its_options_and_the_names_of_its_variables() {
     let scene = Scene::new();
     scene.write("Procfile", "web: puma -p $PORT\nworker: A=secret cd x && work  'a b'\n");
     let mut untrap = scene.untrap();
@@ -14,7 +14,7 @@ fn check_shows_each_entry_how_it_is_executed_its_options_and_the_names_of_its_va
         String::from_utf8(output.stdout).unwrap(),
         "web.1: puma -p $PORT\n    \
              executed directly\n    \
-             timeout 1m, stop signal what arrives or SIGTERM, on exit ignore, signals to auto\n    \
+             timeout 1m, stop signal the received one or SIGTERM, on exit ignore, signals to auto\n    \
              sets UNTRAP_NAME, PS, DYNO, PORT\n\
          worker.1: A=secret cd x && work  'a b'\n    \
              executed by /bin/sh, because of '&'\n    \
@@ -24,7 +24,7 @@ fn check_shows_each_entry_how_it_is_executed_its_options_and_the_names_of_its_va
 }
 
 #[test]
-fn check_takes_whatever_untrap_would_run() {
+fn check_takes_the_arguments_of_a_run() {
     let scene = Scene::new();
     let checked = |arguments: &[&str]| {
         let end = scene.run(&[&["check"], arguments].concat());
@@ -63,7 +63,7 @@ fn check_prints_all_errors_of_a_procfile_with_line_and_caret() {
 }
 
 #[test]
-fn check_names_every_entry_that_can_not_have_its_shell() {
+fn check_names_every_service_whose_shell_is_missing() {
     let scene = Scene::new();
     let end = scene.run(&["check", "--shell", "none", "a: x | y", "b: z", "c: cd x"]);
     assert_eq!((end.status, end.messages.len()), (2, 2), "{end:?}");
@@ -72,7 +72,7 @@ fn check_names_every_entry_that_can_not_have_its_shell() {
 }
 
 #[test]
-fn check_shows_what_runs_for_the_sake_of_the_services() {
+fn check_shows_the_hooks_of_the_services() {
     let scene = Scene::new();
     let hooks = ["--before", "rake db:migrate", "--stop-command", "kill -QUIT $UNTRAP_PID", "--wait-for", "tcp://db:1"];
     let end = scene.run(&[&["check"], &hooks[..], &["web: puma"]].concat());
@@ -81,7 +81,7 @@ fn check_shows_what_runs_for_the_sake_of_the_services() {
     assert_eq!(
         shown,
         [
-            "tcp://db:1: is looked for",
+            "tcp://db:1: checked until it is ready",
             "before.1: rake db:migrate",
             "    executed directly",
             "web.stop: kill -QUIT $UNTRAP_PID",
@@ -93,7 +93,7 @@ fn check_shows_what_runs_for_the_sake_of_the_services() {
 }
 
 #[test]
-fn a_command_that_is_called_check_can_still_run() {
+fn a_program_named_check_can_still_run() {
     let scene = Scene::new();
     scene.script("check", "#!/bin/sh\necho checked\n");
     for arguments in [&["./check"][..], &["check: ./check"], &["--", "./check"], &["-q", "check: check"]] {

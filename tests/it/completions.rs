@@ -1,10 +1,10 @@
-//! Completions, as the shells themselves make them from the scripts.
+//! Completions, as the shells make them from the scripts.
 
 use std::process::Command;
 
 use crate::support::{BOUND, Scene, skip};
 
-/// What is typed, and one word that must be offered.
+/// A line, and one word that the shell must offer for it.
 const OFFERED: &[(&str, &str)] = &[
     ("untrap che", "check"),
     ("untrap --stop-o", "--stop-order"),
@@ -14,7 +14,7 @@ const OFFERED: &[(&str, &str)] = &[
     ("untrap signal --pid", "--pid-dir"),
 ];
 
-/// Writes the script of a shell, and says whether that shell is here; loudly, where not.
+/// Writes the script of a shell. `None` if that shell is not installed.
 fn script(scene: &Scene, shell: &str) -> Option<String> {
     if Command::new(shell).arg("--version").output().is_err() {
         skip(&format!("{shell} is not installed, so its completions are not tested"));
@@ -24,7 +24,7 @@ fn script(scene: &Scene, shell: &str) -> Option<String> {
     Some(path.to_str().unwrap().to_owned())
 }
 
-/// Runs this for each line, and looks for the word in what is printed.
+/// Runs the program for each line, and expects the word in its output.
 fn offers(shell: &str, options: &[&str], program: impl Fn(&str) -> String) {
     for (line, word) in OFFERED {
         let output = Command::new(shell).args(options).args(["-c", &program(line)]).output().unwrap();
@@ -54,7 +54,7 @@ fn fish_completes_verbs_options_and_values() {
     offers("fish", &["--no-config"], |line| format!("source {script}; complete -C '{line}'"));
 }
 
-/// zsh completes only what is typed on a terminal: a function shows what it was completed to.
+/// zsh completes only on a terminal, so a function named untrap prints the completed line.
 #[test]
 fn zsh_completes_verbs_options_and_values() {
     let scene = Scene::new();
@@ -66,7 +66,7 @@ fn zsh_completes_verbs_options_and_values() {
     shell.send_line(&format!("source {script}; untrap() {{ print \"<$*>\"; }}; print rea''dy")).unwrap();
     shell.exp_string("ready").unwrap();
     for (line, word) in OFFERED {
-        // The unfinished word becomes the one that is offered.
+        // Tab completes the last word.
         let (done, _) = line.trim_start_matches("untrap").rsplit_once(' ').unwrap();
         shell.send(&format!("{line}\t\n")).unwrap();
         shell.flush().unwrap();

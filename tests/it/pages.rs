@@ -1,6 +1,6 @@
 //! Help, man page and completions.
 
-use untrap::cli::options::definition;
+use untrap::cli::verbs::{RUN, VERBS, Verb};
 
 use crate::support::{Scene, skip};
 
@@ -20,15 +20,15 @@ fn short_help_is_half_of_it_and_points_to_the_rest() {
     assert!(short.lines().all(|line| line.chars().count() <= 120));
     assert!(short.contains("--timeout") && !short.contains("--exit-map"));
     assert!(short.contains("untrap --help") && full.contains("man untrap"));
-    for option in definition().get_arguments().filter_map(|argument| argument.get_long()) {
-        assert!(full.contains(&format!("--{option}")), "{option}");
+    for option in RUN.arguments().filter(|argument| argument.is_option()) {
+        assert!(full.contains(&format!("{option} ")), "{option}");
     }
-    // Bad variables keep nobody from the help.
+    // An invalid variable does not prevent the help.
     let help = scene.untrap().env("UNTRAP_OUTPUT", "bad").arg("-qh").output().unwrap();
     assert_eq!(String::from_utf8(help.stdout).unwrap(), full);
 }
 
-/// The page as its source, where a '-' that can be copied is written with a backslash.
+/// The source of the page, with a plain '-' for each `\-`.
 fn man_page() -> String {
     Scene::new().run(&["--generate", "man"]).stdout.replace("\\-", "-")
 }
@@ -36,12 +36,12 @@ fn man_page() -> String {
 #[test]
 fn the_man_page_has_every_option_and_every_variable() {
     let page = man_page();
-    for argument in definition().get_arguments() {
-        if let Some(option) = argument.get_long() {
-            assert!(page.contains(&format!("\\fB--{option}\\fR")), "{option}");
+    for argument in VERBS.iter().chain([&RUN]).flat_map(Verb::arguments) {
+        if argument.is_option() {
+            assert!(page.contains(&format!("\\fB{argument}\\fR")), "{argument}");
         }
-        if let Some(variable) = argument.get_env() {
-            assert!(page.contains(&format!("\\fB{}\\fR", variable.to_string_lossy())), "{}", variable.display());
+        if let Some(variable) = argument.variable {
+            assert!(page.contains(&format!("\\fB{variable}\\fR")), "{variable}");
         }
     }
 }
@@ -51,7 +51,7 @@ fn the_man_page_has_its_sections_in_their_order() {
     let page = man_page();
     let titles: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
     let titles: Vec<&str> = titles.iter().map(|title| title.trim_matches('"')).collect();
-    let first = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "COMMANDS", "SIGNALS", "OUTPUT", "START AND END"];
+    let first = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "COMMANDS", "SIGNALS", "OUTPUT", "START AND SHUTDOWN"];
     let last = ["PID DIRECTORY", "PS AND SIGNAL", "MESSAGES", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES"];
     assert_eq!(titles, [&first[..], &last, &["SEE ALSO"]].concat());
 }
@@ -62,7 +62,7 @@ fn the_man_page_has_the_name_of_every_event() {
     let sources = sources.map(|source| source.split("#[cfg(test)]").next().unwrap()).concat();
     let is_name =
         |word: &&str| word.len() > 3 && word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
-    // An event's name is the word in quotes before its subject, or a whole value.
+    // The name of an event is the quoted word before its subject, or a whole value.
     let is_event = |line: &&str| ["self.write(", "Subject::", "event: "].iter().any(|mark| line.contains(mark));
     let quoted = |line: &'_ str| line.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let names: Vec<String> =
@@ -86,7 +86,7 @@ fn the_man_page_is_clean() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn a_reader_that_exits_early_is_not_an_error() {
     let command = format!("{} --generate zsh | head -n 1", env!("CARGO_BIN_EXE_untrap"));
     let output = std::process::Command::new("bash").args(["-o", "pipefail", "-c", &command]).output().unwrap();
     assert!(output.status.success(), "{output:?}");

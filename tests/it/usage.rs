@@ -1,11 +1,11 @@
-//! Bad input: status 2, one message that says what is wrong and what would be right, and nothing started.
+//! Usage errors: status 2, one message that states the mistake and the correction, and nothing is started.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::support::Scene;
 
-/// Runs it beside a command that would leave a mark.
+/// Expects a usage error with this message, and that no service was started: [`MARK`] would create a file.
 #[track_caller]
 fn refused(scene: &Scene, arguments: &[&str], message: &str) {
     let end = scene.run(arguments);
@@ -97,7 +97,7 @@ fn bad_variables_are_refused_by_their_name() {
 }
 
 #[test]
-fn a_variable_holds_a_list_only_where_its_option_repeats() {
+fn a_variable_holds_a_list_only_if_its_option_repeats() {
     let scene = Scene::new();
     for (name, value) in [("UNTRAP_OUTPUT", "prefix,json"), ("UNTRAP_PORT", "3000,4000"), ("UNTRAP_SHELL", "/bin/sh,x")]
     {
@@ -109,7 +109,7 @@ fn a_variable_holds_a_list_only_where_its_option_repeats() {
 }
 
 #[test]
-fn what_is_no_text_is_refused_by_its_name() {
+fn a_variable_that_is_not_utf_8_is_refused_by_its_name() {
     let scene = Scene::new();
     let output = scene.untrap().arg(MARK).env("UNTRAP_TIMEOUT", OsStr::from_bytes(b"\xff")).output().unwrap();
     assert_eq!(output.status.code(), Some(2));

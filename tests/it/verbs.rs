@@ -1,4 +1,4 @@
-//! `untrap ps` and `untrap signal` beside a running untrap.
+//! `untrap ps` and `untrap signal` with a running untrap.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use untrap::pid_dir::record::Record;
 
 use crate::support::{Place, Running, Scene, can_unshare, kill, skip, state, wait_for};
 
-/// A run of a verb: its status, and what it wrote to standard output and error.
+/// The result of a verb: exit status, standard output and standard error.
 type Output = (i32, String, String);
 
 fn output(command: &mut Command) -> Output {
@@ -20,7 +20,7 @@ fn output(command: &mut Command) -> Output {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-/// A verb, with the pid directory in the environment.
+/// Runs a verb with the pid directory in the environment.
 fn verb(scene: &Scene, arguments: &[&str]) -> Output {
     output(scene.untrap().env("UNTRAP_PID_DIR", "pids").args(arguments))
 }
@@ -38,7 +38,8 @@ fn state_of(scene: &Scene, name: &str) -> String {
     all.iter().find(|service| service["name"] == name).unwrap()["state"].as_str().unwrap().to_owned()
 }
 
-/// Two of web, each a shell with a witness `web-PID` in its group, and a db. What the tests send does not end the shells.
+/// Starts two of web, each a shell with a witness `web-PID` in its process group, and a db. The shells ignore the signals
+/// that the tests send.
 fn start(scene: &Scene) -> Running {
     let web = format!("trap '' 35 36 37 38; {} & wait", scene.witness("web-$$", ""));
     scene.write("Procfile", format!("web: {web}\ndb: exec {}\n", scene.witness("db-$$", "")));
@@ -52,7 +53,7 @@ fn start(scene: &Scene) -> Running {
 #[track_caller]
 fn record(scene: &Scene, name: &str) -> Record {
     let path = scene.path(&format!("pids/{name}.pid"));
-    wait_for(&format!("{name}.pid is there"), || fs::read_to_string(&path).ok()?.parse().ok())
+    wait_for(&format!("{name}.pid exists"), || fs::read_to_string(&path).ok()?.parse().ok())
 }
 
 /// The file of the witness in a service of [`start`].
@@ -67,7 +68,7 @@ fn end(untrap: Running) {
 }
 
 #[test]
-fn ps_shows_each_entry_with_its_whole_group() {
+fn ps_shows_each_service_with_its_whole_process_group() {
     let scene = Scene::new();
     let untrap = start(&scene);
     let services = shown(&scene);
@@ -94,7 +95,7 @@ fn ps_shows_each_entry_with_its_whole_group() {
 }
 
 #[test]
-fn ps_tells_who_is_stopped_ending_or_not_running() {
+fn ps_shows_which_services_are_stopped_ending_or_not_running() {
     let scene = Scene::new();
     let leaves = format!("ending: {} & exit 0", scene.witness("left", ""));
     let stopped = format!("stopped: {}", scene.witness("stopped", ""));
@@ -103,7 +104,7 @@ fn ps_tells_who_is_stopped_ending_or_not_running() {
     let [pid, ..] = scene.ready("stopped");
     scene.ready("left");
     kill(pid, "STOP");
-    wait_for("each is in its state", || {
+    wait_for("each service is in its state", || {
         let states = ["ending", "stopped", "ended"].map(|name| state_of(&scene, name));
         (states == ["ending", "stopped", "not running"]).then_some(())
     });
@@ -114,7 +115,7 @@ fn ps_tells_who_is_stopped_ending_or_not_running() {
 }
 
 #[test]
-fn verbs_say_what_is_missing() {
+fn a_verb_names_what_is_missing() {
     let scene = Scene::new();
     fs::create_dir(scene.path("pids")).unwrap();
     for arguments in [&["ps"][..], &["signal", "HUP"]] {
@@ -138,7 +139,7 @@ fn verbs_say_what_is_missing() {
 }
 
 #[test]
-fn a_signal_reaches_the_whole_groups_of_those_who_are_named() {
+fn a_signal_is_sent_to_the_whole_process_groups_of_the_named_services() {
     let scene = Scene::new();
     let untrap = start(&scene);
     let [web_1, web_2, db] = ["web.1", "web.2", "db.1"].map(|name| witness_of(&scene, name));
@@ -155,31 +156,31 @@ fn a_signal_reaches_the_whole_groups_of_those_who_are_named() {
             scene.wait_for_line(receiver, &signal);
         }
     }
-    assert_eq!(scene.seen(&web_1), ["SIGRTMIN+1", "SIGRTMIN+2", "SIGRTMIN+4"], "each came once, and no other");
+    assert_eq!(scene.seen(&web_1), ["SIGRTMIN+1", "SIGRTMIN+2", "SIGRTMIN+4"], "each signal once, and no other");
     assert_eq!(scene.seen(&web_2), ["SIGRTMIN+1", "SIGRTMIN+2", "SIGRTMIN+3"]);
     assert_eq!(scene.seen(&db), ["SIGRTMIN+1", "SIGRTMIN+4"]);
     end(untrap);
 }
 
 #[test]
-fn nobody_is_signalled_where_a_name_is_wrong_or_nobody_runs() {
+fn no_service_is_signalled_if_a_name_is_wrong_or_none_is_running() {
     let scene = Scene::new();
     let arguments =
         ["--pid-dir", "pids", "--on-exit", "ignore", "ended: true", &format!("web: {}", scene.witness("web", ""))];
     let untrap = scene.start(Place::Subreaper, &arguments);
     scene.ready("web");
-    wait_for("it has ended", || (state_of(&scene, "ended") == "not running").then_some(()));
+    wait_for("the service has exited", || (state_of(&scene, "ended") == "not running").then_some(()));
     let (status, _, stderr) = verb(&scene, &["signal", "USR1", "web", "wep"]);
     assert_eq!((status, stderr.as_str()), (1, "untrap: no service is named 'wep'; the services are ended, web\n"));
     let (status, _, stderr) = verb(&scene, &["signal", "USR1", "ended"]);
     assert_eq!((status, stderr.as_str()), (1, "untrap: none of ended is running; nothing was signalled\n"));
-    assert_eq!(verb(&scene, &["signal", "USR2", "ended", "web"]).0, 0, "one of them runs");
+    assert_eq!(verb(&scene, &["signal", "USR2", "ended", "web"]).0, 0, "one of the two services runs");
     scene.wait_for_line("web", "SIGUSR2");
     assert_eq!(scene.seen("web"), ["SIGUSR2"]);
     end(untrap);
 }
 
-/// A process that is none of untrap's.
+/// A process that is not a descendant of untrap.
 struct Stranger(Child);
 
 impl Stranger {
@@ -200,35 +201,36 @@ impl Drop for Stranger {
 }
 
 #[test]
-fn whoever_got_the_pid_of_one_that_has_ended_is_never_signalled() {
+fn a_process_that_has_reused_a_pid_is_never_signalled() {
     let scene = Scene::new();
     let untrap = start(&scene);
     let mut stranger = Stranger::start();
     let web = record(&scene, "web.1");
     let later = web.start_ticks.map(|ticks| ticks + 1);
     for recycled in [
-        // The PID now is a stranger's; the time may even be right.
+        // The PID is that of another process; its start time may even be correct.
         Record { start_ticks: later, ..stranger.record() },
         stranger.record(),
         Record { start_ticks: None, ..stranger.record() },
-        // The PID now is that of another process of untrap's.
+        // The PID is that of another descendant of untrap.
         Record { start_ticks: later, ..web.clone() },
     ] {
         scene.write("pids/web.1.pid", recycled.to_string());
         assert_eq!(state_of(&scene, "web.1"), "not running", "{recycled:?}");
         assert_eq!(verb(&scene, &["signal", "KILL", "web.1"]).0, 1, "{recycled:?}");
     }
-    assert_eq!(stranger.0.try_wait().unwrap(), None, "the stranger lives");
-    assert_ne!(state(web.pid), "", "and so does the service");
+    assert_eq!(stranger.0.try_wait().unwrap(), None, "the other process runs on");
+    assert_ne!(state(web.pid), "", "the service runs on");
     scene.write("pids/web.1.pid", web.to_string());
     end(untrap);
 }
 
-/// Another user may not look into this one's directories.
+/// Copies the binary to a directory that another user can read.
 fn copy_for_others(scene: &Scene) -> PathBuf {
     let binary = scene.path("untrap");
     fs::set_permissions(scene.path("."), PermissionsExt::from_mode(0o755)).unwrap();
-    // Not by this process: a child of another test would have it open for writing, and nobody could execute it.
+    // Another process copies it: a child that another test forks meanwhile would inherit the descriptor that is open for
+    // writing, and execve(2) would fail with ETXTBSY.
     assert!(
         Command::new("cp")
             .args([env!("CARGO_BIN_EXE_untrap").as_ref(), binary.as_os_str()])
@@ -240,9 +242,9 @@ fn copy_for_others(scene: &Scene) -> PathBuf {
 }
 
 #[test]
-fn another_user_sees_all_and_is_told_what_it_may_not() {
+fn another_user_sees_all_services_and_the_error_names_what_is_denied() {
     if !nix::unistd::geteuid().is_root() {
-        return skip("nobody but root can become another user");
+        return skip("only root can become another user");
     }
     let scene = Scene::new();
     let untrap = start(&scene);
@@ -273,7 +275,7 @@ fn another_user_sees_all_and_is_told_what_it_may_not() {
 }
 
 #[test]
-fn a_proc_that_hides_others_is_told_from_an_untrap_that_is_gone() {
+fn a_proc_that_hides_processes_is_distinguished_from_an_untrap_that_has_exited() {
     if !can_unshare() {
         return;
     }
@@ -290,7 +292,7 @@ fn a_proc_that_hides_others_is_told_from_an_untrap_that_is_gone() {
 }
 
 #[test]
-fn programs_and_process_types_that_are_called_like_verbs_can_be_run() {
+fn programs_and_process_types_named_like_verbs_can_be_run() {
     let scene = Scene::new();
     scene.script("ps", "#!/bin/sh\necho ran\n");
     scene.write("Procfile", "ps: ./ps\nsignal: ./ps\n");
@@ -310,11 +312,13 @@ fn programs_and_process_types_that_are_called_like_verbs_can_be_run() {
 }
 
 #[test]
-fn verbs_have_help_of_their_own() {
+fn each_verb_has_its_own_help() {
     let scene = Scene::new();
-    for (verb, usage) in
-        [("ps", "Usage: untrap ps [OPTIONS]\n"), ("signal", "Usage: untrap signal [OPTIONS] <SIGNAL> [NAME]...\n")]
-    {
+    for (verb, usage) in [
+        ("check", "Usage: untrap check [OPTIONS] [COMMAND... |"),
+        ("ps", "Usage: untrap ps [--pid-dir DIR] [--json]\n"),
+        ("signal", "Usage: untrap signal [--pid-dir DIR] SIGNAL [NAME]...\n"),
+    ] {
         let (status, stdout, _) = output(scene.untrap().args([verb, "--help"]));
         assert!(status == 0 && stdout.contains(usage) && stdout.ends_with('\n'), "{stdout}");
     }

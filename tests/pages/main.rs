@@ -1,4 +1,4 @@
-//! The man page, the completions and README's table of options match the definition of the command line.
+//! The man page, the completions and README's table of options match the tables of options and verbs.
 //!
 //! `UNTRAP_WRITE_PAGES=1 cargo test --test pages` rewrites them.
 

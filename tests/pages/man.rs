@@ -1,27 +1,16 @@
-//! The man page: the table of options and the prose of `man/untrap.1.in`.
+//! The man page: the tables of options and verbs, and the prose of `man/untrap.1.in`.
 
-use clap::{Arg, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
-use untrap::cli::options::definition;
+use untrap::cli::definition::definition;
+use untrap::cli::options::Argument;
+use untrap::cli::verbs::{RUN, VERBS};
 
 /// The maximum length of a line of the source.
 const WIDTH: usize = 80;
 
 /// The date of the last change.
-const DATE: &str = "2026-11-24";
-
-/// The forms of the command line: the command in bold, and its arguments.
-const SYNOPSIS: &[(&str, &str)] = &[
-    ("untrap", "[OPTIONS] COMMAND..."),
-    ("untrap", "[OPTIONS] -- PROGRAM [ARG]..."),
-    ("untrap", "[OPTIONS] -f PROCFILE [TYPE[=N]]..."),
-    ("untrap", "[OPTIONS]"),
-    ("untrap check", "[OPTIONS] [COMMAND... | -f PROCFILE [TYPE[=N]]...]"),
-    ("untrap ps", "[--pid-dir DIR] [--json]"),
-    ("untrap signal", "[--pid-dir DIR] SIGNAL [NAME]..."),
-    ("untrap --generate", "man|bash|zsh|fish"),
-];
+const DATE: &str = "2026-11-28";
 
 /// The prose after the options. Blocks are separated by blank lines: `# TITLE`, a paragraph, `TERM :: MEANING`, an
 /// indented example, or `@variables` for the table of the options' variables.
@@ -29,33 +18,35 @@ const PROSE: &str = include_str!("../../man/untrap.1.in");
 
 /// The man page, as roff.
 pub(super) fn page() -> String {
-    let definition = definition();
     let mut rest = Roff::new();
     synopsis(&mut rest);
-    let about = definition.get_about().expect("the command has a description").to_string();
-    rest.control("SH", ["DESCRIPTION"]).text([roman(about)]);
-    options(&mut rest, &definition);
-    prose(&mut rest, &definition);
+    rest.control("SH", ["DESCRIPTION"]).text([roman(RUN.about)]);
+    options(&mut rest);
+    prose(&mut rest);
 
-    let man = Man::new(definition).title("UNTRAP").date(DATE).manual("User Commands");
+    let man = Man::new(definition(&RUN)).title("UNTRAP").date(DATE).manual("User Commands");
     let mut page = Vec::new();
-    man.render_title(&mut page).and_then(|()| man.render_name_section(&mut page)).expect("memory can be written");
-    rest.to_writer(&mut page).expect("memory can be written");
-    wrap(&String::from_utf8(page).expect("it is made of strings"))
+    man.render_title(&mut page)
+        .and_then(|()| man.render_name_section(&mut page))
+        .expect("a write to memory cannot fail");
+    rest.to_writer(&mut page).expect("a write to memory cannot fail");
+    wrap(&String::from_utf8(page).expect("the page is UTF-8"))
 }
 
+/// The forms of every call: its words in bold, and its arguments.
 fn synopsis(page: &mut Roff) {
     page.control("SH", ["SYNOPSIS"]);
-    for (index, (name, rest)) in SYNOPSIS.iter().enumerate() {
+    let forms = [&RUN].into_iter().chain(VERBS).flat_map(|verb| verb.forms.iter().map(|form| (verb.call(), *form)));
+    for (index, (call, form)) in forms.enumerate() {
         if index > 0 {
             page.control("br", []);
         }
-        page.text([bold(*name), roman(" "), italic(*rest)]);
+        page.text([bold(call), roman(" "), italic(form)]);
     }
 }
 
 /// Appends the sections of [`PROSE`].
-fn prose(page: &mut Roff, definition: &Command) {
+fn prose(page: &mut Roff) {
     let mut is_first = true;
     let mut is_environment = false;
     for block in PROSE.trim_end().split("\n\n") {
@@ -66,7 +57,7 @@ fn prose(page: &mut Roff, definition: &Command) {
             is_environment = title == "ENVIRONMENT";
             page.control("SH", [title]);
         } else if block == "@variables" {
-            variables(page, definition);
+            variables(page);
         } else if let Some((term, meaning)) = block.split_once(" :: ") {
             let term = if is_environment { bold(term) } else { italic(term) };
             page.control("TP", is_environment.then_some("24")).text([term]).text([roman(meaning)]);
@@ -83,50 +74,60 @@ fn prose(page: &mut Roff, definition: &Command) {
     }
 }
 
-/// The options under the headings of the help.
-fn options(page: &mut Roff, definition: &Command) {
+/// The options under the headings of the help, then those that only a verb has.
+fn options(page: &mut Roff) {
     page.control("SH", ["OPTIONS"]);
-    let mut heading = None;
-    for option in definition.get_arguments().filter(|argument| !argument.is_hide_set()) {
-        if option.get_help_heading() != heading {
-            heading = option.get_help_heading();
-            page.control("SS", heading);
-        }
-        let names =
-            [option.get_short().map(|name| format!("-{name}")), option.get_long().map(|name| format!("--{name}"))];
-        let mut words: Vec<Inline> = Vec::new();
-        for name in names.into_iter().flatten() {
-            if !words.is_empty() {
-                words.push(roman(", "));
+    let mut heading = "";
+    for group in RUN.groups {
+        for option in group.arguments.iter().filter(|argument| argument.is_option()) {
+            if group.heading != heading {
+                heading = group.heading;
+                page.control("SS", [heading]);
             }
-            words.push(bold(name));
+            entry(page, option);
         }
-        if option.get_action().takes_values() {
-            words.extend([roman(" "), italic(value_name(option))]);
+    }
+    for verb in VERBS {
+        let own: Vec<&Argument> = verb.arguments().filter(|argument| RUN.argument(argument.name).is_none()).collect();
+        if !own.is_empty() {
+            page.control("SS", [verb.call().as_str()]);
         }
-        page.control("TP", []).text(words).text([roman(help(option))]);
+        for argument in own {
+            entry(page, argument);
+        }
+    }
+}
+
+/// The paragraphs about an option or a positional argument.
+fn entry(page: &mut Roff, argument: &Argument) {
+    let mut words: Vec<Inline> = Vec::new();
+    if let Some(short) = argument.short {
+        words.extend([bold(format!("-{short}")), roman(", ")]);
+    }
+    if argument.is_option() {
+        words.push(bold(argument.to_string()));
+    }
+    if !argument.value_name.is_empty() {
+        let space = if words.is_empty() { "" } else { " " };
+        words.extend([roman(space), italic(argument.value_name)]);
+    }
+    page.control("TP", []).text(words).text([roman(format!("{}.", argument.help_with_default()))]);
+    for paragraph in argument.details.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
+        page.control("IP", []).text([roman(paragraph)]);
     }
 }
 
 /// The table of variables and the options that they set. The section restores `PD`.
-fn variables(page: &mut Roff, definition: &Command) {
+fn variables(page: &mut Roff) {
     page.control("PD", ["0"]);
-    for argument in definition.get_arguments() {
-        let Some(variable) = argument.get_env().map(|name| name.to_string_lossy().into_owned()) else { continue };
-        let set = argument.get_long().map_or("TYPE[=N] beside a Procfile".to_owned(), |name| format!("--{name}"));
+    for argument in RUN.arguments() {
+        let Some(variable) = argument.variable else { continue };
+        let set = if argument.is_option() { argument.to_string() } else { "TYPE[=N] beside a Procfile".to_owned() };
         page.control("TP", ["24"]).text([bold(variable)]).text([roman(set)]);
     }
 }
 
-fn value_name(option: &Arg) -> String {
-    option.get_value_names().unwrap_or_default().join(" ")
-}
-
-fn help(option: &Arg) -> String {
-    option.get_help().expect("each option has its help").to_string()
-}
-
-/// Breaks the lines of text between words, those of examples aside.
+/// Breaks lines of text, except examples, between words.
 fn wrap(page: &str) -> String {
     let mut wrapped = String::with_capacity(page.len() + page.len() / WIDTH);
     let mut is_example = false;
@@ -136,7 +137,7 @@ fn wrap(page: &str) -> String {
         let mut length = 0;
         for word in line.split(' ') {
             if length > 0 && !stays && length + 1 + word.len() > WIDTH {
-                // At the start of a line these two would make it a request.
+                // A line that begins with one of these characters would be a roff request.
                 wrapped.push_str(if word.starts_with(['.', '\'']) { "\n\\&" } else { "\n" });
                 length = 0;
             } else if length > 0 {
