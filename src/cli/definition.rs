@@ -59,7 +59,7 @@ impl Argument {
 pub fn definition(verb: &'static Verb) -> Command {
     let arguments = verb.groups.iter().flat_map(|group| group.arguments.iter().map(|entry| entry.clap(group.heading)));
     let command = Command::new(verb.name).bin_name(verb.call()).version(env!("CARGO_PKG_VERSION")).about(verb.about);
-    // An entry of the table defines these options where a verb has them with help of its own.
+    // clap adds its own --help to a verb whose table has none.
     let command = command.disable_help_flag(verb.argument("help").is_some()).disable_version_flag(true);
     let command = command.no_binary_name(true).term_width(0).args(arguments).override_usage(usage(verb));
     if verb.is_run() { command.name("untrap").after_help(NOTES) } else { command }

@@ -1,7 +1,7 @@
 //! The table of options and positional arguments. The parser, its messages, the help, the man page, the completions and
 //! the table in README are made from it.
 //!
-//! A new option is one entry here and its use in the parent module.
+//! A new option is one entry here and its use in `read_settings`.
 
 use std::fmt;
 

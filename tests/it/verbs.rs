@@ -323,3 +323,27 @@ fn each_verb_has_its_own_help() {
         assert!(status == 0 && stdout.contains(usage) && stdout.ends_with('\n'), "{stdout}");
     }
 }
+
+#[test]
+fn an_error_of_a_verb_is_text_whatever_the_log_format_of_the_run() {
+    let scene = Scene::new();
+    for arguments in
+        [&["ps", "web"][..], &["ps"], &["signal", "BOO"], &["check", "--no-such"], &["check", "-f", "none"]]
+    {
+        let (status, _, stderr) = output(scene.untrap().env("UNTRAP_LOG_FORMAT", "json").args(arguments));
+        assert!(status == 2 && stderr.starts_with("untrap: "), "{arguments:?}: {stderr}");
+    }
+    let (status, _, stderr) = output(scene.untrap().env("UNTRAP_LOG_FORMAT", "json").arg("--no-such"));
+    assert!(status == 2 && stderr.starts_with('{'), "{stderr}");
+}
+
+#[test]
+fn only_the_first_argument_is_a_verb() {
+    let scene = Scene::new();
+    scene.script("signal", "#!/bin/sh\necho ran $1\n");
+    let path = format!("{}:{}", scene.path(".").display(), std::env::var("PATH").unwrap());
+    let (status, stdout, stderr) = output(scene.untrap().env("PATH", &path).args(["-q", "--", "signal", "ps"]));
+    assert_eq!((status, stdout.as_str()), (0, "ran ps\n"), "{stderr}");
+    let (status, stdout, stderr) = output(scene.untrap().env("PATH", &path).args(["check", "signal"]));
+    assert!(status == 0 && stdout.starts_with("signal: signal\n"), "{stdout}{stderr}");
+}
