@@ -1,5 +1,5 @@
-//! A plan to what is executed for each service: expansions made, variables set, a shell put in front where one is
-//! needed.
+//! The step from a plan to what is executed for each service: words are expanded, variables are set, and a shell is
+//! added if one is needed.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -17,38 +17,38 @@ use crate::shell::parse::Simple;
 use crate::shell::{Reason, Shell};
 use crate::sys::credentials::Identity;
 use crate::sys::environment::{self, Environment, Variable};
-use crate::sys::readiness::Probe;
+use crate::sys::readiness::TargetCheck;
 use crate::sys::spawn::Program;
 
-/// Variables that a hook has when it is started, and not before.
+/// Variables that are known only when a hook is started.
 const SET_LATER: &[&str] = &["UNTRAP_EXIT_CODE", "UNTRAP_NAME", "UNTRAP_PID", "UNTRAP_SIGNAL"];
 
-/// What is executed for a service.
+/// The program of a service, ready to execute.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ExecCommand {
     /// The program and its arguments.
     pub words: Vec<OsString>,
-    /// What is set for it alone, over the shared environment; each name once.
+    /// Variables that are set only for it, each name once. They replace those of the shared environment.
     pub variables: Vec<Variable>,
-    /// Why the program is a shell, where it is one.
+    /// Why the program is a shell; `None`: it is not.
     pub shell: Option<Reason>,
-    /// Whom it runs as; `None`: as untrap itself.
+    /// The user that it runs as; `None`: untrap's own user.
     pub identity: Option<Identity>,
 }
 
-/// What is done for a service or a hook.
+/// The work of a service or a hook, ready to start.
 #[derive(Debug)]
 pub enum Runnable {
-    /// A program is executed.
+    /// A program.
     Program(Program),
-    /// Something is looked for.
-    Probe(Probe),
+    /// A readiness check that needs no program.
+    TargetCheck(TargetCheck),
 }
 
-/// Makes launches of commands.
+/// Prepares commands for execution.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ExecContext {
-    /// What all programs are started with.
+    /// The shared environment.
     pub environment: Environment,
     /// `--shell`.
     pub shell: Shell,
@@ -56,32 +56,32 @@ pub struct ExecContext {
     pub port: Option<u16>,
 }
 
-/// Why something can't be launched. Nothing has been started.
+/// The reason why a command cannot be executed. Nothing has been started.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LaunchError {
-    /// It needs a shell, and may have none.
+    /// It needs a shell, and `--shell` is `none`.
     ShellForbidden {
         /// The service.
         name: String,
-        /// What needs the shell.
+        /// Why it needs the shell.
         reason: Reason,
     },
-    /// It needs a shell, and there is none.
+    /// It needs a shell, and the shell does not exist.
     ShellMissing {
         /// The service.
         name: String,
-        /// What needs the shell.
+        /// Why it needs the shell.
         reason: Reason,
-        /// Where the shell should be.
+        /// The path of the shell.
         shell: PathBuf,
     },
     /// The user or group of `--user` does not exist.
     User(UserError),
-    /// `--port` leaves no port for it.
+    /// Its port would be greater than 65535.
     NoPort {
         /// The service.
         name: String,
-        /// What its port would be.
+        /// Its port.
         port: u32,
     },
 }
@@ -128,10 +128,10 @@ impl From<ExecCommand> for Program {
 }
 
 impl ExecContext {
-    /// What is done for each service and each hook of a plan. A service alone is in the foreground.
+    /// Prepares each service and each hook of a plan. The only service is in the foreground.
     ///
     /// # Errors
-    /// The first one that can't be launched.
+    /// The first one that cannot be executed.
     pub fn runnables(&self, plan: &Plan) -> Result<Vec<Runnable>, LaunchError> {
         let alone = plan.services.len() == 1;
         let service = |service| {
@@ -147,16 +147,18 @@ impl ExecContext {
             Task::Command(command) | Task::ReadinessCheck(Target::Exec(command)) => {
                 Runnable::Program(self.launch_hook(&hook.name, command)?.into())
             }
-            Task::ReadinessCheck(Target::Tcp { host, port }) => Runnable::Probe(Probe::Tcp(host.clone(), *port)),
-            Task::ReadinessCheck(Target::Unix(path)) => Runnable::Probe(Probe::Unix(path.clone())),
-            Task::ReadinessCheck(Target::File(path)) => Runnable::Probe(Probe::File(path.clone())),
+            Task::ReadinessCheck(Target::Tcp { host, port }) => {
+                Runnable::TargetCheck(TargetCheck::Tcp(host.clone(), *port))
+            }
+            Task::ReadinessCheck(Target::Unix(path)) => Runnable::TargetCheck(TargetCheck::Unix(path.clone())),
+            Task::ReadinessCheck(Target::File(path)) => Runnable::TargetCheck(TargetCheck::File(path.clone())),
         })
     }
 
-    /// What is executed for the command of a hook.
+    /// Prepares the command of a hook.
     ///
     /// # Errors
-    /// It needs a shell, and can't have one.
+    /// It needs a shell that it cannot have.
     pub fn launch_hook(&self, name: &String, command: &Command) -> Result<ExecCommand, LaunchError> {
         let late = |simple: &Simple| simple.expanded().find(|name| SET_LATER.contains(name)).map(str::to_owned);
         let left_to_the_shell = match command {
@@ -168,7 +170,7 @@ impl ExecContext {
         self.launch(name, left_to_the_shell.as_ref().unwrap_or(command), Vec::new())
     }
 
-    /// What is executed for a service.
+    /// Prepares the command of a service.
     ///
     /// # Errors
     /// See [`LaunchError`].
@@ -179,10 +181,10 @@ impl ExecContext {
         Ok(ExecCommand { identity, ..self.launch(&service.name, &service.command, variables)? })
     }
 
-    /// What is executed for a command that has these variables for itself.
+    /// Prepares a command that has these variables of its own.
     ///
     /// # Errors
-    /// It needs a shell, and can't have one.
+    /// It needs a shell that it cannot have.
     pub fn launch(
         &self,
         name: &impl ToString,
@@ -220,7 +222,7 @@ impl ExecContext {
         }
     }
 
-    /// The variables that tell a service who it is.
+    /// The variables that identify a service.
     fn variables(&self, service: &Service) -> Result<Vec<Variable>, LaunchError> {
         let name = service.name.to_string();
         let mut variables = vec![("UNTRAP_NAME".into(), name.clone().into()), ("PS".into(), name.clone().into())];

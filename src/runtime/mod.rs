@@ -25,20 +25,21 @@ use crate::supervisor::action::{Action, Actions};
 use crate::supervisor::event::{Event, Receivers, ResumeBy};
 use crate::supervisor::message::Message;
 use crate::sys;
-use crate::sys::child::{self, Children};
-use crate::sys::poll::PollSet;
-use crate::sys::procfs::Process;
+use crate::sys::child::{self, Children, Leader};
+use crate::sys::poll::{Interest, PollSet};
+use crate::sys::procfs::{self, Process};
 use crate::sys::signalfd::{self, Received, Signals};
-use crate::sys::spawn::{SpawnError, Spawner};
+use crate::sys::spawn::{LaunchStatus, SpawnError, Spawner};
 use crate::sys::terminal::Terminal;
 use crate::sys::{descendants, shells};
 
 pub use prepare::{RunInput, run};
 use slots::{ProcessGroup, Slot};
 
-/// The slot of the signal descriptor in the poll set, and the first slot of the output's descriptors.
+/// The slot of the signal descriptor in the poll set, and the first of the exec pipes of units. The output's descriptors
+/// follow.
 const SIGNALS_SLOT: usize = 0;
-const OUTPUT_SLOTS: usize = 1;
+const EXEC_PIPE_SLOTS: usize = 1;
 
 /// After this many reaped children, signals and timers are handled.
 const BATCH: usize = 64;
@@ -61,10 +62,14 @@ struct Runtime {
     pid_dir: Option<PidDir>,
     /// One for each service and hook.
     slots: Vec<Slot>,
+    /// The first slot of the output's descriptors in the poll set.
+    output_slots: usize,
     /// The service that can be in the foreground of the terminal.
     foreground: Option<UnitId>,
     events: VecDeque<Event>,
     actions: Actions,
+    /// No descriptor is left for the next start until a launching leader has closed its pipe.
+    awaits_descriptors: bool,
     /// The terminal, if untrap controls it.
     terminal: Option<Terminal>,
     /// When the first SIGCHLD arrived that is not handled completely.
@@ -80,6 +85,7 @@ impl Runtime {
             // that.
             let now = Instant::now();
             self.read_signals(now);
+            self.finish_launches();
             self.reap_children();
             self.fire_timers(now);
             if let Some(status) = self.exit {
@@ -123,7 +129,7 @@ impl Runtime {
     }
 
     fn start_next(&mut self) -> bool {
-        let next = self.supervisor.next_start(Instant::now());
+        let next = self.supervisor.next_start(Instant::now()).filter(|_| !self.awaits_descriptors);
         if let Some(id) = next {
             self.start(id);
         }
@@ -183,38 +189,84 @@ impl Runtime {
         let variables = self.late_variables(id);
         let ends = self.output.as_ref().and_then(|output| output.ends(id));
         let started = match &mut self.slots[id].runnable {
-            Runnable::Probe(probe) => probe.start(self.signals.inherited()).map_err(SpawnError::NoProcess),
+            Runnable::TargetCheck(check) => {
+                check.start(self.signals.inherited()).map(ProcessGroup::Led).map_err(SpawnError::NoProcess)
+            }
             Runnable::Program(program) => {
                 program.set(variables);
-                self.spawner.spawn(program, ends)
+                self.spawner.spawn(program, ends).map(|(leader, pipe)| ProcessGroup::Launching(leader, pipe))
             }
         };
         match started {
-            Ok(leader) => {
-                if let Some(output) = &mut self.output {
-                    output.started(id, leader.pid());
-                }
-                self.report.started(id, leader.pid());
-                self.write_pid(id, leader.pid());
-                if self.slots.len() > 1 {
-                    // The first access to a process in /proc allocates its entries. The second, when a signal is sent
-                    // to many services, costs less than half.
-                    let _ = shells::runs_shell(leader.pid());
-                }
-                self.slots[id].group = ProcessGroup::Led(leader);
-                self.handle(Event::Launched(id));
-                self.handle(Event::Started(id));
+            Ok(group) => self.launched(id, group),
+            Err(SpawnError::NoProcess(error)) if is_out_of_descriptors(&error) && self.is_launching() => {
+                self.awaits_descriptors = true;
             }
-            Err(error) => {
-                self.report.start_failed(id, &error);
-                let status = match error {
-                    SpawnError::NotFound => NOT_FOUND,
-                    SpawnError::NotExecutable(_) => NOT_EXECUTABLE,
-                    SpawnError::NotPermitted(_) | SpawnError::NoProcess(_) => INTERNAL_ERROR,
-                };
-                self.handle(Event::StartFailed(id, status));
+            Err(error) => self.start_failed(id, &error),
+        }
+    }
+
+    fn is_launching(&self) -> bool {
+        self.slots.iter().any(|slot| slot.exec_pipe().is_some())
+    }
+
+    fn launched(&mut self, id: UnitId, group: ProcessGroup) {
+        let slot = &mut self.slots[id];
+        slot.group = group;
+        let poll_slot = EXEC_PIPE_SLOTS + id.index();
+        self.poll_set.set(poll_slot, slot.exec_pipe().map(|pipe| (pipe.descriptor(), Interest::Read)));
+        let (pid, is_launching) = (slot.leader().map_or(0, Leader::pid), slot.exec_pipe().is_some());
+        if let Some(output) = &mut self.output {
+            output.started(id, pid);
+        }
+        self.report.started(id, pid);
+        self.write_pid(id, pid);
+        self.handle(Event::Launched(id));
+        if !is_launching {
+            self.handle(Event::Started(id));
+        }
+    }
+
+    /// Reports the leaders that have executed their program, or could not.
+    fn finish_launches(&mut self) {
+        for index in 0..self.slots.len() {
+            if self.poll_set.is_ready(EXEC_PIPE_SLOTS + index) {
+                self.finish_launch(UnitId::new(index));
             }
         }
+    }
+
+    fn finish_launch(&mut self, id: UnitId) {
+        let slot = &mut self.slots[id];
+        let (Some(pipe), Some(leader)) = (slot.exec_pipe(), slot.leader()) else { return };
+        let (status, pid) = (pipe.status(), leader.pid());
+        if matches!(status, LaunchStatus::Pending) {
+            return;
+        }
+        slot.close_exec_pipe();
+        self.awaits_descriptors = false;
+        self.poll_set.set(EXEC_PIPE_SLOTS + id.index(), None);
+        match status {
+            LaunchStatus::Failed(error) => self.start_failed(id, &error),
+            // If it was killed before the exec, its exit follows.
+            _ if procfs::has_executed(pid) == Some(false) => {}
+            _ => {
+                if self.slots.len() > 1 {
+                    shells::warm_up(pid);
+                }
+                self.handle(Event::Started(id));
+            }
+        }
+    }
+
+    fn start_failed(&mut self, id: UnitId, error: &SpawnError) {
+        self.report.start_failed(id, error);
+        let status = match error {
+            SpawnError::NotFound => NOT_FOUND,
+            SpawnError::NotExecutable(_) => NOT_EXECUTABLE,
+            SpawnError::NotPermitted(_) | SpawnError::NoProcess(_) => INTERNAL_ERROR,
+        };
+        self.handle(Event::StartFailed(id, status));
     }
 
     fn write_pid(&mut self, id: UnitId, pid: i32) {
@@ -340,9 +392,7 @@ impl Runtime {
         if self.foreground == Some(id) {
             self.take_terminal_back();
         }
-        let ProcessGroup::Led(leader) = std::mem::replace(&mut self.slots[id].group, ProcessGroup::Empty) else {
-            return;
-        };
+        let Some(leader) = self.slots[id].take_leader() else { return };
         match leader.reap() {
             Some(group) => self.slots[id].group = ProcessGroup::Leaderless(group),
             None => self.group_emptied(id),
@@ -357,7 +407,11 @@ impl Runtime {
         for _ in 0..BATCH {
             match child::look() {
                 Ok(Children::Ended(pid, ending)) => match self.slots.iter().position(|slot| slot.is_led_by(pid)) {
-                    Some(index) => self.handle(Event::LeaderExited(UnitId::new(index), ending)),
+                    Some(index) => {
+                        let id = UnitId::new(index);
+                        self.finish_launch(id);
+                        self.handle(Event::LeaderExited(id, ending));
+                    }
                     None => self.reap_orphan(pid),
                 },
                 Ok(children) => {
@@ -398,4 +452,8 @@ impl Runtime {
             Err(error) => self.report.trouble("can't find leftovers in /proc", &error),
         }
     }
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }

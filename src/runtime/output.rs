@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{OUTPUT_SLOTS, Runtime};
+use super::Runtime;
 use crate::supervisor::event::Event;
 use crate::supervisor::flush::Flush;
 use crate::sys::signalfd::Received;
@@ -12,14 +12,14 @@ impl Runtime {
     pub(super) fn prepare_output(&mut self) {
         self.hand_over_messages();
         if let Some(output) = &mut self.output {
-            output.prepare(&mut self.poll_set, OUTPUT_SLOTS);
+            output.prepare(&mut self.poll_set, self.output_slots);
         }
     }
 
     /// Called after a poll.
     pub(super) fn pass_on_output(&mut self) {
         if let Some(output) = &mut self.output {
-            output.pass_on(&self.poll_set, OUTPUT_SLOTS);
+            output.pass_on(&self.poll_set, self.output_slots);
         }
     }
 
@@ -48,7 +48,7 @@ impl Runtime {
             if output.is_done() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 break;
             }
-            output.prepare_finish(&mut self.poll_set, OUTPUT_SLOTS);
+            output.prepare_finish(&mut self.poll_set, self.output_slots);
             if self.poll_set.wait(deadline).is_err() {
                 break;
             }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::{OUTPUT_SLOTS, Runtime, SIGNALS_SLOT, Slot};
+use super::{EXEC_PIPE_SLOTS, Runtime, SIGNALS_SLOT, Slot};
 use crate::config::plan::Plan;
 use crate::config::policy::Rules;
 use crate::config::unit::UnitId;
@@ -58,13 +58,13 @@ pub fn run(input: RunInput) -> io::Result<u8> {
     let names = services.iter().map(|service| service.name.to_string()).chain(hooks.into_iter().map(|hook| hook.name));
     let paths = runnables.iter().map(|work| match work {
         Runnable::Program(program) => program.path().to_string_lossy().into_owned(),
-        Runnable::Probe(_) => String::new(),
+        Runnable::TargetCheck(_) => String::new(),
     });
     let names: Vec<String> = names.collect();
     let mut report = Logger::new(log, names.iter().cloned().zip(paths));
     let writes = names.into_iter().zip(&runnables).map(|(name, work)| match work {
         Runnable::Program(program) => Some((name, program.user())),
-        Runnable::Probe(_) => None,
+        Runnable::TargetCheck(_) => None,
     });
     let output = Output::new(output, writes.collect())?;
     if output.is_some() {
@@ -83,7 +83,8 @@ pub fn run(input: RunInput) -> io::Result<u8> {
     let terminal = if alone { Terminal::of_stdin() } else { None };
     let spawner = Spawner::new(exec_context.environment, inherited, background, terminal, shell)?;
     let size = runnables.len();
-    let mut poll_set = PollSet::new(OUTPUT_SLOTS + output.as_ref().map_or(0, Output::slots));
+    let output_slots = EXEC_PIPE_SLOTS + size;
+    let mut poll_set = PollSet::new(output_slots + output.as_ref().map_or(0, Output::slots));
     poll_set.set(SIGNALS_SLOT, Some((signals.descriptor(), Interest::Read)));
     let mut runtime = Runtime {
         supervisor,
@@ -94,10 +95,12 @@ pub fn run(input: RunInput) -> io::Result<u8> {
         report,
         pid_dir,
         slots: runnables.into_iter().map(Slot::new).collect(),
+        output_slots,
         foreground: alone.then_some(UnitId::new(0)),
         // Memory for all events of one signal to all services, so that the loop allocates nothing.
         events: VecDeque::with_capacity(2 * size + 8),
         actions: Actions::for_units(size),
+        awaits_descriptors: false,
         terminal,
         reaping_since: None,
         exit: None,

@@ -8,6 +8,7 @@ use crate::signal::Signal;
 use crate::supervisor::event::Receivers;
 use crate::sys::child::{Leader, LeaderlessGroup};
 use crate::sys::shells;
+use crate::sys::spawn::ExecPipe;
 
 /// All that the runtime holds of a service or a hook.
 #[derive(Debug)]
@@ -21,7 +22,9 @@ pub(super) struct Slot {
 pub(super) enum ProcessGroup {
     /// No process of it exists.
     Empty,
-    /// The leader runs, or is a zombie that is not reaped yet.
+    /// The leader has been created. The pipe closes when it executes its program.
+    Launching(Leader, ExecPipe),
+    /// The leader runs its program, or is a zombie that is not reaped yet.
     Led(Leader),
     /// The leader is reaped, other members may exist.
     Leaderless(LeaderlessGroup),
@@ -33,7 +36,34 @@ impl Slot {
     }
 
     pub(super) fn leader(&self) -> Option<&Leader> {
-        if let ProcessGroup::Led(leader) = &self.group { Some(leader) } else { None }
+        match &self.group {
+            ProcessGroup::Launching(leader, _) | ProcessGroup::Led(leader) => Some(leader),
+            ProcessGroup::Empty | ProcessGroup::Leaderless(_) => None,
+        }
+    }
+
+    pub(super) fn exec_pipe(&self) -> Option<&ExecPipe> {
+        if let ProcessGroup::Launching(_, pipe) = &self.group { Some(pipe) } else { None }
+    }
+
+    /// The leader is not launching any longer.
+    pub(super) fn close_exec_pipe(&mut self) {
+        self.group = match std::mem::replace(&mut self.group, ProcessGroup::Empty) {
+            ProcessGroup::Launching(leader, _) => ProcessGroup::Led(leader),
+            group => group,
+        };
+    }
+
+    /// Removes the leader from the slot.
+    pub(super) fn take_leader(&mut self) -> Option<Leader> {
+        self.close_exec_pipe();
+        match std::mem::replace(&mut self.group, ProcessGroup::Empty) {
+            ProcessGroup::Led(leader) => Some(leader),
+            group => {
+                self.group = group;
+                None
+            }
+        }
     }
 
     /// Whether this is the PID of the leader.
@@ -46,7 +76,7 @@ impl Slot {
         let leader = match &self.group {
             ProcessGroup::Empty => return None,
             ProcessGroup::Leaderless(group) => return Some((Receivers::Group, group.send(signal))),
-            ProcessGroup::Led(leader) => leader,
+            ProcessGroup::Launching(leader, _) | ProcessGroup::Led(leader) => leader,
         };
         let is_for_leader = match to {
             SignalTo::Leader => true,

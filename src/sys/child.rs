@@ -230,11 +230,6 @@ pub fn reap(pid: i32) {
     let _ = waitid(Id::Pid(Pid::from_raw(pid)), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG);
 }
 
-/// Waits for a child that never came to run its program, and reaps it.
-pub(super) fn reap_failed(pid: Pid) {
-    while waitid(Id::Pid(pid), WaitPidFlag::WEXITED) == Err(nix::errno::Errno::EINTR) {}
-}
-
 /// Makes untrap the parent of every descendant whose own parent ends; PID 1 of a namespace always is.
 ///
 /// # Errors

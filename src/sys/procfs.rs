@@ -65,6 +65,16 @@ pub fn effective_user(pid: i32) -> Option<u32> {
     users.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
+/// Whether a process has executed a program since it was forked, see the field `flags` of `proc_pid_stat(5)`. Also
+/// answers for a zombie. `None` if `/proc` does not show it.
+#[must_use]
+pub fn has_executed(pid: i32) -> Option<bool> {
+    /// The flag of a process that was forked and has not executed a program, see `include/linux/sched.h`.
+    const PF_FORKNOEXEC: u64 = 0x40;
+    let flags: u64 = split_stat(&read_stat(pid)?)?.1.get(6)?.parse().ok()?;
+    Some(flags & PF_FORKNOEXEC == 0)
+}
+
 /// The children of all threads of a process, see proc(5).
 pub(super) fn children(pid: i32) -> impl Iterator<Item = i32> {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();

@@ -1,76 +1,69 @@
-//! Starting a program in a process group of its own.
+//! Starts a program in a process group of its own.
 //!
-//! As `posix_spawn(3)` does it: the child borrows our memory and we stand still until it has executed its program or
-//! failed to. It costs the same however large we are, needs no pipe for the error, and when it returns the leader runs
-//! the program in its group. `posix_spawn` itself can't set the parent-death signal.
+//! The child is forked, and reports an error through a pipe that execve(2) closes. untrap polls the pipe and never waits
+//! for the child, because a child can hang before or in execve(2): it is stopped by SIGSTOP, or the file system of the
+//! program does not answer.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::ptr;
-use std::sync::{Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::sched::{CloneFlags, clone};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigHandler, SigmaskHow, Signal as Standard, signal, sigprocmask};
 use nix::sys::stat::Mode;
-use nix::unistd::{Pid, getpid, getppid, setpgid};
+use nix::unistd::{ForkResult, Pid, fork, getpid, getppid, pipe2, setpgid};
 
 use super::child::Leader;
 use super::credentials::become_user;
+use super::descriptors::{self, close_except};
 use super::signalfd::Inherited;
 use super::terminal::Terminal;
+use crate::exit_status::NOT_FOUND;
 use crate::sys::credentials::Identity;
 use crate::sys::environment::{Assignment, Environment, Variable, assignment, c_string, name};
 
-/// Where sh looks when there is no `PATH` (the default of dash).
+/// Where sh looks for programs if `PATH` is not set (the default of dash).
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The child needs a few frames and the C library's; measured well under 4 KiB.
-const STACK_SIZE: usize = 32 * 1024;
-
-/// The stack of the child that is being started; there is one at a time. Static, because memory that the program
-/// begins with is not there before it is touched, and most of this never is.
-static STACK: Mutex<[u8; STACK_SIZE]> = Mutex::new([0; STACK_SIZE]);
-
-/// What is executed for a service.
+/// A program to start.
 #[derive(Debug)]
 pub struct Program {
     /// The program and its arguments.
     words: Box<[OsString]>,
-    /// `NAME=value`, over the environment that all share.
+    /// `NAME=value`; replaces the variables of the shared environment that have the same name.
     variables: Box<[CString]>,
-    /// Whom it runs as, if not as we do.
+    /// The user that it runs as; `None`: untrap's own user.
     identity: Option<Box<Identity>>,
-    /// Whether it gets our standard input and the terminal, instead of `/dev/null`.
+    /// Whether it has untrap's standard input and the terminal instead of `/dev/null`.
     pub foreground: bool,
 }
 
 impl Program {
-    /// A program with its arguments, and the variables that are set for it alone.
+    /// A program with its arguments, and the variables that are set only for it.
     #[must_use]
     pub fn new(words: Vec<OsString>, variables: Vec<Variable>, identity: Option<Identity>) -> Self {
         let variables = variables.into_iter().map(assignment).collect();
         Self { words: words.into(), variables, identity: identity.map(Box::new), foreground: false }
     }
 
-    /// The user that it runs as, if not as ours.
+    /// The user that it runs as; `None`: untrap's own user.
     #[must_use]
     pub fn user(&self) -> Option<u32> {
         self.identity.as_ref().map(|identity| identity.uid)
     }
 
-    /// What is executed, as the command names it.
+    /// The program, as the command names it.
     #[must_use]
     pub fn path(&self) -> &OsStr {
         &self.words[0]
     }
 
-    /// Sets variables for it, in the place of those that have the same names.
+    /// Sets variables for it. They replace those that have the same name.
     pub fn set(&mut self, variables: Vec<Variable>) {
         if variables.is_empty() {
             return;
@@ -82,65 +75,101 @@ impl Program {
     }
 }
 
-/// What children are started with.
+/// Starts programs.
 #[derive(Debug)]
 pub struct Spawner {
     environment: Vec<Assignment>,
     inherited: Inherited,
-    /// Standard input of every child that does not get ours.
+    /// The descriptors above 2 that untrap was started with. `None`: unknown, because `/proc` cannot be read.
+    inherited_descriptors: Option<Vec<RawFd>>,
+    /// Standard input of programs that do not have untrap's.
     null: Option<OwnedFd>,
     shell: Option<CString>,
     terminal: Option<Terminal>,
     own: Pid,
 }
 
-/// Why a program could not be started.
+/// The cause of a failed start.
 #[derive(Debug)]
 pub enum SpawnError {
-    /// There is no such program.
+    /// The program does not exist.
     NotFound,
-    /// There is, but it can't be executed.
+    /// The program exists and cannot be executed.
     NotExecutable(io::Error),
-    /// It can't become the user that it is to run as.
+    /// The child cannot become the user that the program runs as.
     NotPermitted(io::Error),
-    /// No process could be made for it.
+    /// No process could be created, or it could not be prepared.
     NoProcess(io::Error),
 }
 
+/// The pipe through which a child reports that it could not execute its program.
+#[derive(Debug)]
+pub struct ExecPipe(OwnedFd);
+
+/// How far a child has come.
+#[derive(Debug)]
+pub enum LaunchStatus {
+    /// It has not executed its program yet.
+    Pending,
+    /// It has executed its program, or was killed before that.
+    Closed,
+    /// It could not execute its program, and exits.
+    Failed(SpawnError),
+}
+
+impl ExecPipe {
+    /// The descriptor that becomes readable when the status changes.
+    #[must_use]
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    /// The status of the child.
+    #[must_use]
+    pub fn status(&self) -> LaunchStatus {
+        let mut report = [0; Failure::SIZE];
+        match nix::unistd::read(&self.0, &mut report) {
+            Err(Errno::EAGAIN | Errno::EINTR) => LaunchStatus::Pending,
+            Ok(Failure::SIZE) => LaunchStatus::Failed(Failure::from_bytes(report).into()),
+            Ok(_) | Err(_) => LaunchStatus::Closed,
+        }
+    }
+}
+
 impl Spawner {
-    /// Children get `environment`, look for programs along its `PATH`, and have scripts without a first line `#!` run
-    /// by `shell`, as sh does, if there is one. Those that are to be in the foreground become the foreground group of
-    /// `terminal`; with `background` there are others.
+    /// Children have `environment`, search its `PATH`, and run scripts that have no first line `#!` with `shell`, as sh
+    /// does. A foreground program's process group becomes the foreground group of `terminal`. `has_background` says
+    /// whether there are other programs.
     ///
     /// # Errors
-    /// `/dev/null` can't be opened.
+    /// `/dev/null` cannot be opened.
     pub fn new(
         environment: Environment,
         inherited: Inherited,
-        background: bool,
+        has_background: bool,
         terminal: Option<Terminal>,
         shell: Option<&Path>,
     ) -> io::Result<Self> {
         let open_null = || open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
-        let null = if background { Some(open_null()?) } else { None };
+        let null = if has_background { Some(open_null()?) } else { None };
         let environment = environment.into_iter().collect();
         let shell = shell.map(|shell| c_string(shell.into()));
-        Ok(Self { environment, inherited, null, shell, terminal, own: getpid() })
+        let inherited_descriptors = descriptors::inherited();
+        Ok(Self { environment, inherited, inherited_descriptors, null, shell, terminal, own: getpid() })
     }
 
-    /// What the program is started with: the shared variables, but for those that it has for itself, and these.
+    /// The program's environment: the shared variables, except those that it has itself, and its own.
     fn environment<'a>(&'a self, program: &'a Program) -> Vec<&'a CStr> {
         let own: Vec<_> = program.variables.iter().map(|own| name(own)).collect();
         let shared = self.environment.iter().filter(|variable| !own.contains(&name(variable)));
         shared.map(AsRef::as_ref).chain(program.variables.iter().map(CString::as_c_str)).collect()
     }
 
-    /// Starts a program, the one that its first word names. It gets these as standard output and standard error, or
-    /// ours.
+    /// Starts a program. It has `output` as standard output and standard error; `None`: untrap's own.
     ///
     /// # Errors
-    /// See [`SpawnError`]; no process is left in that case.
-    pub fn spawn(&self, program: &Program, output: Option<[BorrowedFd; 2]>) -> Result<Leader, SpawnError> {
+    /// No process could be created. Later errors arrive through the pipe.
+    pub fn spawn(&self, program: &Program, output: Option<[BorrowedFd; 2]>) -> Result<(Leader, ExecPipe), SpawnError> {
         let environment = self.environment(program);
         let path = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"PATH="));
         let programs = candidates(&program.words[0], path.unwrap_or(DEFAULT_PATH.as_bytes()));
@@ -150,47 +179,56 @@ impl Spawner {
         let shell = self.shell.as_ref().map_or(ptr::null(), |shell| shell.as_ptr());
         let mut script = [&[shell], &arguments[..]].concat();
         let environment = pointers(environment);
+        let no_process = |errno: Errno| SpawnError::NoProcess(errno.into());
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(no_process)?;
+        let kept = self.inherited_descriptors.as_ref().map(|inherited| {
+            let mut kept = [&inherited[..], &[writer.as_raw_fd()]].concat();
+            kept.sort_unstable();
+            kept
+        });
         let mut child = Child {
             programs: &programs,
             arguments: &arguments,
             script: &mut script,
             environment: &environment,
             inherited: self.inherited,
+            kept: kept.as_deref(),
             identity: program.identity.as_deref(),
             stdin: self.null.as_ref().filter(|_| !program.foreground).map(AsFd::as_fd),
             output,
             parent: self.own,
             terminal: self.terminal.filter(|_| program.foreground),
         };
-        let mut failure = None;
-        let run = Box::new(|| {
-            failure = Some(child.run());
-            127
-        });
-        let mut stack = STACK.lock().unwrap_or_else(PoisonError::into_inner);
-        let flags = CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
-        // SAFETY: the child runs on a stack of its own while we stand still, all signals are blocked in both, and
-        // until its exec it makes only system calls and writes nothing but `failure`, `script` and errno.
-        let pid = unsafe { clone(run, &mut *stack, flags, Some(libc::SIGCHLD)) };
-        let pid = pid.map_err(|errno| SpawnError::NoProcess(errno.into()))?;
-        let Some(failure) = failure else { return Ok(Leader::new(pid)) };
-        super::child::reap_failed(pid);
-        Err(match failure {
-            Failure::Identity(errno) => SpawnError::NotPermitted(errno.into()),
-            Failure::Preparation(errno) => SpawnError::NoProcess(errno.into()),
-            Failure::Execution(Errno::ENOENT | Errno::ENOTDIR) => SpawnError::NotFound,
-            Failure::Execution(errno) => SpawnError::NotExecutable(errno.into()),
-        })
+        // SAFETY: untrap has one thread, so no lock is held by another one, and the child may do what untrap may. It
+        // has all signals blocked until it has set its own mask.
+        match unsafe { fork() }.map_err(no_process)? {
+            ForkResult::Parent { child } => {
+                // The child makes the same call: whichever comes first, the child leads its group before a signal is
+                // sent.
+                let _ = setpgid(child, child);
+                Ok((Leader::new(child), ExecPipe(reader)))
+            }
+            ForkResult::Child => {
+                let report = child.run().to_bytes();
+                // The pipe has room, and untrap cannot be told of an error otherwise.
+                let _ = nix::unistd::write(&writer, &report);
+                // SAFETY: _exit runs no destructor and no exit handler, which belong to the parent.
+                unsafe { libc::_exit(NOT_FOUND.into()) }
+            }
+        }
     }
 }
 
-/// What the child does between its birth and its exec. Everything it needs is ready: it may not allocate.
+/// The work of the child between fork and exec. Everything is prepared before the fork: the child allocates nothing,
+/// because memory that it writes is copied.
 struct Child<'a> {
     programs: &'a [CString],
     arguments: &'a [*const libc::c_char],
     script: &'a mut [*const libc::c_char],
     environment: &'a [*const libc::c_char],
     inherited: Inherited,
+    /// The descriptors above 2 that stay open, in ascending order.
+    kept: Option<&'a [RawFd]>,
     identity: Option<&'a Identity>,
     stdin: Option<BorrowedFd<'a>>,
     output: Option<[BorrowedFd<'a>; 2]>,
@@ -198,15 +236,50 @@ struct Child<'a> {
     terminal: Option<Terminal>,
 }
 
-/// What went wrong in the child.
+/// An error in the child.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Failure {
     Identity(Errno),
     Preparation(Errno),
     Execution(Errno),
 }
 
+impl Failure {
+    const SIZE: usize = 1 + size_of::<i32>();
+
+    fn to_bytes(self) -> [u8; Self::SIZE] {
+        let (step, errno) = match self {
+            Self::Identity(errno) => (0, errno),
+            Self::Preparation(errno) => (1, errno),
+            Self::Execution(errno) => (2, errno),
+        };
+        let [a, b, c, d] = (errno as i32).to_ne_bytes();
+        [step, a, b, c, d]
+    }
+
+    fn from_bytes([step, a, b, c, d]: [u8; Self::SIZE]) -> Self {
+        let errno = Errno::from_raw(i32::from_ne_bytes([a, b, c, d]));
+        match step {
+            0 => Self::Identity(errno),
+            1 => Self::Preparation(errno),
+            _ => Self::Execution(errno),
+        }
+    }
+}
+
+impl From<Failure> for SpawnError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Identity(errno) => Self::NotPermitted(errno.into()),
+            Failure::Preparation(errno) => Self::NoProcess(errno.into()),
+            Failure::Execution(Errno::ENOENT | Errno::ENOTDIR) => Self::NotFound,
+            Failure::Execution(errno) => Self::NotExecutable(errno.into()),
+        }
+    }
+}
+
 impl Child<'_> {
-    /// Tries one program after the other, and returns only if none could be executed.
+    /// Tries to execute each candidate, and returns only if all fail.
     fn run(&mut self) -> Failure {
         if let Err(failure) = self.prepare() {
             return failure;
@@ -220,7 +293,7 @@ impl Child<'_> {
             }
             match errno {
                 Errno::ENOENT | Errno::ENOTDIR => {}
-                // Another directory may have one that is for us.
+                // A later directory of PATH may have a program that this user may execute.
                 Errno::EACCES => failure = errno,
                 _ => return Failure::Execution(errno),
             }
@@ -229,16 +302,33 @@ impl Child<'_> {
     }
 
     fn execute(&self, program: *const libc::c_char, arguments: &[*const libc::c_char]) -> Errno {
-        // SAFETY: the program is a C string; both arrays end with a null pointer and point to C strings.
+        // SAFETY: `program` is a C string; both arrays contain pointers to C strings and end with a null pointer.
         unsafe { libc::execve(program, arguments.as_ptr(), self.environment.as_ptr()) };
         Errno::last()
     }
 
     fn prepare(&self) -> Result<(), Failure> {
-        self.join_group().map_err(Failure::Preparation)?;
-        self.identity.map_or(Ok(()), become_user).map_err(Failure::Identity)?;
+        // First of all, because the child must not outlive untrap.
         self.bind_to_parent().map_err(Failure::Preparation)?;
+        self.join_group().map_err(Failure::Preparation)?;
+        self.set_descriptors().map_err(Failure::Preparation)?;
+        if let Some(identity) = self.identity {
+            become_user(identity).map_err(Failure::Identity)?;
+            // The change of the user clears the parent-death signal.
+            self.bind_to_parent().map_err(Failure::Preparation)?;
+        }
         self.reset().map_err(Failure::Preparation)
+    }
+
+    /// Makes the kernel kill the leader if untrap is killed. If untrap is PID 1, the kernel does so anyway. An error is
+    /// not reported: a sandbox that denies this has denied the adoption of orphans too, about which untrap has warned.
+    fn bind_to_parent(&self) -> nix::Result<()> {
+        if self.parent.as_raw() == 1 {
+            return Ok(());
+        }
+        let _ = set_pdeathsig(Standard::SIGKILL);
+        // untrap may have been killed before the call.
+        if getppid() == self.parent { Ok(()) } else { Err(Errno::ESRCH) }
     }
 
     fn join_group(&self) -> nix::Result<()> {
@@ -250,25 +340,25 @@ impl Child<'_> {
         Ok(())
     }
 
-    /// Makes the kernel kill the leader if untrap is killed. For PID 1 the kernel does so anyway. A later change of the
-    /// user would clear the setting. A sandbox that denies it has denied the reaping of orphans too, and that was said.
-    fn bind_to_parent(&self) -> nix::Result<()> {
-        if self.parent.as_raw() == 1 {
-            return Ok(());
-        }
-        let _ = set_pdeathsig(Standard::SIGKILL);
-        if getppid() == self.parent { Ok(()) } else { Err(Errno::ESRCH) }
-    }
-
-    fn reset(&self) -> nix::Result<()> {
+    /// Sets the standard descriptors, and closes untrap's own: while the child hangs, it must not hold untrap's lock.
+    fn set_descriptors(&self) -> nix::Result<()> {
         let [stdout, stderr] = self.output.map_or([None; 2], |output| output.map(Some));
         for (own, standard) in [self.stdin, stdout, stderr].into_iter().zip(libc::STDIN_FILENO..) {
             if let Some(own) = own {
-                // SAFETY: dup2 touches no memory of ours, and the standard descriptors are the child's own.
+                // SAFETY: dup2 accesses no memory, and no value of the child owns a standard descriptor.
                 Errno::result(unsafe { libc::dup2(own.as_raw_fd(), standard) })?;
             }
         }
-        // SAFETY: neither sets a handler, and the child's dispositions are its own.
+        if let Some(kept) = self.kept {
+            // SAFETY: the child uses no descriptor but the standard ones and the pipe, which are kept.
+            unsafe { close_except(kept) };
+        }
+        Ok(())
+    }
+
+    /// Sets the signal dispositions, the limits and the signal mask that untrap was started with.
+    fn reset(&self) -> nix::Result<()> {
+        // SAFETY: neither call sets a handler.
         unsafe {
             signal(Standard::SIGPIPE, SigHandler::SigDfl)?;
             if self.inherited.child_ignored {
@@ -297,7 +387,21 @@ fn candidates(program: &OsStr, path: &[u8]) -> Vec<CString> {
     path.split(|byte| *byte == b':').map(join).collect()
 }
 
-/// As execve(2) wants them: pointers to C strings, the last one null.
+/// Pointers to C strings and a final null pointer, as execve(2) takes them.
 fn pointers<'a>(strings: impl IntoIterator<Item = &'a CStr>) -> Vec<*const libc::c_char> {
     strings.into_iter().map(CStr::as_ptr).chain([ptr::null()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_arrives_as_it_was_sent() {
+        for failure in
+            [Failure::Identity(Errno::EPERM), Failure::Preparation(Errno::EAGAIN), Failure::Execution(Errno::ENOENT)]
+        {
+            assert_eq!(Failure::from_bytes(failure.to_bytes()), failure);
+        }
+    }
 }

@@ -15,6 +15,7 @@ mod hooks;
 mod hostile;
 mod inheritance;
 mod inputs;
+mod launching;
 mod leftovers;
 mod limits;
 mod messages;

