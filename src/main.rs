@@ -1,8 +1,4 @@
 //! The `untrap` program: block signals, parse, run, exit.
-//!
-//! The C library calls `main` directly. The Rust runtime would make twenty system calls first and read
-//! `/proc/self/maps` to report stack overflows. [`untrap::sys`] does the two parts that untrap needs: it blocks SIGPIPE
-//! with the other signals and opens descriptors 0, 1 and 2 if they are closed.
 #![no_main]
 
 use std::ffi::OsString;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::running::{RunningInstance, RunningService, VerbError};
 use super::values::OptionValues;
 use super::{Request, UsageError};
-use crate::sys::{clock, members, terminal};
+use crate::sys::{clock, process_groups, terminal};
 
 const KIBIBYTE: u64 = 1024;
 
@@ -71,7 +71,7 @@ impl<'a> Row<'a> {
             cpu: service.members.iter().map(|member| member.cpu).sum(),
             memory: service.members.iter().map(|member| member.memory).sum(),
             processes: service.members.iter().filter(|member| !member.process.is_zombie()).count(),
-            command: members::command_line(record.pid),
+            command: process_groups::command_line(record.pid),
         });
         Self { name: &service.name, state, running }
     }

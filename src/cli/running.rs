@@ -7,7 +7,7 @@ use crate::config::name::Name;
 use crate::exit_status::USAGE;
 use crate::pid_dir::record::{OWN_NAME, Record, file_name};
 use crate::pid_dir::{lock, reader};
-use crate::sys::members::{self, Member};
+use crate::sys::process_groups::{self, Member};
 
 /// The status if no untrap or no such service runs, or if the system denies access.
 const NOTHING: u8 = 1;
@@ -66,7 +66,7 @@ impl RunningInstance {
             read_record(directory, OWN_NAME, None)?.ok_or_else(|| not_running("it has no untrap.pid".to_owned()))?;
         let pid = own.pid;
         if own.process().is_none() {
-            return Err(if members::is_hidden(pid) {
+            return Err(if process_groups::is_hidden(pid) {
                 VerbError::nothing(format!("/proc does not show untrap (pid {pid}); run this as its user, or as root"))
             } else {
                 not_running(format!(
@@ -79,7 +79,7 @@ impl RunningInstance {
         if !is_held {
             return Err(not_running(format!("pid {pid} of its untrap.pid does not hold its lock")));
         }
-        let all = members::descendants(pid)
+        let all = process_groups::descendants(pid)
             .map_err(|error| VerbError::nothing(format!("can't read /proc: {error}; it must be mounted")))?;
         let mut services = Vec::with_capacity(own.services.len());
         for name in own.services.into_iter().filter(|name| Name::read(name).is_some()) {

@@ -7,7 +7,7 @@ use super::values::OptionValues;
 use super::{Request, UsageError};
 use crate::config::name::Name;
 use crate::signal::Signal;
-use crate::sys::members;
+use crate::sys::process_groups;
 
 /// The values of `untrap signal`.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl SignalRequest {
         let mut problems = Vec::new();
         for service in services.iter().filter(wanted) {
             let Some(record) = &service.record else { continue };
-            match members::send_to_group(record.pid, &service.members, self.signal) {
+            match process_groups::send_to_group(record.pid, &service.members, self.signal) {
                 Ok(()) => signalled += 1,
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
                 Err(error) => problems.push(format!(

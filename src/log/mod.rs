@@ -170,7 +170,7 @@ impl Logger {
     }
 
     /// Says that something that untrap needs from the system went wrong, and what follows from it.
-    pub fn trouble(&mut self, what: &str, error: &std::io::Error) {
+    pub fn system_error(&mut self, what: &str, error: &std::io::Error) {
         self.write(Verbosity::Quiet, "system-error", Subject::Untrap, |f, _| write!(f, "{what}: {error}"));
     }
 
@@ -242,7 +242,7 @@ pub fn remedy(error: &std::io::Error) -> &'static str {
     }
 }
 
-/// The name of what happened, for programs that read messages, and whom it is about.
+/// The name of the event, for programs that read the log, and its subject.
 fn classify(message: Message) -> (&'static str, Subject) {
     match message {
         Message::Started(id) => ("started", Subject::Service(id)),

@@ -18,7 +18,7 @@ pub(super) struct Stream {
     pub(super) label: LineSource,
     lines: Lines,
     /// Whether no process is left that could complete the last line.
-    has_ended: bool,
+    has_exited: bool,
     /// The number of unread bytes that were in the pipe when the leader exited or the run ended, without later bytes.
     pub(super) left: usize,
     /// The processes that write to the pipe after the process of `head`.
@@ -36,7 +36,7 @@ struct Turn {
 
 impl Stream {
     pub(super) fn new(pipe: Pipe, sink: usize, head: LinePrefix, label: LineSource) -> Self {
-        Self { pipe, sink, head, label, lines: Lines::default(), has_ended: false, left: 0, turns: VecDeque::new() }
+        Self { pipe, sink, head, label, lines: Lines::default(), has_exited: false, left: 0, turns: VecDeque::new() }
     }
 
     /// Attributes the lines that are written from now on to this process.
@@ -44,7 +44,7 @@ impl Stream {
         let before = self.left;
         self.turns.pop_back_if(|turn| turn.before == before);
         self.turns.push_back(Turn { before, pid });
-        self.has_ended = false;
+        self.has_exited = false;
         self.change_turns(sink);
     }
 
@@ -55,12 +55,12 @@ impl Stream {
 
     /// The process group of the service is empty: its last line is complete even without a newline.
     pub(super) fn ended(&mut self) {
-        self.has_ended = true;
+        self.has_exited = true;
     }
 
     /// Whether output from before the exit of a process is still unwritten.
     pub(super) fn has_last_words(&self) -> bool {
-        self.left > 0 || self.has_ended && !self.lines.is_empty()
+        self.left > 0 || self.has_exited && !self.lines.is_empty()
     }
 
     /// Whether all marked bytes are written.
@@ -105,9 +105,9 @@ impl Stream {
     /// Writes the last line if the stream has ended.
     pub(super) fn end_line(&mut self, sink: &mut Sink) {
         self.change_turns(sink);
-        if self.has_ended && self.left == 0 && sink.has_room() {
+        if self.has_exited && self.left == 0 && sink.has_room() {
             self.take_rest(sink);
-            self.has_ended = false;
+            self.has_exited = false;
         }
     }
 

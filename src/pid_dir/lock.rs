@@ -5,10 +5,9 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::Mode;
-use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
+use nix::unistd::geteuid;
+
+use crate::sys::directory::Directory;
 
 /// The name of the lock file. It exists while an untrap uses the directory.
 pub(super) const LOCK_FILE: &str = ".untrap.lock";
@@ -20,16 +19,15 @@ const ATTEMPTS: usize = 16;
 ///
 /// # Errors
 /// Those of open(2) and flock(2), and a lock file of another user that cannot be removed.
-pub(super) fn take(directory: &File) -> io::Result<Option<File>> {
+pub(super) fn take(directory: &Directory) -> io::Result<Option<File>> {
     for _ in 0..ATTEMPTS {
-        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let file = File::from(openat(directory, LOCK_FILE, flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
+        let file = directory.open_private(LOCK_FILE)?;
         let metadata = file.metadata()?;
         if metadata.uid() != geteuid().as_raw() || !metadata.is_file() {
             // Another user can hold a lock on its own file for ever.
-            unlinkat(directory, LOCK_FILE, UnlinkatFlags::NoRemoveDir).map_err(|errno| {
-                io::Error::other(format!("its {LOCK_FILE} is another user's: {}", io::Error::from(errno)))
-            })?;
+            directory
+                .remove(LOCK_FILE)
+                .map_err(|error| io::Error::other(format!("its {LOCK_FILE} is another user's: {error}")))?;
             continue;
         }
         file.set_permissions(Permissions::from_mode(0o600))?;
@@ -41,7 +39,7 @@ pub(super) fn take(directory: &File) -> io::Result<Option<File>> {
             Ok(()) => return Ok(Some(file)),
         }
     }
-    Err(Errno::EBUSY.into())
+    Err(io::ErrorKind::ResourceBusy.into())
 }
 
 /// Whether this process holds the lock of a directory, see `proc_locks(5)`.
@@ -90,7 +88,7 @@ mod tests {
     #[test]
     fn a_directory_is_locked_once_and_the_holder_is_known() {
         let directory = tempfile::tempdir().unwrap();
-        let open = File::open(directory.path()).unwrap();
+        let open = Directory::create(directory.path()).unwrap();
         let own = std::process::id() as i32;
         assert!(!is_held_by(directory.path(), own).unwrap());
         let lock = take(&open).unwrap().expect("it is free");

@@ -8,21 +8,16 @@ pub mod reader;
 pub mod record;
 
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat, renameat};
-use nix::sys::stat::Mode;
-use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::config::name::Name;
 use crate::config::unit::UnitId;
 use crate::pid_dir::lock::LOCK_FILE;
 use crate::pid_dir::record::{OWN_NAME, Record, file_name};
+use crate::sys::directory::Directory;
 
 /// The beginning and the end of a file's name until the file is complete. No service's name begins with a dot.
 const TEMPORARY: (&str, &str) = (".untrap.", ".tmp");
@@ -30,18 +25,17 @@ const TEMPORARY: (&str, &str) = (".untrap.", ".tmp");
 /// How many names of temporary files another user would have to take to prevent a write.
 const TEMPORARY_NAMES: u32 = 64;
 
-/// How long a process that has just been killed may take to exit.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The time that a process that has just been killed has to exit.
+const EXIT_TIME: Duration = Duration::from_secs(1);
 
 /// A directory that untrap uses until the value is dropped, which removes its files.
 #[derive(Debug)]
 pub struct PidDir {
-    /// Files are named relative to it, so that they are never written into a directory that took its place.
-    directory: File,
+    directory: Directory,
     /// Held while untrap uses the directory.
     lock: Option<File>,
     services: Vec<PidFile>,
-    /// What `untrap.pid` says, while it is there.
+    /// The content of `untrap.pid`, while the file exists.
     own: Option<Record>,
 }
 
@@ -49,20 +43,20 @@ pub struct PidDir {
 struct PidFile {
     name: String,
     starts: u32,
-    /// What its file says, while it is there.
+    /// The content of its file, while the file exists.
     written: Option<Record>,
 }
 
-/// Why a directory can't be used.
+/// The reason why a directory cannot be used.
 #[derive(Debug)]
 pub enum PidDirError {
-    /// It can't be created, opened or written.
+    /// It cannot be created, opened or written.
     Directory(PathBuf, io::Error),
-    /// A file that is in the way can't be read or removed.
+    /// A file with the name of a pid file cannot be read or removed.
     File(PathBuf, io::Error),
-    /// Another untrap uses it. It has this PID, unless it is just starting or ending.
+    /// Another untrap uses it, with this PID if it is known.
     InUse(PathBuf, Option<i32>),
-    /// A file belongs to a process that lives.
+    /// A file belongs to a process that is alive.
     Alive(PathBuf, i32),
     /// A service has the name of untrap's own file.
     ReservedName,
@@ -86,7 +80,7 @@ impl fmt::Display for PidDirError {
             }
             Self::Alive(path, pid) => write!(
                 f,
-                "{} belongs to a process that lives (pid {pid}); end it, remove the file, or give another directory",
+                "{} belongs to a process that is alive (pid {pid}); stop it, remove the file, or give another directory",
                 path.display()
             ),
             Self::ReservedName => {
@@ -110,8 +104,7 @@ impl PidDir {
             return Err(PidDirError::ReservedName);
         }
         let failed = |error| PidDirError::Directory(path.to_owned(), error);
-        DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(failed)?;
-        let directory = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(path).map_err(failed)?;
+        let directory = Directory::create(path).map_err(failed)?;
         let mut pid_dir = Self { directory, lock: None, services, own: None };
         pid_dir.lock = lock::take(&pid_dir.directory).map_err(failed)?;
         if pid_dir.lock.is_none() {
@@ -141,14 +134,14 @@ impl PidDir {
             service.written = Some(record);
             return Ok(());
         }
-        self.ended(id).and(written)
+        self.emptied(id).and(written)
     }
 
     /// Removes the file of a service whose process group is empty.
     ///
     /// # Errors
-    /// It can't be removed.
-    pub fn ended(&mut self, id: UnitId) -> io::Result<()> {
+    /// It cannot be removed.
+    pub fn emptied(&mut self, id: UnitId) -> io::Result<()> {
         let Some(record) = self.services.get_mut(id.index()).and_then(|service| service.written.take()) else {
             return Ok(());
         };
@@ -161,7 +154,7 @@ impl PidDir {
     /// Not all of them can be removed.
     pub fn close(&mut self) -> io::Result<()> {
         let services =
-            (0..self.services.len()).map(|index| self.ended(UnitId::new(index))).fold(Ok(()), io::Result::and);
+            (0..self.services.len()).map(|index| self.emptied(UnitId::new(index))).fold(Ok(()), io::Result::and);
         let own = self.own.take().map_or(Ok(()), |record| self.remove(OWN_NAME, &record));
         let lock = self.lock.take().map_or(Ok(()), |_held| self.unlink(LOCK_FILE));
         services.and(own).and(lock)
@@ -181,7 +174,7 @@ impl PidDir {
             let file = file_name(name);
             match process {
                 // The kernel kills the leaders of an untrap that was killed, but releases its lock a moment earlier.
-                Some(process) if !process.ends_within(PATIENCE) => {
+                Some(process) if !process.exits_within(EXIT_TIME) => {
                     return Err(PidDirError::Alive(path.join(file), process.pid));
                 }
                 _ => self.unlink(&file).map_err(|error| failed(&file, error))?,
@@ -193,13 +186,11 @@ impl PidDir {
     /// The record in a file, and the file's age in seconds. `None` if the file does not exist; a record without a
     /// process if it contains no PID.
     fn read(&self, name: &str) -> io::Result<Option<(Record, f64)>> {
-        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-        let file = match openat(&self.directory, file_name(name).as_str(), flags, Mode::empty()) {
-            Ok(descriptor) => File::from(descriptor),
-            Err(Errno::ENOENT) => return Ok(None),
+        let file = match self.directory.read(&file_name(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             // untrap writes no symbolic links.
-            Err(Errno::ELOOP) => return Ok(Some((Record::default(), 0.0))),
-            Err(errno) => return Err(errno.into()),
+            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => return Ok(Some((Record::default(), 0.0))),
+            file => file?,
         };
         let age = SystemTime::now().duration_since(file.metadata()?.modified()?).unwrap_or_default();
         Ok(Some((Record::read(file)?.unwrap_or_default(), age.as_secs_f64())))
@@ -207,9 +198,8 @@ impl PidDir {
 
     fn write(&self, name: &str, record: &Record) -> io::Result<()> {
         let (mut file, temporary) = self.create_temporary_file()?;
-        let renamed = file.write_all(record.to_string().as_bytes()).and_then(|()| {
-            Ok(renameat(&self.directory, temporary.as_str(), &self.directory, file_name(name).as_str())?)
-        });
+        let written = file.write_all(record.to_string().as_bytes());
+        let renamed = written.and_then(|()| self.directory.rename(&temporary, &file_name(name)));
         if renamed.is_err() {
             // The first error is the one to report.
             let _ = self.unlink(&temporary);
@@ -219,19 +209,18 @@ impl PidDir {
 
     /// Creates a file under a name that is free: a file of another user in a shared directory must not prevent a write.
     fn create_temporary_file(&self) -> io::Result<(File, String)> {
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
         let (begin, end) = TEMPORARY;
         let names = (0..TEMPORARY_NAMES).map(|number| format!("{begin}{}.{number}{end}", std::process::id()));
         for name in names {
-            match openat(&self.directory, name.as_str(), flags, Mode::from_bits_truncate(0o644)) {
-                Err(Errno::EEXIST) => {}
-                file => return Ok((File::from(file?), name)),
+            match self.directory.create_file(&name) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                file => return Ok((file?, name)),
             }
         }
-        Err(Errno::EEXIST.into())
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Removes what an untrap that was killed during a write has left, as far as it can be removed.
+    /// Removes the files that an untrap that was killed during a write has left, if they can be removed.
     fn remove_temporary_files(&self, path: &Path) -> io::Result<()> {
         let (begin, end) = TEMPORARY;
         for file in std::fs::read_dir(path)? {
@@ -252,9 +241,9 @@ impl PidDir {
     }
 
     fn unlink(&self, file: &str) -> io::Result<()> {
-        match unlinkat(&self.directory, file, UnlinkatFlags::NoRemoveDir) {
-            Err(Errno::ENOENT) => Ok(()),
-            result => Ok(result?),
+        match self.directory.remove(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
         }
     }
 }
@@ -281,10 +270,10 @@ mod tests {
             pid_dir.started(UnitId::new(0), pid).unwrap();
             assert_eq!(written(), Some(Record { restarts, ..Record::of_process(pid) }));
         }
-        pid_dir.ended(UnitId::new(0)).unwrap();
+        pid_dir.emptied(UnitId::new(0)).unwrap();
         assert_eq!(written(), None);
         pid_dir.started(UnitId::new(0), own).unwrap();
-        assert_eq!(written().map(|record| record.restarts), Some(3), "what ended in between is counted too");
+        assert_eq!(written().map(|record| record.restarts), Some(3), "the run in between is counted too");
         drop(pid_dir);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     }

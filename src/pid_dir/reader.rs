@@ -1,5 +1,5 @@
-//! Reading the pid directory of another untrap, which another user may have written: nothing there is trusted but what
-//! belongs to root or to the user of the process that it names.
+//! Reads the pid directory of another untrap. Another user may have written it, so a file is trusted only if it belongs to
+//! root or to the user of the process that it names.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -27,7 +27,7 @@ pub fn read(directory: &Path, name: &str, writer: Option<i32>) -> io::Result<Opt
     };
     let metadata = file.metadata()?;
     if !metadata.is_file() || metadata.len() > LARGEST {
-        return Err(io::Error::other("it is no pid file"));
+        return Err(io::Error::other("it is not a pid file"));
     }
     let Ok(record) = Record::read(file)? else { return Ok(None) };
     let owner = metadata.uid();

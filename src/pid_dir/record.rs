@@ -7,24 +7,24 @@ use std::str::FromStr;
 use crate::sys::clock;
 use crate::sys::procfs::Process;
 
-/// What untrap's own file is called, without its suffix.
+/// The name of untrap's own file, without its suffix.
 pub const OWN_NAME: &str = "untrap";
 
 /// The largest pid file that is read, so that another file cannot fill the memory.
 pub(super) const LARGEST: u64 = 1 << 20;
 
-/// How long after its process a pid file is written at most; a process younger than the file by more is another one.
+/// The longest time from the start of a process to the write of its pid file. A process that is younger than the file by more than this has reused the PID.
 const SLACK_SECONDS: f64 = 2.0;
 
-/// What a pid file says of a process.
+/// The content of a pid file.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Record {
     /// Its PID, in the PID namespace of the process that wrote the file.
     pub pid: i32,
     /// `start-ticks`: when it started, in clock ticks after boot (field 22 of `proc_pid_stat(5)`). With the PID it
-    /// names a process for good. Missing where other programs wrote the file, or `/proc` could not say.
+    /// identifies a process. Missing if another program has written the file, or `/proc` could not be read.
     pub start_ticks: Option<u64>,
-    /// `restarts`: how often untrap has started the service again.
+    /// `restarts`: how often untrap has restarted the service.
     pub restarts: u32,
     /// `services`: in untrap's own file, the names of all services in the order in which they start.
     pub services: Vec<String>,
@@ -60,8 +60,8 @@ impl Record {
         self.start_ticks.is_none_or(|ticks| ticks == process.start_time).then_some(process)
     }
 
-    /// The process, if it lives and can have been there when the file was written, `file_age` seconds ago. That tells
-    /// a recycled PID even where the file has no start time.
+    /// The process, if it is alive and not younger than the file, which was written `file_age` seconds ago. This detects
+    /// a reused PID even if the file contains no start time.
     #[must_use]
     pub fn process_behind(&self, file_age: f64) -> Option<Process> {
         self.process().filter(|process| {
@@ -84,14 +84,14 @@ impl fmt::Display for Record {
     }
 }
 
-/// The text is no pid file.
+/// The text does not begin with a PID.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoPid;
 
 impl FromStr for Record {
     type Err = NoPid;
 
-    /// Reads pid files of all programs: what follows the PID may be missing, or be something else.
+    /// Reads pid files of any program: other content may follow the PID.
     fn from_str(text: &str) -> Result<Self, NoPid> {
         let mut lines = text.lines();
         let pid = lines.next().and_then(|line| line.trim().parse().ok()).filter(|pid| *pid > 0).ok_or(NoPid)?;

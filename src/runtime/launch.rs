@@ -14,7 +14,7 @@ use crate::exit_status::{NOT_FOUND, USAGE};
 use crate::shell::classify::Command;
 use crate::shell::expand::expand;
 use crate::shell::parse::Simple;
-use crate::shell::{Reason, Shell};
+use crate::shell::{Shell, ShellReason};
 use crate::sys::credentials::Identity;
 use crate::sys::environment::{self, Environment, Variable};
 use crate::sys::readiness::TargetCheck;
@@ -31,7 +31,7 @@ pub struct ExecCommand {
     /// Variables that are set only for it, each name once. They replace those of the shared environment.
     pub variables: Vec<Variable>,
     /// Why the program is a shell; `None`: it is not.
-    pub shell: Option<Reason>,
+    pub shell: Option<ShellReason>,
     /// The user that it runs as; `None`: untrap's own user.
     pub identity: Option<Identity>,
 }
@@ -64,14 +64,14 @@ pub enum LaunchError {
         /// The service.
         name: String,
         /// Why it needs the shell.
-        reason: Reason,
+        reason: ShellReason,
     },
     /// It needs a shell, and the shell does not exist.
     ShellMissing {
         /// The service.
         name: String,
         /// Why it needs the shell.
-        reason: Reason,
+        reason: ShellReason,
         /// The path of the shell.
         shell: PathBuf,
     },
@@ -163,7 +163,7 @@ impl ExecContext {
         let late = |simple: &Simple| simple.expanded().find(|name| SET_LATER.contains(name)).map(str::to_owned);
         let left_to_the_shell = match command {
             Command::Simple(simple) => {
-                late(simple).map(|name| Command::Shell(simple.line.clone(), Reason::SetLater(name)))
+                late(simple).map(|name| Command::Shell(simple.line.clone(), ShellReason::SetLater(name)))
             }
             Command::Program(_) | Command::Shell(..) => None,
         };

@@ -58,7 +58,7 @@ struct Runtime {
     /// `None`: services inherit untrap's standard output and standard error.
     output: Option<Output>,
     spawner: Spawner,
-    report: Logger,
+    log: Logger,
     pid_dir: Option<PidDir>,
     /// One for each service and hook.
     slots: Vec<Slot>,
@@ -99,7 +99,7 @@ impl Runtime {
                 sys::release_memory();
             }
             if let Err(error) = self.poll() {
-                self.report.trouble("ending at once: can't wait for signals", &error);
+                self.log.system_error("ending at once: can't wait for signals", &error);
                 self.finish_output();
                 return INTERNAL_ERROR;
             }
@@ -173,14 +173,14 @@ impl Runtime {
             Action::CheckGroup(id) => self.check_group(id),
             Action::SignalLeftovers(signal) => {
                 let signalled = descendants::send_to_descendants(&[signal, Signal::CONT]);
-                self.report_leftovers(signalled, "sent the stop signal", Verbosity::Normal);
+                self.log_leftovers(signalled, "sent the stop signal", Verbosity::Normal);
             }
             Action::KillLeftovers => {
-                self.report_leftovers(descendants::kill_descendants(), "killed", Verbosity::Quiet);
+                self.log_leftovers(descendants::kill_descendants(), "killed", Verbosity::Quiet);
             }
             Action::GiveTerminal(id) => self.give_terminal(id),
             Action::Suspend => self.suspend(),
-            Action::Log(message) => self.report.say(message),
+            Action::Log(message) => self.log.say(message),
             Action::Exit(status) => self.exit = Some(status),
         }
     }
@@ -219,7 +219,7 @@ impl Runtime {
         if let Some(output) = &mut self.output {
             output.started(id, pid);
         }
-        self.report.started(id, pid);
+        self.log.started(id, pid);
         self.write_pid(id, pid);
         self.handle(Event::Launched(id));
         if !is_launching {
@@ -260,7 +260,7 @@ impl Runtime {
     }
 
     fn start_failed(&mut self, id: UnitId, error: &SpawnError) {
-        self.report.start_failed(id, error);
+        self.log.start_failed(id, error);
         let status = match error {
             SpawnError::NotFound => NOT_FOUND,
             SpawnError::NotExecutable(_) => NOT_EXECUTABLE,
@@ -271,19 +271,19 @@ impl Runtime {
 
     fn write_pid(&mut self, id: UnitId, pid: i32) {
         if let Some(Err(error)) = self.pid_dir.as_mut().map(|pid_dir| pid_dir.started(id, pid)) {
-            self.report.pid_file(id, "written", &error);
+            self.log.pid_file(id, "written", &error);
         }
     }
 
     fn remove_pid(&mut self, id: UnitId) {
-        if let Some(Err(error)) = self.pid_dir.as_mut().map(|pid_dir| pid_dir.ended(id)) {
-            self.report.pid_file(id, "removed", &error);
+        if let Some(Err(error)) = self.pid_dir.as_mut().map(|pid_dir| pid_dir.emptied(id)) {
+            self.log.pid_file(id, "removed", &error);
         }
     }
 
     fn close_pid_dir(&mut self) {
         if let Some(Err(error)) = self.pid_dir.as_mut().map(PidDir::close) {
-            self.report.trouble("can't remove pid files", &error);
+            self.log.system_error("can't remove pid files", &error);
         }
     }
 
@@ -299,7 +299,7 @@ impl Runtime {
             }
             Some(HookRole::StopCommand(service)) => {
                 let Some(leader) = self.slots[service].leader() else { return Vec::new() };
-                let name = self.report.name(service).to_owned();
+                let name = self.log.name(service).to_owned();
                 vec![variable("UNTRAP_PID", leader.pid().to_string()), variable("UNTRAP_NAME", name)]
             }
             None | Some(HookRole::Before | HookRole::WaitFor | HookRole::Ready(_)) => Vec::new(),
@@ -316,7 +316,7 @@ impl Runtime {
     fn kill(&mut self, id: UnitId, message: Option<Message>) {
         let Some((_, result)) = self.slots[id].send(Signal::KILL, SignalTo::Group) else { return };
         match (&result, message) {
-            (Ok(()), Some(message)) => self.report.say(message),
+            (Ok(()), Some(message)) => self.log.say(message),
             _ => self.note_failure(id, result),
         }
     }
@@ -324,7 +324,7 @@ impl Runtime {
     fn note_failure(&mut self, id: UnitId, result: io::Result<()>) {
         let Err(error) = result else { return };
         if error.raw_os_error() != Some(libc::ESRCH) {
-            return self.report.not_signalled(id, &error);
+            return self.log.not_signalled(id, &error);
         }
         // The last members have been reaped by another parent.
         if matches!(self.slots[id].group, ProcessGroup::Leaderless(_)) {
@@ -405,8 +405,8 @@ impl Runtime {
         }
         self.check_stopped();
         for _ in 0..BATCH {
-            match child::look() {
-                Ok(Children::Ended(pid, ending)) => match self.slots.iter().position(|slot| slot.is_led_by(pid)) {
+            match child::peek() {
+                Ok(Children::Exited(pid, ending)) => match self.slots.iter().position(|slot| slot.is_led_by(pid)) {
                     Some(index) => {
                         let id = UnitId::new(index);
                         self.finish_launch(id);
@@ -420,7 +420,7 @@ impl Runtime {
                 }
                 Err(error) => {
                     self.reaping_since = None;
-                    return self.report.trouble("can't look for ended children", &error);
+                    return self.log.system_error("can't look for ended children", &error);
                 }
             }
         }
@@ -437,7 +437,7 @@ impl Runtime {
     /// An orphan may have been the last member of a service's process group.
     fn reap_orphan(&mut self, pid: i32) {
         child::reap(pid);
-        self.report.orphan(pid);
+        self.log.orphan(pid);
         for id in (0..self.slots.len()).map(UnitId::new) {
             if matches!(&self.slots[id].group, ProcessGroup::Leaderless(group) if group.is_empty()) {
                 self.slots[id].group = ProcessGroup::Empty;
@@ -446,10 +446,10 @@ impl Runtime {
         }
     }
 
-    fn report_leftovers(&mut self, processes: io::Result<Vec<Process>>, done: &str, level: Verbosity) {
+    fn log_leftovers(&mut self, processes: io::Result<Vec<Process>>, done: &str, level: Verbosity) {
         match processes {
-            Ok(processes) => processes.iter().for_each(|process| self.report.leftover(process, done, level)),
-            Err(error) => self.report.trouble("can't find leftovers in /proc", &error),
+            Ok(processes) => processes.iter().for_each(|process| self.log.leftover(process, done, level)),
+            Err(error) => self.log.system_error("can't find leftovers in /proc", &error),
         }
     }
 }

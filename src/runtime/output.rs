@@ -26,7 +26,7 @@ impl Runtime {
     /// Writes messages in order with the services' lines.
     fn hand_over_messages(&mut self) {
         if let Some(output) = self.output.as_mut().filter(|output| output.takes_messages()) {
-            self.report.hand_over(|line| output.say(line));
+            self.log.hand_over(|line| output.say(line));
         }
     }
 
@@ -41,7 +41,7 @@ impl Runtime {
                 flush.on_progress(Instant::now());
             }
             if output.takes_messages() {
-                self.report.hand_over(|line| output.say(line));
+                self.log.hand_over(|line| output.say(line));
                 output.finish();
             }
             let deadline = flush.deadline(&self.supervisor);
@@ -62,9 +62,9 @@ impl Runtime {
         }
         output.give_up();
         if output.lost() > 0 {
-            self.report.lines_lost(output.lost());
+            self.log.lines_lost(output.lost());
         }
-        self.report.hand_over(|line| output.say(line));
+        self.log.hand_over(|line| output.say(line));
         output.finish();
     }
 

@@ -61,20 +61,20 @@ pub fn run(input: RunInput) -> io::Result<u8> {
         Runnable::TargetCheck(_) => String::new(),
     });
     let names: Vec<String> = names.collect();
-    let mut report = Logger::new(log, names.iter().cloned().zip(paths));
+    let mut logger = Logger::new(log, names.iter().cloned().zip(paths));
     let writes = names.into_iter().zip(&runnables).map(|(name, work)| match work {
         Runnable::Program(program) => Some((name, program.user())),
         Runnable::TargetCheck(_) => None,
     });
     let output = Output::new(output, writes.collect())?;
     if output.is_some() {
-        report.collect();
+        logger.collect();
     }
     drop(services);
     // Without waitid(2) untrap could not observe exits, so it must not start a process.
-    child::look().map_err(|error| io::Error::other(format!("can't wait for children: {error}")))?;
+    child::peek().map_err(|error| io::Error::other(format!("can't wait for children: {error}")))?;
     if let Err(error) = child::adopt_orphans() {
-        report.trouble("orphans will not be reaped, and daemons not stopped: can't become their reaper", &error);
+        logger.system_error("orphans will not be reaped, and daemons not stopped: can't become their reaper", &error);
     }
     let shell = match &exec_context.shell {
         Shell::Path(path) => Some(path.as_path()),
@@ -92,7 +92,7 @@ pub fn run(input: RunInput) -> io::Result<u8> {
         poll_set,
         output,
         spawner,
-        report,
+        log: logger,
         pid_dir,
         slots: runnables.into_iter().map(Slot::new).collect(),
         output_slots,

@@ -1,6 +1,6 @@
 //! The reserved words, built-in utilities, special characters and variables of shells.
 
-use super::Reason;
+use super::ShellReason;
 
 /// Characters that are special outside quotes in sh or in any other common shell.
 pub(crate) const SPECIAL: &[char] =
@@ -20,11 +20,11 @@ const SHELL_VARIABLES: &str = "
     OPTERR OPTIND OSTYPE PIPESTATUS PPID PS1 PS2 PS4 PWD RANDOM SECONDS SHELLOPTS SHLVL SRANDOM UID _";
 
 /// Returns the reason why sh would not execute a program of this name, if any.
-pub(crate) fn reason_against_program(word: &str) -> Option<Reason> {
+pub(crate) fn reason_against_program(word: &str) -> Option<ShellReason> {
     if word.contains('=') {
-        return Some(Reason::Character('='));
+        return Some(ShellReason::Character('='));
     }
-    is_shell_word(word).then(|| Reason::Word(word.to_owned()))
+    is_shell_word(word).then(|| ShellReason::Word(word.to_owned()))
 }
 
 /// Whether this is a reserved word or a built-in utility.

@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 
 use super::parse::CommandError;
-use crate::shell::Reason;
+use crate::shell::ShellReason;
 use crate::shell::builtins::is_shell_word;
 use crate::shell::parse::{NotSimple, Part, Simple};
 
@@ -19,7 +19,7 @@ pub enum Command {
     /// A simple command, which untrap parses and executes directly.
     Simple(Simple),
     /// A line that is passed to `sh -c` unchanged, and the reason.
-    Shell(String, Reason),
+    Shell(String, ShellReason),
 }
 
 impl Command {
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn goes_to_sh(line: &str, expected: Reason) {
+    fn goes_to_sh(line: &str, expected: ShellReason) {
         match Command::read(line).unwrap() {
             Command::Shell(unchanged, reason) => assert_eq!((unchanged.as_str(), reason), (line, expected)),
             command => panic!("does not go to the shell: {command:?}"),
@@ -95,7 +95,7 @@ mod tests {
             "A=~ a",
         ] {
             let is_special = |character: &char| !character.is_ascii_alphanumeric() && !" =\"\\".contains(*character);
-            goes_to_sh(line, Reason::Character(line.chars().find(is_special).unwrap()));
+            goes_to_sh(line, ShellReason::Character(line.chars().find(is_special).unwrap()));
         }
     }
 
@@ -128,7 +128,7 @@ mod tests {
             "x $'a'",
             "x ${A:-é}",
         ] {
-            goes_to_sh(line, Reason::Expansion);
+            goes_to_sh(line, ShellReason::Expansion);
         }
     }
 
@@ -136,21 +136,21 @@ mod tests {
     fn words_and_variables_of_the_shell_go_to_sh() {
         for line in ["echo a", "cd x", "exec a", ". ./env", "source env", "export A", "if", "test -f a", "'cd' x"] {
             let word = line.split(' ').next().unwrap().trim_matches('\'');
-            goes_to_sh(line, Reason::Word(word.to_owned()));
+            goes_to_sh(line, ShellReason::Word(word.to_owned()));
         }
-        goes_to_sh("A=1 exec a", Reason::Word("exec".to_owned()));
+        goes_to_sh("A=1 exec a", ShellReason::Word("exec".to_owned()));
         for (line, name) in [("x $PWD", "PWD"), ("IFS=, x", "IFS"), ("A=$BASH_VERSION x", "BASH_VERSION")] {
-            goes_to_sh(line, Reason::ShellVariable(name.to_owned()));
+            goes_to_sh(line, ShellReason::ShellVariable(name.to_owned()));
         }
     }
 
     #[test]
     fn assignments_that_only_sh_understands_go_to_sh() {
-        goes_to_sh("A=1", Reason::NoProgram);
-        goes_to_sh("A=1 x $A", Reason::AssignedAndExpanded("A".to_owned()));
-        goes_to_sh("A=1 B=${A:-2} x", Reason::AssignedAndExpanded("A".to_owned()));
+        goes_to_sh("A=1", ShellReason::NoProgram);
+        goes_to_sh("A=1 x $A", ShellReason::AssignedAndExpanded("A".to_owned()));
+        goes_to_sh("A=1 B=${A:-2} x", ShellReason::AssignedAndExpanded("A".to_owned()));
         for line in ["1A=1 x", "A+=1 x", "'A'=1 x", "A\\=1 x", "A-B=1 x", "=1 x"] {
-            goes_to_sh(line, Reason::Character('='));
+            goes_to_sh(line, ShellReason::Character('='));
         }
     }
 

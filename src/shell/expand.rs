@@ -6,7 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use crate::shell::Reason;
+use crate::shell::ShellReason;
 use crate::shell::builtins::reason_against_program;
 use crate::shell::parse::{Expansion, Part, Simple, Word};
 
@@ -26,12 +26,12 @@ pub struct Expanded {
 ///
 /// # Errors
 /// Returns the reason why the line needs a shell.
-pub fn expand<'a>(simple: &'a Simple, lookup: impl Fn(&str) -> Option<&'a OsStr>) -> Result<Expanded, Reason> {
+pub fn expand<'a>(simple: &'a Simple, lookup: impl Fn(&str) -> Option<&'a OsStr>) -> Result<Expanded, ShellReason> {
     let mut words = Vec::with_capacity(simple.words.len());
     for word in &simple.words {
         fields(word, &lookup, &mut words)?;
     }
-    let program = words.first().ok_or(Reason::NoProgram)?;
+    let program = words.first().ok_or(ShellReason::NoProgram)?;
     if let Some(reason) = reason_against_program(&program.to_string_lossy()) {
         return Err(reason);
     }
@@ -48,7 +48,7 @@ fn fields<'a>(
     word: &'a Word,
     lookup: &impl Fn(&str) -> Option<&'a OsStr>,
     fields: &mut Vec<OsString>,
-) -> Result<(), Reason> {
+) -> Result<(), ShellReason> {
     let mut field: Option<Vec<u8>> = None;
     for part in word {
         let value = value(part, lookup)?;
@@ -56,11 +56,11 @@ fn fields<'a>(
             Part::Expansion(expansion) if !expansion.quoted => {
                 // Some shells use IFS from the environment, others ignore it.
                 if lookup("IFS").is_some() {
-                    return Err(Reason::ShellVariable("IFS".to_owned()));
+                    return Err(ShellReason::ShellVariable("IFS".to_owned()));
                 }
                 for byte in value.as_bytes() {
                     match byte {
-                        b'*' | b'?' | b'[' | b'\\' => return Err(Reason::Pattern(expansion.name.clone())),
+                        b'*' | b'?' | b'[' | b'\\' => return Err(ShellReason::Pattern(expansion.name.clone())),
                         b' ' | b'\t' | b'\n' => fields.extend(field.take().map(OsString::from_vec)),
                         _ => field.get_or_insert_default().push(*byte),
                     }
@@ -74,7 +74,7 @@ fn fields<'a>(
 }
 
 /// Expands the value of an assignment, which is not subject to field splitting.
-fn whole<'a>(word: &'a Word, lookup: &impl Fn(&str) -> Option<&'a OsStr>) -> Result<OsString, Reason> {
+fn whole<'a>(word: &'a Word, lookup: &impl Fn(&str) -> Option<&'a OsStr>) -> Result<OsString, ShellReason> {
     let mut whole = OsString::new();
     for part in word {
         whole.push(value(part, lookup)?);
@@ -82,14 +82,14 @@ fn whole<'a>(word: &'a Word, lookup: &impl Fn(&str) -> Option<&'a OsStr>) -> Res
     Ok(whole)
 }
 
-fn value<'a>(part: &'a Part, lookup: &impl Fn(&str) -> Option<&'a OsStr>) -> Result<&'a OsStr, Reason> {
+fn value<'a>(part: &'a Part, lookup: &impl Fn(&str) -> Option<&'a OsStr>) -> Result<&'a OsStr, ShellReason> {
     let Expansion { name, default, default_for_empty, .. } = match part {
         Part::Text(text) => return Ok(OsStr::new(text)),
         Part::Expansion(expansion) => &**expansion,
     };
     match lookup(name) {
         Some(value) if !(value.is_empty() && *default_for_empty) => Ok(value),
-        None if SET_BY_SHELL.contains(&name.as_str()) => Err(Reason::ShellVariable(name.clone())),
+        None if SET_BY_SHELL.contains(&name.as_str()) => Err(ShellReason::ShellVariable(name.clone())),
         _ => Ok(OsStr::new(default)),
     }
 }
@@ -109,7 +109,7 @@ mod tests {
         ("D", "A=1"),
     ];
 
-    fn expand(line: &str) -> Result<Expanded, Reason> {
+    fn expand(line: &str) -> Result<Expanded, ShellReason> {
         let Ok(Command::Simple(simple)) = Command::read(line) else { panic!("not simple: {line}") };
         super::expand(&simple, |wanted| {
             VARIABLES.iter().find(|(name, _)| *name == wanted).map(|(_, value)| OsStr::new(value))
@@ -169,12 +169,12 @@ mod tests {
 
     #[test]
     fn values_that_only_sh_can_deal_with_need_it() {
-        let shell_variable = |name: &str| Err(Reason::ShellVariable(name.to_owned()));
-        assert_eq!(expand("x $P"), Err(Reason::Pattern("P".to_owned())));
-        assert_eq!(expand("$CD x"), Err(Reason::Word("cd".to_owned())));
-        assert_eq!(expand("$E cd x"), Err(Reason::Word("cd".to_owned())));
-        assert_eq!(expand("$D x"), Err(Reason::Character('=')));
-        assert_eq!(expand("$E"), Err(Reason::NoProgram));
+        let shell_variable = |name: &str| Err(ShellReason::ShellVariable(name.to_owned()));
+        assert_eq!(expand("x $P"), Err(ShellReason::Pattern("P".to_owned())));
+        assert_eq!(expand("$CD x"), Err(ShellReason::Word("cd".to_owned())));
+        assert_eq!(expand("$E cd x"), Err(ShellReason::Word("cd".to_owned())));
+        assert_eq!(expand("$D x"), Err(ShellReason::Character('=')));
+        assert_eq!(expand("$E"), Err(ShellReason::NoProgram));
         assert_eq!(expand("x $HOSTNAME"), shell_variable("HOSTNAME"));
         let Ok(Command::Simple(simple)) = Command::read("x $A") else { panic!() };
         assert_eq!(super::expand(&simple, |_| Some(OsStr::new("a"))), shell_variable("IFS"));

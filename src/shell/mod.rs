@@ -38,7 +38,7 @@ impl FromStr for Shell {
 
 /// The reason why a line needs a shell.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Reason {
+pub enum ShellReason {
     /// It contains this character, neither quoted nor escaped.
     Character(char),
     /// It contains an expansion that only sh makes, such as `$1` or `${A#b}`.
@@ -57,7 +57,7 @@ pub enum Reason {
     Pattern(String),
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for ShellReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Character('\n') => f.write_str("a line break"),

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::Reason;
+use super::ShellReason;
 use super::builtins::{SPECIAL, is_shell_variable, reason_against_program};
 
 /// Replaces an expansion or an empty pair of quotes while shell-words splits the line.
@@ -130,7 +130,7 @@ impl Expansion {
 /// The reason why a line is not a simple command.
 pub(crate) enum NotSimple {
     /// It needs a shell.
-    Shell(Reason),
+    Shell(ShellReason),
     /// It has a syntax error.
     Invalid(CommandError),
 }
@@ -150,7 +150,7 @@ impl Masked {
     /// Masks a line. An open quote is an error only if no special character precedes it, because only a shell can match
     /// the quotes inside constructs such as `$(…)`.
     fn scan(line: &str) -> Result<Self, NotSimple> {
-        let special = |character| Err(NotSimple::Shell(Reason::Character(character)));
+        let special = |character| Err(NotSimple::Shell(ShellReason::Character(character)));
         let offset = |rest: &str| line[..line.len() - rest.len()].chars().count();
         let mut masked = Self::default();
         // The open quote, its offset in the text, and the line from the quote on.
@@ -168,7 +168,8 @@ impl Masked {
             match (quote, character) {
                 (_, MASK) | (Some('"'), '`') => return special(character),
                 (None | Some('"'), '$') => {
-                    let read = Expansion::read(rest, quote.is_some()).ok_or(NotSimple::Shell(Reason::Expansion))?;
+                    let read =
+                        Expansion::read(rest, quote.is_some()).ok_or(NotSimple::Shell(ShellReason::Expansion))?;
                     after = read.1;
                     masked.push(Part::Expansion(Box::new(read.0)));
                 }
@@ -220,7 +221,7 @@ impl Masked {
         // Quotes are balanced, so shell-words cannot fail. If its words differ from ours, let sh execute the line.
         let words = shell_words::split(&self.text).unwrap_or_default();
         if words.len() != self.starts.len() {
-            return Err(NotSimple::Shell(Reason::Character(' ')));
+            return Err(NotSimple::Shell(ShellReason::Character(' ')));
         }
         let mut parts = self.parts.into_iter();
         let mut simple = Simple { line: line.to_owned(), assignments: Vec::new(), words: Vec::new() };
@@ -251,8 +252,8 @@ impl Simple {
     }
 
     /// Returns the reason why the command needs a shell, if any.
-    fn reason_for_shell(&self) -> Option<Reason> {
-        let Some(program) = self.words.first() else { return Some(Reason::NoProgram) };
+    fn reason_for_shell(&self) -> Option<ShellReason> {
+        let Some(program) = self.words.first() else { return Some(ShellReason::NoProgram) };
         if let [Part::Text(word)] = &program[..]
             && let Some(reason) = reason_against_program(word)
         {
@@ -260,10 +261,10 @@ impl Simple {
         }
         let assigned = || self.assignments.iter().map(|(name, _)| name.as_str());
         if let Some(name) = self.expanded().find(|name| assigned().any(|assigned| assigned == *name)) {
-            return Some(Reason::AssignedAndExpanded(name.to_owned()));
+            return Some(ShellReason::AssignedAndExpanded(name.to_owned()));
         }
         let name = self.expanded().chain(assigned()).find(|name| is_shell_variable(name))?;
-        Some(Reason::ShellVariable(name.to_owned()))
+        Some(ShellReason::ShellVariable(name.to_owned()))
     }
 }
 

@@ -1,7 +1,7 @@
-//! Children: signalling, looking at and reaping them, in types that hold what may be done.
+//! Children: signals, exits and reaping. The types say which of these are allowed.
 //!
-//! A PID belongs to its process until that is reaped, and a group's id to the group until its last member is gone
-//! (credentials(7)). So a [`Leader`] can be signalled as long as the value exists, and reaping it consumes it.
+//! A PID is not reused until its process is reaped, and the id of a process group until its last member is
+//! (credentials(7)). Therefore a [`Leader`] can be signalled as long as the value exists, and reaping it consumes it.
 
 use std::io;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use super::{check, clock, procfs};
 use crate::exit_status::ExitStatus;
 use crate::signal::Signal;
 
-/// A child that untrap started in a process group of its own, running or ended, not yet reaped.
+/// A child that untrap has started in a process group of its own, and has not reaped yet.
 #[derive(Debug)]
 pub struct Leader(Pid);
 
-/// A group whose leader is reaped and that had members then.
+/// A process group that had members when its leader was reaped.
 #[derive(Debug)]
 pub struct LeaderlessGroup {
     id: Pid,
@@ -30,14 +30,14 @@ pub struct LeaderlessGroup {
     since: Duration,
 }
 
-/// What waitid(2) sees first.
+/// The result of waitid(2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Children {
-    /// This child has ended, and waits to be reaped.
-    Ended(i32, ExitStatus),
-    /// There are children, none of which has ended.
+    /// This child has exited and is not reaped yet.
+    Exited(i32, ExitStatus),
+    /// Children exist, and none of them has exited.
     Running,
-    /// There are none.
+    /// No child exists.
     None,
 }
 
@@ -56,15 +56,15 @@ impl Leader {
     /// Sends it a signal.
     ///
     /// # Errors
-    /// `EPERM` where it has become another user's.
+    /// `EPERM` if it runs as another user.
     pub fn send(&self, signal: Signal) -> io::Result<()> {
         send(self.0, signal)
     }
 
-    /// Sends its group a signal, and itself where it has moved to another group.
+    /// Sends its process group a signal, and also the leader if it has moved to another group.
     ///
     /// # Errors
-    /// `EPERM` where all of them have become another user's.
+    /// `EPERM` if all of them run as other users.
     pub fn send_to_group(&self, signal: Signal) -> io::Result<()> {
         let group = send(group(self.0), signal);
         if getpgid(Some(self.0)) == Ok(self.0) { group } else { self.send(signal) }
@@ -129,22 +129,22 @@ impl LeaderlessGroup {
     }
 }
 
-/// How kill(2) names a group.
+/// A process group as an argument of kill(2).
 fn group(leader: Pid) -> Pid {
     Pid::from_raw(-leader.as_raw())
 }
 
-/// kill(2) for every signal; that of nix knows no real-time signals.
+/// kill(2). The function of nix has no real-time signals.
 fn send(pid: Pid, signal: Signal) -> io::Result<()> {
-    // SAFETY: kill touches no memory of ours.
+    // SAFETY: kill accesses no memory.
     check(unsafe { libc::kill(pid.as_raw(), signal.number()) }).map(drop)
 }
 
-/// Looks for a child that has exited, and leaves it in place, so that its PID stays its own.
+/// Returns a child that has exited, without reaping it, so that its PID is not reused.
 ///
 /// # Errors
 /// Those of waitid(2) other than `ECHILD`.
-pub fn look() -> io::Result<Children> {
+pub fn peek() -> io::Result<Children> {
     loop {
         let info = match wait(libc::P_ALL, 0, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT) {
             Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(Children::None),
@@ -152,9 +152,9 @@ pub fn look() -> io::Result<Children> {
         };
         let Some(ChildInfo { pid, code, status }) = info else { return Ok(Children::Running) };
         match code {
-            libc::CLD_EXITED => return Ok(Children::Ended(pid, ExitStatus::Exited(status as u8))),
+            libc::CLD_EXITED => return Ok(Children::Exited(pid, ExitStatus::Exited(status as u8))),
             libc::CLD_KILLED | libc::CLD_DUMPED => {
-                return Ok(Children::Ended(pid, ExitStatus::Signaled(Signal::from_kernel(status))));
+                return Ok(Children::Exited(pid, ExitStatus::Signaled(Signal::from_kernel(status))));
             }
             // A child that asked to be traced has stopped, which waitid(2) reports whatever it is asked for.
             _ => {
@@ -166,14 +166,14 @@ pub fn look() -> io::Result<Children> {
     }
 }
 
-/// Whether this child has exited, and waits to be reaped.
-pub(super) fn has_ended(pid: i32) -> bool {
+/// Whether this child has exited and is not reaped yet.
+pub(super) fn has_exited(pid: i32) -> bool {
     let options = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     let status = waitid(Id::Pid(Pid::from_raw(pid)), options);
     matches!(status, Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)))
 }
 
-/// The signal that has stopped this child, if a signal has since the last look.
+/// The signal that has stopped this child since the last call.
 #[must_use]
 pub fn stop_cause(leader: &Leader) -> Option<Signal> {
     let ChildInfo { pid, code, status } =
@@ -186,7 +186,7 @@ pub fn stop_cause(leader: &Leader) -> Option<Signal> {
     Signal::new(status)
 }
 
-/// What waitid(2) reports of a child.
+/// The report of waitid(2) about a child.
 struct ChildInfo {
     pid: i32,
     /// `CLD_EXITED` and so on.
@@ -195,9 +195,9 @@ struct ChildInfo {
     status: libc::c_int,
 }
 
-/// waitid(2). nix knows neither the exit by a real-time signal nor all stops.
+/// waitid(2). The function of nix does not return an exit by a real-time signal or every stop.
 fn wait(id_type: libc::idtype_t, id: libc::id_t, options: libc::c_int) -> io::Result<Option<ChildInfo>> {
-    // SAFETY: all zeroes is a valid siginfo_t, and what waitid leaves if no child matches.
+    // SAFETY: all zeroes is a valid siginfo_t, and means that no child matches.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     // SAFETY: `info` outlives the call.
     check(unsafe { libc::waitid(id_type, id, &raw mut info, options) })?;
@@ -224,16 +224,16 @@ fn detach(pid: i32, signal: libc::c_int) -> io::Result<()> {
     }
 }
 
-/// Reaps a child that has ended.
+/// Reaps a child that has exited.
 pub fn reap(pid: i32) {
-    // It has ended and is ours, so this neither waits nor fails.
+    // It has exited and is a child of untrap, so the call neither blocks nor fails.
     let _ = waitid(Id::Pid(Pid::from_raw(pid)), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG);
 }
 
-/// Makes untrap the parent of every descendant whose own parent ends; PID 1 of a namespace always is.
+/// Makes untrap the parent of every descendant whose own parent exits. PID 1 of a namespace always is.
 ///
 /// # Errors
-/// Those of prctl(2), where it is denied.
+/// Those of prctl(2), if it is denied.
 pub fn adopt_orphans() -> io::Result<()> {
     match set_child_subreaper(true) {
         Err(error) if std::process::id() != 1 => Err(error.into()),

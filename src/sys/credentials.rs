@@ -1,10 +1,10 @@
-//! Becoming another user, see credentials(7).
+//! The change to another user, see credentials(7).
 
 use nix::errno::Errno;
 
 use super::environment::Variable;
 
-/// A user as the kernel knows it, and as programs look for it.
+/// A user with its groups, and the variables that programs expect.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Identity {
     /// The user's id.
@@ -20,7 +20,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// What programs look at to find out who they are.
+    /// The variables from which programs learn their user.
     #[must_use]
     pub fn variables(&self) -> [Variable; 3] {
         let variables = [("HOME", &self.home), ("USER", &self.name), ("LOGNAME", &self.name)];
@@ -28,13 +28,13 @@ impl Identity {
     }
 }
 
-/// Gives up this process's user and groups for those of `identity`, with no way back.
+/// Changes the user and the groups of this process, and gives up the way back.
 ///
-/// For a child between its birth and its exec: it goes to the kernel directly, because the C library would have all
-/// threads of the process follow, and our memory is the parent's.
+/// For a child between fork and exec. The system calls are made directly, because the functions of the C library
+/// synchronize all threads.
 pub(super) fn become_user(identity: &Identity) -> nix::Result<()> {
     let (uid, gid) = (identity.uid, identity.gid);
-    // SAFETY: the array outlives the calls; the ids are plain numbers.
+    // SAFETY: `groups` outlives the call and has this length; the other calls take numbers.
     unsafe {
         Errno::result(libc::syscall(libc::SYS_setgroups, identity.groups.len(), identity.groups.as_ptr()))?;
         Errno::result(libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
@@ -43,7 +43,7 @@ pub(super) fn become_user(identity: &Identity) -> nix::Result<()> {
     if uid == ROOT { Ok(()) } else { drop_capabilities() }
 }
 
-/// The user that execve(2) gives all capabilities.
+/// The user to whom execve(2) grants all capabilities.
 const ROOT: u32 = 0;
 
 /// The header of capset(2).

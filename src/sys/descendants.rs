@@ -46,7 +46,7 @@ pub fn kill_descendants() -> io::Result<Vec<Process>> {
 /// read can lack a process.
 fn family(until: Instant) -> Vec<Process> {
     // Of our own, thousands may wait to be reaped: to ask the kernel is faster than to read what /proc says.
-    let own = children(std::process::id() as i32).filter(|pid| !child::has_ended(*pid));
+    let own = children(std::process::id() as i32).filter(|pid| !child::has_exited(*pid));
     let mut family: Vec<Process> = own.filter_map(Process::read).collect();
     let mut next = 0;
     // A process that forks as fast as untrap reads would otherwise keep this loop running.

@@ -8,16 +8,16 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 /// A variable: its name and its value.
 pub type Variable = (OsString, OsString);
 
-/// `NAME=value`, as execve(2) takes it. untrap's own variables stay where the kernel has put them.
+/// `NAME=value`, as execve(2) takes it. untrap's own variables are borrowed from the memory where the kernel has put them.
 pub type Assignment = Cow<'static, CStr>;
 
-/// Variables, for all services.
+/// The variables of all services.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Environment(Vec<Assignment>);
 
 impl Environment {
-    /// untrap's own environment, and what env files add to it: of several files the last one wins, and untrap's own
-    /// environment over all of them. Variables named in `hidden` are left out.
+    /// untrap's own environment and the variables of env files. A later file has precedence over an earlier one, and
+    /// untrap's own environment over all files. Variables named in `hidden` are left out.
     pub fn new(
         own: impl IntoIterator<Item = &'static CStr>,
         files: impl IntoIterator<Item = Variable>,
@@ -32,7 +32,7 @@ impl Environment {
         Self(variables)
     }
 
-    /// The value of a variable; `None` where it is not set.
+    /// The value of a variable; `None` if it is not set.
     #[must_use]
     pub fn get(&self, wanted: &str) -> Option<&OsStr> {
         let variable = self.0.iter().find(|variable| name(variable) == Some(wanted.as_bytes()))?;
@@ -75,7 +75,7 @@ pub(crate) fn get<'a>(variables: &'a [Variable], name: &OsStr) -> Option<&'a OsS
     variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_os_str())
 }
 
-/// The name in `NAME=value`. An environment can hold strings that are none.
+/// The name in `NAME=value`. `None` for a string without `=`, which an environment can contain.
 pub(crate) fn name(assignment: &CStr) -> Option<&[u8]> {
     let bytes = assignment.to_bytes();
     memchr::memchr(b'=', bytes).map(|end| &bytes[..end])

@@ -31,7 +31,7 @@ impl Process {
 
     /// Waits for it to end, at most so long, and says whether it has.
     #[must_use]
-    pub fn ends_within(&self, time: Duration) -> bool {
+    pub fn exits_within(&self, time: Duration) -> bool {
         match self.open() {
             Ok(Some(descriptor)) => {
                 let mut descriptors = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];

@@ -1,4 +1,4 @@
-//! The pipes that services write into.
+//! The pipes that services write to.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -7,7 +7,7 @@ use std::os::unix::fs::fchown;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 
-/// So much may wait in a pipe: a service that writes a burst need not wait for us, nor we wake up for each page of it.
+/// The capacity of a pipe: a service can write a burst without blocking, and untrap does not wake up for each page of it.
 const SIZE: libc::c_int = 256 * 1024;
 
 /// A pipe of which untrap keeps both ends. While it does, the reader never sees end of file when a writer exits:
@@ -26,33 +26,32 @@ impl Pipe {
     /// Those of pipe2(2).
     pub fn new(user: Option<u32>) -> io::Result<Self> {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
-        // Our end only: the writers wait when it is full.
+        // Only the read end: writers block when the pipe is full.
         fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        // Denied where the user's pipes hold a lot already (pipe-user-pages-soft); a smaller one works too.
+        // The kernel denies this if the pipes of the user are large already (pipe-user-pages-soft); a smaller one works too.
         let _ = fcntl(&reader, FcntlArg::F_SETPIPE_SZ(SIZE));
         if user.is_some() {
-            // Denied where a container lacks the capability for it; what it is started with can be written all the
-            // same.
+            // Denied if the container lacks the capability. The service can write to the inherited descriptor anyway.
             let _ = fchown(&writer, user, None);
         }
         Ok(Self { reader, writer })
     }
 
-    /// The end to wait for.
+    /// The read end, to poll.
     #[must_use]
     pub fn reader(&self) -> BorrowedFd<'_> {
         self.reader.as_fd()
     }
 
-    /// The end to give to a service.
+    /// The write end, for a service.
     #[must_use]
     pub fn writer(&self) -> BorrowedFd<'_> {
         self.writer.as_fd()
     }
 
-    /// Reads what is there, and gives how much it is; 0 where there is nothing.
+    /// Reads into `buffer`, and returns the number of bytes; 0 if the pipe is empty.
     pub fn read(&self, buffer: &mut [u8]) -> usize {
-        // It fails with EAGAIN alone.
+        // It fails only with EAGAIN.
         nix::unistd::read(&self.reader, buffer).unwrap_or(0)
     }
 

@@ -1,4 +1,4 @@
-//! Waiting for several descriptors at once.
+//! Waits for several descriptors at once.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -6,27 +6,27 @@ use std::time::{Duration, Instant};
 
 use super::check;
 
-/// What a descriptor is waited for.
+/// The readiness that is polled for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Interest {
-    /// There is something to read.
+    /// The descriptor can be read.
     Read,
-    /// There is room to write.
+    /// The descriptor can be written.
     Write,
 }
 
-/// The descriptors that one ppoll(2) waits for. Each has a slot, so that waiting needs no memory.
+/// The descriptors that one ppoll(2) waits for. Each has a slot, so that a wait allocates nothing.
 #[derive(Debug)]
 pub struct PollSet(Vec<libc::pollfd>);
 
 impl PollSet {
-    /// Slots for this many descriptors, none of them waited for yet.
+    /// This many empty slots.
     #[must_use]
     pub fn new(slots: usize) -> Self {
         Self(vec![libc::pollfd { fd: -1, events: 0, revents: 0 }; slots])
     }
 
-    /// What is waited for in this slot; `None`: nothing.
+    /// Sets the descriptor of a slot; `None` empties it.
     pub fn set(&mut self, slot: usize, descriptor: Option<(BorrowedFd, Interest)>) {
         let (fd, events) = match descriptor {
             None => (-1, 0),
@@ -36,13 +36,13 @@ impl PollSet {
         self.0[slot] = libc::pollfd { fd, events, revents: 0 };
     }
 
-    /// Whether the last wait found that the slot's descriptor has what it was waited for, or an error to tell.
+    /// Whether the last wait has found the descriptor of this slot ready, or in error.
     #[must_use]
     pub fn is_ready(&self, slot: usize) -> bool {
         self.0[slot].revents != 0
     }
 
-    /// Waits until a slot is ready, or the time has come. Without a time it waits without a wake-up.
+    /// Waits until a slot is ready, or until this time; `None`: without a limit.
     ///
     /// # Errors
     /// Those of ppoll(2).
@@ -54,7 +54,7 @@ impl PollSet {
         });
         let timeout = left.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
         let size = self.0.len() as libc::nfds_t;
-        // SAFETY: the slots and the time outlive the call, and no signal mask is given.
+        // SAFETY: the slots and the timeout outlive the call, and the signal mask is null.
         match check(unsafe { libc::ppoll(self.0.as_mut_ptr(), size, timeout, std::ptr::null()) }) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
             result => {

@@ -1,32 +1,32 @@
-//! What `/proc` says of processes, see proc(5).
+//! Processes in `/proc`, see proc(5).
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use super::check;
 
-/// A process as `/proc` shows it.
+/// A process in `/proc`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Process {
     /// Its PID.
     pub pid: i32,
-    /// Its program's name, up to 15 bytes of it.
+    /// The name of its program, at most 15 bytes.
     pub name: String,
     pub(super) parent: i32,
     group: i32,
     pub(super) zombie: bool,
-    /// In clock ticks after boot; with the PID it names a process for good.
+    /// In clock ticks after boot. With the PID it identifies a process, even if the PID is reused.
     pub start_time: u64,
 }
 
 impl Process {
-    /// What `/proc/PID/stat` says, unless the process has gone.
+    /// Reads `/proc/PID/stat`. `None` if the process does not exist.
     #[must_use]
     pub fn read(pid: i32) -> Option<Self> {
         Self::parse(pid, &read_stat(pid)?)
     }
 
-    /// Whether it has ended, and waits to be reaped.
+    /// Whether it has exited and is not reaped yet.
     #[must_use]
     pub fn is_zombie(&self) -> bool {
         self.zombie
@@ -51,7 +51,7 @@ pub(super) fn processes_in_group(group: i32) -> Option<Vec<Process>> {
     Some(pids().ok()?.filter_map(Process::read).filter(|process| process.group == group).collect())
 }
 
-/// The PIDs that there are now.
+/// The PIDs of all processes.
 pub(super) fn pids() -> io::Result<impl Iterator<Item = i32>> {
     let entries = std::fs::read_dir("/proc")?.collect::<io::Result<Vec<_>>>()?;
     Ok(entries.into_iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
@@ -82,7 +82,7 @@ pub(super) fn children(pid: i32) -> impl Iterator<Item = i32> {
     lists.flat_map(|list| list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
 }
 
-/// What `/proc/PID/stat` says: fifty numbers, and a name.
+/// The content of `/proc/PID/stat`: about fifty numbers, and a name.
 pub(super) fn read_stat(pid: i32) -> Option<String> {
     let mut buffer = [0; 2048];
     Some(String::from_utf8_lossy(start_of_file(pid, "stat", &mut buffer)?).into_owned())
@@ -99,12 +99,12 @@ pub(super) fn split_stat(stat: &str) -> Option<(&str, Vec<&str>)> {
 /// The first bytes of a process's file.
 pub(super) fn start_of_file<'a>(pid: i32, name: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     let path = ProcPath::new(pid, name)?;
-    // SAFETY: the path is a C string; the descriptor is new, and no other value owns it.
+    // SAFETY: `path` is a C string; the descriptor is new, so no other value owns it.
     let file = unsafe {
         let descriptor = check(libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC)).ok()?;
         OwnedFd::from_raw_fd(descriptor)
     };
-    // SAFETY: the buffer is as large as said.
+    // SAFETY: `buffer` outlives the call and has this length.
     let length = unsafe { libc::read(file.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
     usize::try_from(length).ok().map(|length| &buffer[..length])
 }
@@ -115,7 +115,7 @@ pub(super) struct ProcPath([u8; 32]);
 impl ProcPath {
     pub(super) fn new(pid: i32, name: &str) -> Option<Self> {
         let mut path = Self([0; 32]);
-        // The last byte is not lent out: the string ends with a NUL whatever is written.
+        // The last byte is never written, so that the string ends with a NUL.
         let mut free = &mut path.0[..31];
         std::io::Write::write_fmt(&mut free, format_args!("/proc/{pid}/{name}")).ok()?;
         Some(path)
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stat_line_is_read_whatever_the_name_holds() {
+    fn a_name_in_a_stat_line_can_contain_any_character() {
         let tail = "S 12 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 98765 1 2 3";
         let process = Process::parse(7, &format!("7 (a) b) (c) {tail}")).unwrap();
         assert_eq!((process.name.as_str(), process.parent, process.start_time), ("a) b) (c", 12, 98765));

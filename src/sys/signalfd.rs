@@ -1,8 +1,8 @@
-//! Receiving signals: all that can be caught are blocked and read from a descriptor.
+//! Signals: all that can be caught are blocked and read from a descriptor.
 //!
-//! Blocked signals need no handler: PID 1 does not lose them (the kernel drops only what is neither blocked nor
-//! handled), the kernel keeps the queue, a flood can't overflow a pipe of ours, and a child has nothing to run or to
-//! reset between its birth and its exec.
+//! Blocked signals need no handler. PID 1 does not lose them (the kernel drops only signals that are neither blocked nor
+//! handled), the kernel keeps the queue, so that a flood cannot overflow a pipe, and a child has no handler that could run
+//! between fork and exec.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -15,7 +15,7 @@ use super::check;
 use super::limits::DescriptorLimit;
 use crate::signal::{Sender, Signal};
 
-/// What a process can't be without: blocked, the kernel would end it all the same.
+/// Signals of faults: the kernel kills a process by them even if they are blocked.
 const SYNCHRONOUS: [Standard; 6] =
     [Standard::SIGSEGV, Standard::SIGBUS, Standard::SIGFPE, Standard::SIGILL, Standard::SIGTRAP, Standard::SIGSYS];
 
@@ -28,7 +28,7 @@ extern "C" fn exit_by_signal(signal: libc::c_int) {
     unsafe { libc::_exit(128 + signal) }
 }
 
-/// How untrap was started to treat signals; its children start the same way.
+/// The state of signals and limits that untrap was started with. Services start with the same.
 #[derive(Clone, Copy, Debug)]
 pub struct Inherited {
     /// The signals that were blocked.
@@ -46,10 +46,10 @@ pub struct Signals {
     inherited: Inherited,
 }
 
-/// What arrived.
+/// A received signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Received {
-    /// A child has ended, stopped or gone on; perhaps several have.
+    /// One or several children have exited, stopped or continued.
     Child,
     /// A signal for untrap to act on.
     Signal(Signal, Sender),
@@ -80,7 +80,7 @@ impl Signals {
         Ok(Self { descriptor, inherited })
     }
 
-    /// How signals were treated before.
+    /// The state before.
     #[must_use]
     pub fn inherited(&self) -> Inherited {
         self.inherited
@@ -114,17 +114,17 @@ impl Signals {
         result
     }
 
-    /// The next signal that has arrived, if any. The kernel hands them out lowest number first.
+    /// The next pending signal. The kernel returns them in the order of their numbers.
     #[must_use]
     pub fn next(&self) -> Option<Received> {
         let mut info = std::mem::MaybeUninit::<libc::signalfd_siginfo>::uninit();
         let size = size_of::<libc::signalfd_siginfo>();
-        // SAFETY: the buffer is as large as said.
+        // SAFETY: `info` outlives the call and has this size.
         let read = unsafe { libc::read(self.descriptor.as_raw_fd(), info.as_mut_ptr().cast(), size) };
         if usize::try_from(read) != Ok(size) {
             return None;
         }
-        // SAFETY: the kernel has filled it.
+        // SAFETY: the kernel has filled in the whole structure.
         let info = unsafe { info.assume_init() };
         if info.ssi_signo == libc::SIGCHLD as u32 {
             return Some(Received::Child);
@@ -133,7 +133,7 @@ impl Signals {
         Some(Received::Signal(signal, sender(signal, &info)))
     }
 
-    /// What becomes readable when a signal arrives.
+    /// The descriptor that becomes readable when a signal arrives.
     #[must_use]
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
@@ -152,6 +152,6 @@ fn sender(signal: Signal, info: &libc::signalfd_siginfo) -> Sender {
 /// Stops this process as an unhandled SIGTSTP would, until SIGCONT arrives. It has no effect on PID 1, which the kernel
 /// never stops.
 pub fn suspend() {
-    // Fails only for a signal that it doesn't know.
+    // It fails only for an unknown signal.
     let _ = signal_hook::low_level::emulate_default_handler(libc::SIGTSTP);
 }

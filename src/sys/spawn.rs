@@ -210,7 +210,7 @@ impl Spawner {
             }
             ForkResult::Child => {
                 let report = child.run().to_bytes();
-                // The pipe has room, and untrap cannot be told of an error otherwise.
+                // An error is ignored: there is no other way to report it. The pipe is empty, so it has room.
                 let _ = nix::unistd::write(&writer, &report);
                 // SAFETY: _exit runs no destructor and no exit handler, which belong to the parent.
                 unsafe { libc::_exit(NOT_FOUND.into()) }

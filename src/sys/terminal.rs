@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal as Standard, killpg};
 use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{Pid, getpgid, getpgrp, getpid, getppid, getsid, tcgetpgrp, tcsetpgrp};
 
-// The handles of the standard library allocate, and this is used in a child between its birth and its exec.
+// Not the handles of the standard library, which allocate: this is used in a child between fork and exec.
 // SAFETY: `open_standard` has opened both, and no code closes them.
 const STDIN: BorrowedFd = unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) };
 // SAFETY: as above.
@@ -17,13 +17,13 @@ const STDOUT: BorrowedFd = unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) 
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
     own: Pid,
-    /// Whether the service is to have it. Not from the start when standard output is a pipe: the rest of the pipeline
-    /// (`| less`) is in our group, and may need the terminal more.
+    /// Whether the service is given the terminal. If standard output is a pipe, only once the service asks for it: the
+    /// rest of the pipeline (`| less`) is in untrap's process group and may read from the terminal.
     wanted: bool,
 }
 
 impl Terminal {
-    /// The terminal on standard input, if it is the one that controls our session.
+    /// The terminal on standard input, if it is the controlling terminal.
     #[must_use]
     pub fn of_stdin() -> Option<Self> {
         let is_pipe = |mode| SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFIFO;
@@ -31,18 +31,18 @@ impl Terminal {
         (STDIN.is_terminal() && tcgetpgrp(STDIN).is_ok()).then(|| Self { own: getpgrp(), wanted: !piped })
     }
 
-    /// The service reads from it, or changes it.
+    /// The service has read from the terminal or changed it.
     pub fn want(&mut self) {
         self.wanted = true;
     }
 
-    /// Whether we are in the foreground, so that the terminal is ours to give.
+    /// Whether untrap is in the foreground process group, so that it can give the terminal away.
     #[must_use]
     pub fn is_ours(self) -> bool {
         tcgetpgrp(STDIN) == Ok(self.own)
     }
 
-    /// Makes the group of this leader the foreground group, if it is to have it and we are in the foreground.
+    /// Makes the process group of this leader the foreground group, if the service wants the terminal and untrap has it.
     pub fn give_to(self, leader: i32) {
         if self.wanted && self.is_ours() {
             set_foreground(Pid::from_raw(leader));
@@ -56,7 +56,7 @@ impl Terminal {
         }
     }
 
-    /// Whether a shell with job control is there to wake us when we stop: our group is not an orphaned one.
+    /// Whether a shell with job control can resume untrap after a stop: its process group is not orphaned.
     #[must_use]
     pub fn has_shell_above(self) -> bool {
         if getpid().as_raw() == 1 {
@@ -64,31 +64,31 @@ impl Terminal {
         }
         let session = getsid(None);
         let parent = Some(getppid());
-        // In a group of several, a script for one, the shell is further up.
+        // The parent can be a script in the same group, below the shell.
         let above = getpgid(parent).is_ok_and(|group| group != self.own) || self.own != getpid();
         session != Ok(getpid()) && getsid(parent) == session && above
     }
 
-    /// Stops the rest of our group, as the key does that stops a group in the foreground.
+    /// Stops the rest of untrap's process group, as Ctrl-Z does.
     pub fn stop_group(self) {
         // To kill(2), -1 means every process, not the group 1.
         if self.own.as_raw() > 1 {
-            // Our own copy of the signal is blocked, and is gone when SIGCONT arrives.
+            // untrap blocks the signal, and SIGCONT discards it.
             let _ = killpg(self.own, Standard::SIGTSTP);
         }
     }
 }
 
-/// How many columns the terminal on standard output has; none where it is no terminal.
+/// The width of the terminal on standard output; `None` if it is not a terminal.
 #[must_use]
 pub fn columns() -> Option<usize> {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: the buffer is what this request fills in, and outlives the call.
+    // SAFETY: `size` outlives the call and is the structure that this request fills in.
     let result = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
     (result == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
-/// It fails when the terminal has hung up, or the group has gone: there is nothing to set then.
+/// An error is ignored: the terminal has hung up, or the process group is empty.
 fn set_foreground(group: Pid) {
     let _ = tcsetpgrp(STDIN, group);
 }

@@ -1,9 +1,9 @@
-//! Writing to standard output and standard error without ever waiting for their readers.
+//! Writes to standard output and standard error that never block.
 //!
-//! Their open file descriptions are shared with the parent of untrap and cannot be made non-blocking for untrap alone.
-//! So the kernel is asked not to wait for this one write (`RWF_NOWAIT`: pipes since Linux 6.5, sockets). Where it can't
-//! (terminals, older kernels), the same pipe or terminal is opened again, non-blocking, through `/proc`. Where that is
-//! denied (no `/proc`, or another user's), we look for room first and write no more than a pipe with room takes.
+//! untrap shares the open file descriptions with its parent, so it cannot set `O_NONBLOCK` for itself alone. Instead each
+//! write has the flag `RWF_NOWAIT` (pipes since Linux 6.5, sockets). If the kernel does not support that (terminals, older
+//! kernels), the pipe or terminal is opened again through `/proc`, with `O_NONBLOCK`. If that is denied (no `/proc`, or a
+//! pipe of another user), untrap polls first and writes no more than a pipe that has room takes without blocking.
 
 use std::ffi::CStr;
 use std::io::{self, Write};
@@ -15,35 +15,35 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::unistd::write;
 
-/// A pipe that has room takes as much without waiting, see pipe(7).
+/// The number of bytes that a pipe that has room takes without blocking, see pipe(7).
 const ATOMIC: usize = libc::PIPE_BUF;
 
 /// Standard output or standard error.
 #[derive(Debug)]
 pub struct Writer {
     descriptor: BorrowedFd<'static>,
-    way: Way,
+    mode: WriteMode,
 }
 
-/// How not to wait.
+/// How a write is kept from blocking.
 #[derive(Debug)]
-enum Way {
-    /// Files and the like never make one wait for a reader.
+enum WriteMode {
+    /// By nothing: a file has no reader that could block it.
     Plain,
-    /// The kernel is asked with each write.
-    Asking,
-    /// The same, opened again for us alone.
+    /// By a flag of each write.
+    NoWait,
+    /// By `O_NONBLOCK` of an open file description of untrap's own.
     Reopened(OwnedFd),
-    /// Look first.
-    Looking,
+    /// By a poll before each write.
+    PollFirst,
 }
 
-impl Way {
+impl WriteMode {
     fn of(descriptor: BorrowedFd) -> Self {
         let kind =
             fstat(descriptor).map_or(SFlag::empty(), |stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT);
-        // Asked not to wait, some file systems (btrfs, XFS) refuse with EAGAIN what is no matter of a reader.
-        if kind == SFlag::S_IFREG || kind == SFlag::S_IFBLK { Self::Plain } else { Self::Asking }
+        // With the flag, some file systems (btrfs, XFS) fail with EAGAIN for reasons other than a reader.
+        if kind == SFlag::S_IFREG || kind == SFlag::S_IFBLK { Self::Plain } else { Self::NoWait }
     }
 }
 
@@ -64,7 +64,7 @@ impl Writer {
         // SAFETY: `open_standard` has opened both, because the Rust runtime does not run before this `main`, and no
         // code closes them.
         let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
-        Self { descriptor, way: Way::of(descriptor) }
+        Self { descriptor, mode: WriteMode::of(descriptor) }
     }
 
     /// Whether both write to the same pipe, terminal or file.
@@ -74,30 +74,30 @@ impl Writer {
         identity(self).is_ok_and(|own| identity(other) == Ok(own))
     }
 
-    /// What to wait for when a write would have had to wait.
+    /// The descriptor to poll after `EAGAIN`.
     #[must_use]
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.descriptor
     }
 
-    /// Writes what can be written without waiting, and gives how much it was.
+    /// Writes as much as possible without blocking, and returns the number of bytes.
     ///
     /// # Errors
-    /// `EAGAIN` when nothing can, else those of write(2).
+    /// `EAGAIN` if nothing can be written, else those of write(2).
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            let result = match &self.way {
-                Way::Plain => write(self.descriptor, bytes),
-                Way::Asking => write_unless_waiting(self.descriptor, bytes),
-                Way::Reopened(own) => write(own, bytes),
-                Way::Looking => write_if_room(self.descriptor, bytes),
+            let result = match &self.mode {
+                WriteMode::Plain => write(self.descriptor, bytes),
+                WriteMode::NoWait => write_no_wait(self.descriptor, bytes),
+                WriteMode::Reopened(own) => write(own, bytes),
+                WriteMode::PollFirst => write_if_room(self.descriptor, bytes),
             };
             match result {
                 Err(Errno::EINTR) => {}
                 Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EINVAL | Errno::EPERM)
-                    if matches!(self.way, Way::Asking) =>
+                    if matches!(self.mode, WriteMode::NoWait) =>
                 {
-                    self.way = reopen(self.descriptor).map_or(Way::Looking, Way::Reopened);
+                    self.mode = reopen(self.descriptor).map_or(WriteMode::PollFirst, WriteMode::Reopened);
                 }
                 result => return Ok(result?),
             }
@@ -105,9 +105,9 @@ impl Writer {
     }
 }
 
-fn write_unless_waiting(descriptor: BorrowedFd, bytes: &[u8]) -> nix::Result<usize> {
+fn write_no_wait(descriptor: BorrowedFd, bytes: &[u8]) -> nix::Result<usize> {
     let vector = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    // SAFETY: the vector points to `bytes`, which is only read.
+    // SAFETY: `vector` outlives the call and points to `bytes`, which the kernel only reads.
     let written = unsafe { libc::pwritev2(descriptor.as_raw_fd(), &raw const vector, 1, -1, libc::RWF_NOWAIT) };
     Errno::result(written).map(|written| written as usize)
 }
@@ -121,7 +121,7 @@ fn write_if_room(descriptor: BorrowedFd, bytes: &[u8]) -> nix::Result<usize> {
 }
 
 fn reopen(descriptor: BorrowedFd) -> Option<OwnedFd> {
-    // Messages are written where there may be no memory left.
+    // No allocation, because memory may be short when a message is written.
     let mut path = [0; 32];
     write!(&mut path[..], "/proc/self/fd/{}", descriptor.as_raw_fd()).ok()?;
     let path = CStr::from_bytes_until_nul(&path).ok()?;
@@ -137,20 +137,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_written_whatever_its_file_system_says_of_waiting() {
+    fn a_file_is_written_without_the_flag() {
         let file = tempfile::tempfile().unwrap();
-        assert!(matches!(Way::of(file.as_fd()), Way::Plain));
+        assert!(matches!(WriteMode::of(file.as_fd()), WriteMode::Plain));
         let (_reader, pipe) = io::pipe().unwrap();
-        assert!(matches!(Way::of(pipe.as_fd()), Way::Asking));
+        assert!(matches!(WriteMode::of(pipe.as_fd()), WriteMode::NoWait));
     }
 
     #[test]
-    fn no_way_waits_for_a_reader_or_loses_a_byte() {
-        for way in [|_| Way::Asking, |pipe| reopen(pipe).map_or(Way::Looking, Way::Reopened), |_| Way::Looking] {
+    fn no_mode_blocks_or_loses_a_byte() {
+        for mode in [
+            |_| WriteMode::NoWait,
+            |pipe| reopen(pipe).map_or(WriteMode::PollFirst, WriteMode::Reopened),
+            |_| WriteMode::PollFirst,
+        ] {
             let (mut reader, pipe) = io::pipe().unwrap();
-            // SAFETY: the pipe is closed only when this writer is not used any more.
+            // SAFETY: `pipe` is closed after the last use of the writer.
             let descriptor = unsafe { BorrowedFd::borrow_raw(pipe.as_raw_fd()) };
-            let mut writer = Writer { descriptor, way: way(descriptor) };
+            let mut writer = Writer { descriptor, mode: mode(descriptor) };
             let text: Vec<u8> = (0..1_000_000_u32).map(|number| (number % 251) as u8).collect();
             let (mut written, mut read) = (0, vec![0; text.len()]);
             let mut got = 0;
@@ -166,7 +170,7 @@ mod tests {
                     got += reader.read(&mut read[got..]).unwrap();
                 }
             }
-            assert!(read == text, "{:?}", writer.way);
+            assert!(read == text, "{:?}", writer.mode);
             drop(reader);
             assert_eq!(writer.write(b"x").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         }

@@ -199,7 +199,7 @@ fn a_file_of_another_program_is_stale_if_its_process_is_younger() {
     assert_refused(
         &scene,
         &scene.run(&["--pid-dir", "pids", "web: touch started"]),
-        &format!("pids/web.pid belongs to a process that lives (pid {pid})"),
+        &format!("pids/web.pid belongs to a process that is alive (pid {pid})"),
     );
     File::open(scene.path("pids/web.pid")).unwrap().set_modified(hour_ago).unwrap();
     assert_eq!(scene.run(&["--pid-dir", "pids", "web: true"]).status, 0);
@@ -211,7 +211,7 @@ fn a_file_of_a_process_that_lives_is_refused_and_stays() {
     let own = own_record();
     leave(&scene, "web", &own);
     let end = scene.run(&["--pid-dir", "pids", "db: touch started", "web: touch started"]);
-    assert_refused(&scene, &end, &format!("pids/web.pid belongs to a process that lives (pid {})", own.pid));
+    assert_refused(&scene, &end, &format!("pids/web.pid belongs to a process that is alive (pid {})", own.pid));
     assert_eq!(record(&scene, "web"), Some(own));
     assert_eq!(files(&scene), ["web.pid"]);
 }

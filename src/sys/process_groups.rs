@@ -1,4 +1,4 @@
-//! The groups of another untrap, as `ps` and `signal` see them.
+//! The process groups of another untrap, for `ps` and `signal`.
 
 use std::io;
 use std::time::Duration;
@@ -7,18 +7,18 @@ use super::procfs::{self, Process};
 use super::{clock, descendants};
 use crate::signal::Signal;
 
-/// A process of a group, and what it uses.
+/// A member of a process group, and the resources that it uses.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
-    /// Which.
+    /// The process.
     pub process: Process,
     /// The id of its group.
     pub group: i32,
     /// Whether it is stopped, by a signal or a debugger.
     pub stopped: bool,
-    /// The CPU time that it has used, with that of its children that have ended.
+    /// Its CPU time, with that of its children that have been reaped.
     pub cpu: Duration,
-    /// The memory that it has in RAM, in bytes; what it shares with others is counted for each.
+    /// Its resident memory in bytes. Shared memory is counted for each process that shares it.
     pub memory: u64,
 }
 
@@ -32,11 +32,11 @@ pub fn descendants(ancestor: i32) -> io::Result<Vec<Member>> {
     Ok(all)
 }
 
-/// Sends every member of a group a signal, and never a process that has reused a PID. `members` are the processes of
-/// the group, and its leader, wherever that is now.
+/// Sends every member of a process group a signal, and never a process that has reused a PID. `members` are the processes
+/// of the group, and its leader, even if that has moved to another group.
 ///
 /// # Errors
-/// `EPERM` where none of them may be signalled, `ESRCH` where all of them have ended.
+/// `EPERM` if none of them may be signalled, `ESRCH` if all of them have exited.
 pub fn send_to_group(group: i32, members: &[Member], signal: Signal) -> io::Result<()> {
     let leader = members.iter().find(|member| member.process.pid == group && member.group == group);
     // One call, if the leader exists and the kernel supports it, so that a process forked meanwhile is signalled too.
@@ -54,15 +54,15 @@ pub fn send_to_group(group: i32, members: &[Member], signal: Signal) -> io::Resu
     result
 }
 
-/// Whether a process exists that `/proc` may not show to us (its option `hidepid`).
+/// Whether a process exists that `/proc` hides from this user (its option `hidepid`).
 #[must_use]
 pub fn is_hidden(pid: i32) -> bool {
-    // SAFETY: kill touches no memory of ours, and signal 0 is none.
+    // SAFETY: kill accesses no memory, and sends nothing for signal 0.
     let visible = super::check(unsafe { libc::kill(pid, 0) });
     visible.is_err_and(|error| error.raw_os_error() == Some(libc::EPERM))
 }
 
-/// The program and its arguments; none where the process has ended.
+/// The program and its arguments; empty if the process has exited.
 #[must_use]
 pub fn command_line(pid: i32) -> Vec<String> {
     let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -80,7 +80,7 @@ impl Member {
         let (_, fields) = procfs::split_stat(stat)?;
         let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
         let ticks: u64 = (11..15).filter_map(number).sum();
-        // SAFETY: sysconf touches no memory of ours.
+        // SAFETY: sysconf accesses no memory of the caller.
         let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
         Some(Self {
             process: Process::parse(pid, stat)?,
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stat_line_tells_group_state_time_and_memory() {
+    fn the_group_the_state_the_time_and_the_memory_are_read_from_a_stat_line() {
         let stat = "7 (a) b) T 12 5 7 0 -1 4194560 1 0 0 0 100 50 20 30 20 0 1 0 98765 1 3 18446744073709551615";
         let member = Member::parse(7, stat).unwrap();
         assert_eq!((member.group, member.stopped, member.cpu), (5, true, clock::ticks(200)));
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_line_is_split_where_its_words_end() {
+    fn a_command_line_is_split_into_its_words() {
         let own = command_line(std::process::id() as i32);
         assert_eq!(own, std::env::args().collect::<Vec<_>>());
         assert_eq!(command_line(i32::MAX), [""; 0]);
