@@ -147,6 +147,8 @@ impl World {
                 }
                 None
             }
+            // The leader was reaped by the same event, and the group is empty without it.
+            Action::Kill(id, _) if self.slots[id].is_empty => None,
             Action::Kill(id, _) => {
                 self.receivers(id, SignalTo::Group);
                 let slot = &mut self.slots[id];

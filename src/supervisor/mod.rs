@@ -138,11 +138,11 @@ impl Supervisor {
     }
 
     fn on_leader_exited(&mut self, id: UnitId, status: ExitStatus, now: Instant, actions: &mut Actions) {
+        // Before SIGKILL is sent to remaining members: only then is it known whether there are any.
+        actions.push(Action::Reap(id));
         let unit = &mut self.units[id];
-        let Some(group) = unit.leader_group() else {
-            // It could not execute its program, or untrap does not wait for it any longer.
-            return actions.push(Action::Reap(id));
-        };
+        // Without a leader: it could not execute its program, or untrap does not wait for it any longer.
+        let Some(group) = unit.leader_group() else { return };
         let exit = LeaderExit { unit: id, status, ran: now.saturating_duration_since(group.since) };
         let stops_members = unit.stops_members_at_exit();
         unit.drain(now);
@@ -156,7 +156,6 @@ impl Supervisor {
         if stops_members {
             self.send_stop_signal(id, now, actions);
         }
-        actions.push(Action::Reap(id));
     }
 
     fn on_service_exited(&mut self, exit: LeaderExit, now: Instant, actions: &mut Actions) {

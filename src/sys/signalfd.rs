@@ -67,6 +67,7 @@ impl Signals {
         }
         let mut mask = SigSet::empty();
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&caught), Some(&mut mask))?;
+        block_reserved_signals();
         // untrap handles EPIPE of write(2) instead of SIGPIPE: the signal stays blocked and is not read.
         caught.remove(Standard::SIGPIPE);
         // If SIGCHLD is ignored, the kernel reaps children itself and discards their exit status.
@@ -137,6 +138,17 @@ impl Signals {
     #[must_use]
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
+    }
+}
+
+/// Blocks the signals that the C library reserves for itself, from 32 to SIGRTMIN: their default is to kill the process.
+/// The functions of the C library leave them unblocked, and untrap has no threads, for which the library needs them.
+/// They are not read: a program that uses them could not know them by these numbers.
+fn block_reserved_signals() {
+    let reserved: u64 = (32..libc::SIGRTMIN()).map(|signal| 1 << (signal - 1)).sum();
+    // SAFETY: the kernel reads a set of this size. An error leaves the signals unblocked, as before.
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, &raw const reserved, 0_usize, size_of::<u64>());
     }
 }
 

@@ -98,11 +98,8 @@ impl Run {
     fn exits(&mut self, index: usize, ending: ExitStatus) -> Vec<Action> {
         let id = unit(index);
         let mut actions = self.on(Event::LeaderExited(id, ending));
-        assert_eq!(
-            actions.pop(),
-            Some(Action::Reap(id)),
-            "reaping comes last, because it frees the id of the process group"
-        );
+        let reap = actions.iter().position(|action| *action == Action::Reap(id)).expect("the leader is reaped");
+        actions.remove(reap);
         actions.extend(self.on(Event::GroupEmptied(id)));
         actions
     }
