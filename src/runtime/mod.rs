@@ -85,7 +85,6 @@ impl Runtime {
             // that.
             let now = Instant::now();
             self.read_signals(now);
-            self.finish_launches();
             self.reap_children();
             self.fire_timers(now);
             if let Some(status) = self.exit {
@@ -139,6 +138,8 @@ impl Runtime {
     fn poll(&mut self) -> io::Result<()> {
         self.prepare_output();
         self.poll_set.wait(self.supervisor.wake_at())?;
+        // That a service has started is logged before its first output, and before signals that follow.
+        self.finish_launches();
         self.pass_on_output();
         Ok(())
     }

@@ -95,9 +95,9 @@ fn a_full_file_system_of_the_pid_directory_does_not_stop_the_services() {
     }
     let scene = Scene::new();
     std::fs::create_dir(scene.path("pids")).unwrap();
-    // The first service fills the file system, so that the file of the second one cannot be written at its restart.
+    // The first service keeps the file system full, so that the file of the second one cannot be written at its restart.
     let starter = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs -o size=64k none pids && exec \"$@\"", "sh"];
-    let fill = "fill: head -c 1000000 /dev/zero > pids/more; touch full; sleep 1000";
+    let fill = "fill: while :; do head -c 100000 /dev/zero >> pids/more; touch full; sleep 0.01; done";
     let fails = "fails: while [ ! -e full ]; do sleep 0.01; done; exit 1";
     let a = scene.witness("a", "");
     let arguments = ["--pid-dir", "pids", "--on-exit", "fails=restart", fill, fails, &a];
@@ -124,8 +124,9 @@ impl Freezer {
             Some(fields) => (fields[1], "freezer.state", "FROZEN"),
             None => (mounts.iter().find(|fields| fields[2] == "cgroup2")?[1], "cgroup.freeze", "1"),
         };
-        let cgroup = Self(format!("{root}/untrap-test-{pid}"));
-        std::fs::create_dir(&cgroup.0).ok()?;
+        let path = format!("{root}/untrap-test-{pid}");
+        std::fs::create_dir(&path).ok()?;
+        let cgroup = Self(path);
         std::fs::write(cgroup.file("cgroup.procs"), pid.to_string()).ok()?;
         std::fs::write(cgroup.file(file), value).ok()?;
         Some(cgroup)

@@ -25,9 +25,9 @@ fn messages(options: &[&str]) -> String {
     untrap.signal("TERM");
     let mut messages = untrap.end().messages;
     // The programs are executed at the same time, so the messages about that come in any order.
-    let is_started = |message: &&String| message.contains(" started (pid ");
     messages.sort_by_key(|message| {
-        Some(message).filter(is_started).map_or((1, String::new()), |message| (0, message.clone()))
+        let started = message.split_once(" started (pid ").map(|(before, _)| before);
+        started.map_or((1, String::new()), |before| (0, before.rsplit([' ', '"']).next().unwrap().to_owned()))
     });
     messages.join("\n")
 }
