@@ -135,6 +135,9 @@ impl Logger {
                         "{name} can't start: can't become its user: {error}; start untrap as root, or leave out --user"
                     )
                 }
+                SpawnError::NoDirectory(error) => {
+                    write!(f, "{name} can't start: can't change to the directory of its cd: {error}")
+                }
                 SpawnError::NoProcess(error) => {
                     write!(f, "{name} can't start: can't make a process: {error}{}", remedy(error))
                 }

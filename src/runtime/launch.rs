@@ -32,8 +32,19 @@ pub struct ExecCommand {
     pub variables: Vec<Variable>,
     /// Why the program is a shell; `None`: it is not.
     pub shell: Option<ShellReason>,
+    /// The change of the working directory before the program.
+    pub cd: Option<Cd>,
     /// The user that it runs as; `None`: untrap's own user.
     pub identity: Option<Identity>,
+}
+
+/// A `cd` that the process makes before it executes the program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cd {
+    /// The directory.
+    pub operand: OsString,
+    /// The shell with the line, which is executed if the change fails; `None`: there is no shell.
+    pub otherwise: Option<Box<ExecCommand>>,
 }
 
 /// The work of a service or a hook, ready to start.
@@ -121,9 +132,19 @@ impl LaunchError {
     }
 }
 
+impl ExecCommand {
+    fn direct(words: Vec<OsString>, variables: Vec<Variable>) -> Self {
+        Self { words, variables, shell: None, cd: None, identity: None }
+    }
+}
+
 impl From<ExecCommand> for Program {
     fn from(launch: ExecCommand) -> Self {
-        Self::new(launch.words, launch.variables, launch.identity)
+        let mut program = Self::new(launch.words, launch.variables, launch.identity);
+        if let Some(Cd { operand, otherwise }) = launch.cd {
+            program.change_directory(operand, otherwise.map(|otherwise| Self::from(*otherwise)));
+        }
+        program
     }
 }
 
@@ -192,9 +213,7 @@ impl ExecContext {
         mut variables: Vec<Variable>,
     ) -> Result<ExecCommand, LaunchError> {
         let (line, reason) = match command {
-            Command::Program(words) => {
-                return Ok(ExecCommand { words: words.clone(), variables, shell: None, identity: None });
-            }
+            Command::Program(words) => return Ok(ExecCommand::direct(words.clone(), variables)),
             Command::Shell(line, reason) => (line, reason.clone()),
             Command::Simple(simple) => {
                 let lookup = |variable: &str| {
@@ -202,14 +221,31 @@ impl ExecContext {
                 };
                 match expand(simple, lookup) {
                     Ok(expanded) => {
+                        // The shell says why the directory cannot be entered, and goes on after `;`.
+                        let cd = expanded.directory.map(|operand| {
+                            let reason = ShellReason::Word("cd".to_owned());
+                            let otherwise = self.in_shell(name, &simple.line, reason, variables.clone()).ok();
+                            Cd { operand, otherwise: otherwise.map(Box::new) }
+                        });
                         variables.retain(|(own, _)| environment::get(&expanded.variables, own).is_none());
                         variables.extend(expanded.variables);
-                        return Ok(ExecCommand { words: expanded.words, variables, shell: None, identity: None });
+                        return Ok(ExecCommand { cd, ..ExecCommand::direct(expanded.words, variables) });
                     }
                     Err(reason) => (&simple.line, reason),
                 }
             }
         };
+        self.in_shell(name, line, reason, variables)
+    }
+
+    /// Passes a line to the shell.
+    fn in_shell(
+        &self,
+        name: &impl ToString,
+        line: &str,
+        reason: ShellReason,
+        variables: Vec<Variable>,
+    ) -> Result<ExecCommand, LaunchError> {
         match &self.shell {
             Shell::None => Err(LaunchError::ShellForbidden { name: name.to_string(), reason }),
             Shell::Path(shell) if !shell.exists() => {
@@ -217,7 +253,7 @@ impl ExecContext {
             }
             Shell::Path(shell) => {
                 let words = vec![shell.into(), "-c".into(), line.into()];
-                Ok(ExecCommand { words, variables, shell: Some(reason), identity: None })
+                Ok(ExecCommand { shell: Some(reason), ..ExecCommand::direct(words, variables) })
             }
         }
     }

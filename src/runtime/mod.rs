@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::policy::SignalTo;
 use crate::config::unit::{HookRole, UnitId};
-use crate::exit_status::{INTERNAL_ERROR, NOT_EXECUTABLE, NOT_FOUND};
+use crate::exit_status::{INTERNAL_ERROR, NOT_EXECUTABLE, NOT_FOUND, USAGE};
 use crate::log::Logger;
 use crate::log::line::Verbosity;
 use crate::output::Output;
@@ -265,6 +265,7 @@ impl Runtime {
         let status = match error {
             SpawnError::NotFound => NOT_FOUND,
             SpawnError::NotExecutable(_) => NOT_EXECUTABLE,
+            SpawnError::NoDirectory(_) => USAGE,
             SpawnError::NotPermitted(_) | SpawnError::NoProcess(_) => INTERNAL_ERROR,
         };
         self.handle(Event::StartFailed(id, status));

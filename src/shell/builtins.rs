@@ -19,8 +19,13 @@ const SHELL_VARIABLES: &str = "
     DIRSTACK EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD HOSTTYPE IFS LINENO MACHTYPE MAILCHECK OLDPWD OPTARG
     OPTERR OPTIND OSTYPE PIPESTATUS PPID PS1 PS2 PS4 PWD RANDOM SECONDS SHELLOPTS SHLVL SRANDOM UID _";
 
-/// Returns the reason why sh would not execute a program of this name, if any.
-pub(crate) fn reason_against_program(word: &str) -> Option<ShellReason> {
+/// Returns the reason why sh would not execute a program of this name, if any. After `exec` every word is a program,
+/// except an option of `exec`.
+pub(crate) fn reason_against_program(word: &str, is_exec: bool) -> Option<ShellReason> {
+    if is_exec {
+        let is_program = !word.is_empty() && !word.starts_with('-');
+        return (!is_program).then(|| ShellReason::Word("exec".to_owned()));
+    }
     if word.contains('=') {
         return Some(ShellReason::Character('='));
     }

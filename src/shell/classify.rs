@@ -134,14 +134,30 @@ mod tests {
 
     #[test]
     fn words_and_variables_of_the_shell_go_to_sh() {
-        for line in ["echo a", "cd x", "exec a", ". ./env", "source env", "export A", "if", "test -f a", "'cd' x"] {
+        for line in ["echo a", "cd x", ". ./env", "source env", "export A", "if", "test -f a", "'cd' x"] {
             let word = line.split(' ').next().unwrap().trim_matches('\'');
             goes_to_sh(line, ShellReason::Word(word.to_owned()));
         }
-        goes_to_sh("A=1 exec a", ShellReason::Word("exec".to_owned()));
+        for line in ["exec -a b c", "exec -- a", "exec ''", "PATH=x exec a", "cd b && exec -c a"] {
+            goes_to_sh(line, ShellReason::Word("exec".to_owned()));
+        }
+        goes_to_sh("exec", ShellReason::NoProgram);
         for (line, name) in [("x $PWD", "PWD"), ("IFS=, x", "IFS"), ("A=$BASH_VERSION x", "BASH_VERSION")] {
             goes_to_sh(line, ShellReason::ShellVariable(name.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_cd_that_is_more_than_a_directory_goes_to_sh() {
+        for line in ["cd a b && c", "cd A=1; b", "cd a; cd b", "cd $(a); b"] {
+            assert!(matches!(Command::read(line), Ok(Command::Shell(..))), "{line}");
+        }
+        goes_to_sh("cd a && b | c", ShellReason::Character('|'));
+        goes_to_sh("cd a && b && c", ShellReason::Character('&'));
+        goes_to_sh("cd a;; b", ShellReason::Character(';'));
+        goes_to_sh("cd a; echo b", ShellReason::Word("echo".to_owned()));
+        goes_to_sh("cd $OLDPWD; b", ShellReason::ShellVariable("OLDPWD".to_owned()));
+        goes_to_sh("cd a;", ShellReason::NoProgram);
     }
 
     #[test]
@@ -162,6 +178,7 @@ mod tests {
         assert_eq!(Command::read("a \\"), unfinished('\\', 2));
         assert_eq!(Command::read("a 'b' \"c'd"), unfinished('"', 6));
         assert_eq!(Command::read("a $B 'c"), unfinished('\'', 5));
+        assert_eq!(Command::read("cd é && a 'c"), unfinished('\'', 10));
     }
 
     #[test]
@@ -178,7 +195,7 @@ mod tests {
             ("redis-server $OPTS", "redis-server"),
             ("A=1 B=2 ./web && x", "web"),
             ("A='1 2' ./web", "web"),
-            ("cd x && y", "sh"),
+            ("cd x && y", "y"),
             ("$HOME/bin/web", "web"),
             ("$CMD", "CMD"),
             ("(a)", "sh"),

@@ -8,6 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::shell::ShellReason;
 use crate::shell::builtins::reason_against_program;
+use crate::shell::cd::{is_clean, is_plain_operand};
 use crate::shell::parse::{Expansion, Part, Simple, Word};
 
 /// Variables that some shells set if the environment does not contain them.
@@ -16,6 +17,8 @@ const SET_BY_SHELL: &[&str] = &["HOME", "HOSTNAME", "LOGNAME", "PATH", "SHELL", 
 /// A simple command after its expansions.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Expanded {
+    /// The operand of a `cd` before the command.
+    pub directory: Option<OsString>,
     /// The variables to set for the program only; each name occurs once.
     pub variables: Vec<(OsString, OsString)>,
     /// The program and its arguments; at least one.
@@ -32,15 +35,31 @@ pub fn expand<'a>(simple: &'a Simple, lookup: impl Fn(&str) -> Option<&'a OsStr>
         fields(word, &lookup, &mut words)?;
     }
     let program = words.first().ok_or(ShellReason::NoProgram)?;
-    if let Some(reason) = reason_against_program(&program.to_string_lossy()) {
+    if let Some(reason) = reason_against_program(&program.to_string_lossy(), simple.is_exec) {
         return Err(reason);
     }
+    let directory = simple.directory.as_ref().map(|word| directory(word, &lookup)).transpose()?;
     let mut variables: Vec<(OsString, OsString)> = Vec::with_capacity(simple.assignments.len());
     for (name, value) in &simple.assignments {
         variables.retain(|(earlier, _)| earlier != name.as_str());
         variables.push((OsString::from(name), whole(value, &lookup)?));
     }
-    Ok(Expanded { variables, words })
+    Ok(Expanded { directory, variables, words })
+}
+
+/// Expands the operand of a `cd` if every shell changes to the same directory and sets the same `PWD`.
+fn directory<'a>(word: &'a Word, lookup: &impl Fn(&str) -> Option<&'a OsStr>) -> Result<OsString, ShellReason> {
+    for variable in ["CDPATH", "PWD"] {
+        if lookup(variable).is_some_and(|value| variable == "CDPATH" || !is_clean(value.as_bytes())) {
+            return Err(ShellReason::ShellVariable(variable.to_owned()));
+        }
+    }
+    let mut operands = Vec::with_capacity(1);
+    fields(word, lookup, &mut operands)?;
+    match (operands.pop(), operands.is_empty()) {
+        (Some(directory), true) if is_plain_operand(directory.as_bytes()) => Ok(directory),
+        _ => Err(ShellReason::Word("cd".to_owned())),
+    }
 }
 
 /// Adds the fields into which a word expands: none, one or several.
@@ -165,6 +184,36 @@ mod tests {
         let pairs = [("C", " x  y "), ("D", "x y"), ("B", "2")];
         assert_eq!(expanded.variables, pairs.map(|(name, value)| (name.into(), value.into())));
         assert_eq!(expanded.words, ["x"]);
+    }
+
+    #[test]
+    fn a_cd_is_made_if_its_operand_is_one_plain_word() {
+        let directory = |line| expand(line).unwrap().directory.unwrap();
+        assert_eq!(directory("cd a/$A && x"), "a/a");
+        assert_eq!(directory("cd \"$S\"; exec echo"), " x  y ");
+        let cd = Err(ShellReason::Word("cd".to_owned()));
+        for line in ["cd $E && x", "cd $S && x", "cd -P && x", "cd '' && x", "cd a/../b && x", "cd //a && x"] {
+            assert_eq!(expand(line), cd, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_cd_needs_sh_if_shells_find_another_directory() {
+        let Ok(Command::Simple(simple)) = Command::read("cd a && x") else { panic!() };
+        for (variable, value, is_direct) in
+            [("PWD", "/a", true), ("PWD", "/a/", false), ("PWD", "a", false), ("CDPATH", "", false)]
+        {
+            let lookup = |wanted: &str| (wanted == variable).then_some(OsStr::new(value));
+            assert_eq!(super::expand(&simple, lookup).is_ok(), is_direct, "{variable}={value}");
+        }
+    }
+
+    #[test]
+    fn after_exec_every_word_is_a_program() {
+        gives("exec echo A=1", &["echo", "A=1"]);
+        gives("exec $CD x", &["cd", "x"]);
+        gives("B=1 exec exec A=1", &["exec", "A=1"]);
+        gives("cd a; exec $A", &["a"]);
     }
 
     #[test]

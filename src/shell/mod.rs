@@ -1,6 +1,7 @@
 //! The command language: which command lines untrap executes directly, and which need a shell.
 
 pub(crate) mod builtins;
+mod cd;
 pub mod classify;
 pub mod expand;
 pub mod parse;

@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::ShellReason;
 use super::builtins::{SPECIAL, is_shell_variable, reason_against_program};
+use super::cd::split_cd;
 
 /// Replaces an expansion or an empty pair of quotes while shell-words splits the line.
 const MASK: char = '\0';
@@ -59,6 +60,10 @@ impl CommandError {
 pub struct Simple {
     /// The line as the user wrote it.
     pub line: String,
+    /// The directory of a `cd` before the command.
+    pub directory: Option<Word>,
+    /// Whether the program follows `exec`: it is a program also if the shell has a built-in utility of its name.
+    pub is_exec: bool,
     /// The assignments before the program.
     pub assignments: Vec<(String, Word)>,
     /// The program and its arguments; at least one.
@@ -216,35 +221,71 @@ impl Masked {
         self.parts.push(part);
     }
 
-    /// Splits the masked line into assignments and words.
+    /// Splits the masked line into a simple command.
     fn simple(self, line: &str) -> Result<Simple, NotSimple> {
+        let simple = self.split(line)?;
+        simple.reason_for_shell().map_or(Ok(simple), |reason| Err(NotSimple::Shell(reason)))
+    }
+
+    /// Splits the masked line into assignments and words.
+    fn split(self, line: &str) -> Result<Simple, NotSimple> {
         // Quotes are balanced, so shell-words cannot fail. If its words differ from ours, let sh execute the line.
         let words = shell_words::split(&self.text).unwrap_or_default();
         if words.len() != self.starts.len() {
             return Err(NotSimple::Shell(ShellReason::Character(' ')));
         }
         let mut parts = self.parts.into_iter();
-        let mut simple = Simple { line: line.to_owned(), assignments: Vec::new(), words: Vec::new() };
+        let mut simple = Simple {
+            line: line.to_owned(),
+            directory: None,
+            is_exec: false,
+            assignments: Vec::new(),
+            words: Vec::new(),
+        };
         for (word, start) in words.iter().zip(self.starts) {
+            let is_first = simple.words.is_empty() && !simple.is_exec;
             // A name with quotes or a backslash is not an assignment, so look at the text before quote removal.
-            match split_assignment(&self.text[start..]).filter(|_| simple.words.is_empty()) {
+            match split_assignment(&self.text[start..]).filter(|_| is_first) {
                 Some(name) => simple.assignments.push((name.to_owned(), unmask(&word[name.len() + 1..], &mut parts))),
+                None if is_first && word == "exec" => simple.is_exec = true,
                 None => simple.words.push(unmask(word, &mut parts)),
             }
         }
-        simple.reason_for_shell().map_or(Ok(simple), |reason| Err(NotSimple::Shell(reason)))
+        Ok(simple)
     }
 }
 
 impl Simple {
     /// Parses a line.
     pub(crate) fn read(line: &str) -> Result<Self, NotSimple> {
+        if let Some((cd, rest)) = split_cd(line)
+            && let Ok(directory) = Self::read_directory(cd)
+        {
+            let rest = Masked::scan(rest).and_then(|masked| masked.simple(line)).map_err(|error| match error {
+                NotSimple::Invalid(CommandError::Unfinished { character, offset }) => {
+                    let before = line[..line.len() - rest.len()].chars().count();
+                    NotSimple::Invalid(CommandError::Unfinished { character, offset: before + offset })
+                }
+                error => error,
+            })?;
+            let simple = Self { directory: Some(directory), ..rest };
+            return simple.reason_for_shell().map_or(Ok(simple), |reason| Err(NotSimple::Shell(reason)));
+        }
         Masked::scan(line)?.simple(line)
+    }
+
+    /// Parses the operand of a `cd`.
+    fn read_directory(operand: &str) -> Result<Word, NotSimple> {
+        let mut words = Masked::scan(operand)?.split(operand)?.words;
+        match (words.pop(), words.is_empty()) {
+            (Some(directory), true) => Ok(directory),
+            _ => Err(NotSimple::Shell(ShellReason::Word("cd".to_owned()))),
+        }
     }
 
     /// Returns the names of the expanded variables.
     pub(crate) fn expanded(&self) -> impl Iterator<Item = &str> {
-        let words = self.words.iter().chain(self.assignments.iter().map(|(_, value)| value));
+        let words = self.words.iter().chain(&self.directory).chain(self.assignments.iter().map(|(_, value)| value));
         words.flatten().filter_map(|part| match part {
             Part::Expansion(expansion) => Some(expansion.name.as_str()),
             Part::Text(_) => None,
@@ -255,11 +296,15 @@ impl Simple {
     fn reason_for_shell(&self) -> Option<ShellReason> {
         let Some(program) = self.words.first() else { return Some(ShellReason::NoProgram) };
         if let [Part::Text(word)] = &program[..]
-            && let Some(reason) = reason_against_program(word)
+            && let Some(reason) = reason_against_program(word, self.is_exec)
         {
             return Some(reason);
         }
         let assigned = || self.assignments.iter().map(|(name, _)| name.as_str());
+        // Shells disagree about the PATH that `PATH=… exec` searches.
+        if self.is_exec && assigned().any(|name| name == "PATH") {
+            return Some(ShellReason::Word("exec".to_owned()));
+        }
         if let Some(name) = self.expanded().find(|name| assigned().any(|assigned| assigned == *name)) {
             return Some(ShellReason::AssignedAndExpanded(name.to_owned()));
         }

@@ -22,6 +22,7 @@ pub mod shells;
 pub mod signalfd;
 pub mod spawn;
 pub mod terminal;
+mod working_directory;
 pub mod writer;
 
 use std::ffi::CStr;

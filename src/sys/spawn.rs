@@ -23,6 +23,7 @@ use super::credentials::become_user;
 use super::descriptors::{self, close_except};
 use super::signalfd::Inherited;
 use super::terminal::Terminal;
+use super::working_directory;
 use crate::exit_status::NOT_FOUND;
 use crate::sys::credentials::Identity;
 use crate::sys::environment::{Assignment, Environment, Variable, assignment, c_string, name};
@@ -39,8 +40,18 @@ pub struct Program {
     variables: Box<[CString]>,
     /// The user that it runs as; `None`: untrap's own user.
     identity: Option<Box<Identity>>,
+    /// The change of the working directory before it.
+    cd: Option<Box<Cd>>,
     /// Whether it has untrap's standard input and the terminal instead of `/dev/null`.
     pub foreground: bool,
+}
+
+/// A change of the working directory.
+#[derive(Debug)]
+struct Cd {
+    operand: OsString,
+    /// What is executed if it fails; `None`: nothing, the start fails.
+    otherwise: Option<Program>,
 }
 
 impl Program {
@@ -48,7 +59,13 @@ impl Program {
     #[must_use]
     pub fn new(words: Vec<OsString>, variables: Vec<Variable>, identity: Option<Identity>) -> Self {
         let variables = variables.into_iter().map(assignment).collect();
-        Self { words: words.into(), variables, identity: identity.map(Box::new), foreground: false }
+        Self { words: words.into(), variables, identity: identity.map(Box::new), cd: None, foreground: false }
+    }
+
+    /// Changes the working directory before the program starts, as `cd` of sh does. If that fails, `otherwise` is
+    /// executed instead, in the same process.
+    pub fn change_directory(&mut self, operand: OsString, otherwise: Option<Self>) {
+        self.cd = Some(Box::new(Cd { operand, otherwise }));
     }
 
     /// The user that it runs as; `None`: untrap's own user.
@@ -67,6 +84,9 @@ impl Program {
     pub fn set(&mut self, variables: Vec<Variable>) {
         if variables.is_empty() {
             return;
+        }
+        if let Some(otherwise) = self.cd.as_mut().and_then(|cd| cd.otherwise.as_mut()) {
+            otherwise.set(variables.clone());
         }
         let new: Vec<CString> = variables.into_iter().map(assignment).collect();
         let old = std::mem::take(&mut self.variables).into_iter();
@@ -98,6 +118,8 @@ pub enum SpawnError {
     NotExecutable(io::Error),
     /// The child cannot become the user that the program runs as.
     NotPermitted(io::Error),
+    /// The child cannot change to the directory of the program's `cd`.
+    NoDirectory(io::Error),
     /// No process could be created, or it could not be prepared.
     NoProcess(io::Error),
 }
@@ -165,20 +187,32 @@ impl Spawner {
         shared.map(AsRef::as_ref).chain(program.variables.iter().map(CString::as_c_str)).collect()
     }
 
+    fn image<'a>(&'a self, program: &'a Program) -> Image<'a> {
+        let environment = self.environment(program);
+        let path = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"PATH="));
+        let programs = candidates(&program.words[0], path.unwrap_or(DEFAULT_PATH.as_bytes()));
+        let words: Vec<CString> = program.words.iter().cloned().map(c_string).collect();
+        let arguments = pointers(words.iter().map(CString::as_c_str));
+        let shell = self.shell.as_ref().map_or(ptr::null(), |shell| shell.as_ptr());
+        let script = [&[shell], &arguments[..]].concat();
+        Image {
+            programs,
+            _words: words,
+            arguments,
+            script,
+            pointers: pointers(environment.iter().copied()),
+            environment,
+        }
+    }
+
     /// Starts a program. It has `output` as standard output and standard error; `None`: untrap's own.
     ///
     /// # Errors
     /// No process could be created. Later errors arrive through the pipe.
     pub fn spawn(&self, program: &Program, output: Option<[BorrowedFd; 2]>) -> Result<(Leader, ExecPipe), SpawnError> {
-        let environment = self.environment(program);
-        let path = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"PATH="));
-        let programs = candidates(&program.words[0], path.unwrap_or(DEFAULT_PATH.as_bytes()));
-        let arguments: Vec<CString> = program.words.iter().cloned().map(c_string).collect();
-        let arguments = pointers(arguments.iter().map(CString::as_c_str));
-        // sh, the script, and the script's arguments.
-        let shell = self.shell.as_ref().map_or(ptr::null(), |shell| shell.as_ptr());
-        let mut script = [&[shell], &arguments[..]].concat();
-        let environment = pointers(environment);
+        let image = self.image(program);
+        let cd = program.cd.as_deref();
+        let otherwise = cd.and_then(|cd| cd.otherwise.as_ref()).map(|otherwise| self.image(otherwise));
         let no_process = |errno: Errno| SpawnError::NoProcess(errno.into());
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(no_process)?;
         let kept = self.inherited_descriptors.as_ref().map(|inherited| {
@@ -187,10 +221,9 @@ impl Spawner {
             kept
         });
         let mut child = Child {
-            programs: &programs,
-            arguments: &arguments,
-            script: &mut script,
-            environment: &environment,
+            image,
+            cd: cd.map(|cd| cd.operand.as_os_str()),
+            otherwise,
             inherited: self.inherited,
             kept: kept.as_deref(),
             identity: program.identity.as_deref(),
@@ -219,13 +252,61 @@ impl Spawner {
     }
 }
 
+/// The arguments of execve(2).
+struct Image<'a> {
+    /// The paths to try.
+    programs: Vec<CString>,
+    /// What `arguments` points to.
+    _words: Vec<CString>,
+    arguments: Vec<*const libc::c_char>,
+    /// The shell, the script, and the script's arguments.
+    script: Vec<*const libc::c_char>,
+    environment: Vec<&'a CStr>,
+    pointers: Vec<*const libc::c_char>,
+}
+
+impl Image<'_> {
+    /// Tries to execute each candidate, and returns only if all fail.
+    fn execute(&mut self) -> Failure {
+        let mut failure = Errno::ENOENT;
+        for program in &self.programs {
+            let mut errno = self.execute_as(program.as_ptr(), &self.arguments);
+            if errno == Errno::ENOEXEC && !self.script[0].is_null() {
+                self.script[1] = program.as_ptr();
+                errno = self.execute_as(self.script[0], &self.script);
+            }
+            match errno {
+                Errno::ENOENT | Errno::ENOTDIR => {}
+                // A later directory of PATH may have a program that this user may execute.
+                Errno::EACCES => failure = errno,
+                _ => return Failure::Execution(errno),
+            }
+        }
+        Failure::Execution(failure)
+    }
+
+    /// The same with other values of these variables.
+    fn execute_with(&mut self, variables: [Variable; 2]) -> Failure {
+        let variables = variables.map(assignment);
+        let kept = self.environment.iter().filter(|old| variables.iter().all(|new| name(new) != name(old)));
+        self.pointers = pointers(kept.copied().chain(variables.iter().map(CString::as_c_str)));
+        self.execute()
+    }
+
+    fn execute_as(&self, program: *const libc::c_char, arguments: &[*const libc::c_char]) -> Errno {
+        // SAFETY: `program` is a C string; both arrays contain pointers to C strings and end with a null pointer.
+        unsafe { libc::execve(program, arguments.as_ptr(), self.pointers.as_ptr()) };
+        Errno::last()
+    }
+}
+
 /// The work of the child between fork and exec. Everything is prepared before the fork: the child allocates nothing,
-/// because memory that it writes is copied.
+/// because memory that it writes is copied, unless it changes the directory.
 struct Child<'a> {
-    programs: &'a [CString],
-    arguments: &'a [*const libc::c_char],
-    script: &'a mut [*const libc::c_char],
-    environment: &'a [*const libc::c_char],
+    image: Image<'a>,
+    cd: Option<&'a OsStr>,
+    /// What is executed if the change of the directory fails.
+    otherwise: Option<Image<'a>>,
     inherited: Inherited,
     /// The descriptors above 2 that stay open, in ascending order.
     kept: Option<&'a [RawFd]>,
@@ -241,6 +322,7 @@ struct Child<'a> {
 enum Failure {
     Identity(Errno),
     Preparation(Errno),
+    Directory(Errno),
     Execution(Errno),
 }
 
@@ -251,7 +333,8 @@ impl Failure {
         let (step, errno) = match self {
             Self::Identity(errno) => (0, errno),
             Self::Preparation(errno) => (1, errno),
-            Self::Execution(errno) => (2, errno),
+            Self::Directory(errno) => (2, errno),
+            Self::Execution(errno) => (3, errno),
         };
         let [a, b, c, d] = (errno as i32).to_ne_bytes();
         [step, a, b, c, d]
@@ -262,6 +345,7 @@ impl Failure {
         match step {
             0 => Self::Identity(errno),
             1 => Self::Preparation(errno),
+            2 => Self::Directory(errno),
             _ => Self::Execution(errno),
         }
     }
@@ -272,6 +356,7 @@ impl From<Failure> for SpawnError {
         match failure {
             Failure::Identity(errno) => Self::NotPermitted(errno.into()),
             Failure::Preparation(errno) => Self::NoProcess(errno.into()),
+            Failure::Directory(errno) => Self::NoDirectory(errno.into()),
             Failure::Execution(Errno::ENOENT | Errno::ENOTDIR) => Self::NotFound,
             Failure::Execution(errno) => Self::NotExecutable(errno.into()),
         }
@@ -279,32 +364,16 @@ impl From<Failure> for SpawnError {
 }
 
 impl Child<'_> {
-    /// Tries to execute each candidate, and returns only if all fail.
+    /// Executes the program, and returns only if that fails.
     fn run(&mut self) -> Failure {
         if let Err(failure) = self.prepare() {
             return failure;
         }
-        let mut failure = Errno::ENOENT;
-        for program in self.programs {
-            let mut errno = self.execute(program.as_ptr(), self.arguments);
-            if errno == Errno::ENOEXEC && !self.script[0].is_null() {
-                self.script[1] = program.as_ptr();
-                errno = self.execute(self.script[0], self.script);
-            }
-            match errno {
-                Errno::ENOENT | Errno::ENOTDIR => {}
-                // A later directory of PATH may have a program that this user may execute.
-                Errno::EACCES => failure = errno,
-                _ => return Failure::Execution(errno),
-            }
+        let Some(operand) = self.cd else { return self.image.execute() };
+        match working_directory::change(operand, &self.image.environment) {
+            Ok(variables) => self.image.execute_with(variables),
+            Err(errno) => self.otherwise.as_mut().map_or(Failure::Directory(errno), Image::execute),
         }
-        Failure::Execution(failure)
-    }
-
-    fn execute(&self, program: *const libc::c_char, arguments: &[*const libc::c_char]) -> Errno {
-        // SAFETY: `program` is a C string; both arrays contain pointers to C strings and end with a null pointer.
-        unsafe { libc::execve(program, arguments.as_ptr(), self.environment.as_ptr()) };
-        Errno::last()
     }
 
     fn prepare(&self) -> Result<(), Failure> {
@@ -398,9 +467,12 @@ mod tests {
 
     #[test]
     fn a_failure_arrives_as_it_was_sent() {
-        for failure in
-            [Failure::Identity(Errno::EPERM), Failure::Preparation(Errno::EAGAIN), Failure::Execution(Errno::ENOENT)]
-        {
+        for failure in [
+            Failure::Identity(Errno::EPERM),
+            Failure::Preparation(Errno::EAGAIN),
+            Failure::Directory(Errno::ENOTDIR),
+            Failure::Execution(Errno::ENOENT),
+        ] {
             assert_eq!(Failure::from_bytes(failure.to_bytes()), failure);
         }
     }

@@ -121,3 +121,68 @@ fn a_hook_expands_variables_that_are_set_at_its_start() {
     );
     assert!(end.status == 2 && !scene.path("started").exists());
 }
+
+#[test]
+fn a_cd_before_a_program_changes_the_directory_and_its_variables_as_in_sh() {
+    let scene = Scene::new();
+    std::fs::create_dir_all(scene.path("a/b c")).unwrap();
+    std::os::unix::fs::symlink("a", scene.path("link")).unwrap();
+    scene.script("a/show", "#!/bin/sh\n/bin/pwd; tr '\\0' '\\n' < /proc/$$/environ | sort; cat /proc/$PPID/comm\n");
+    let here = scene.path("").canonicalize().unwrap();
+    let here = here.to_str().unwrap();
+    for (line, directory) in [
+        ("cd a && ./show", "a"),
+        ("cd a;exec ./show", "a"),
+        ("cd \"$DIR\" && A=1 ../show", "a/b c"),
+        ("cd ./link//. && ./show", "link"),
+    ] {
+        for pwd in ["", "/", here] {
+            let mut sh = std::process::Command::new("sh");
+            sh.args(["-c", line]).current_dir(here);
+            let mut untrap = scene.untrap();
+            untrap.args(["-q", "--shell", "none", &format!("show: {line}")]);
+            let [by_untrap, by_sh] = [untrap, sh].map(|mut command| {
+                command.env_clear().envs([("PATH", "/usr/bin:/bin"), ("DIR", "a/b c"), ("DYNO", "x")]);
+                if !pwd.is_empty() {
+                    command.env("PWD", pwd);
+                }
+                if command.get_program() == "sh" {
+                    command.envs([("UNTRAP_NAME", "show"), ("PS", "show")]);
+                }
+                let output = command.output().unwrap();
+                assert!(output.status.success(), "{line}: {output:?}");
+                String::from_utf8(output.stdout).unwrap()
+            });
+            let (shown, parent) = by_untrap.trim_end().rsplit_once('\n').unwrap();
+            assert_eq!(parent, "untrap", "the leader is the program");
+            assert_eq!(shown, by_sh.trim_end().rsplit_once('\n').unwrap().0, "{line} with PWD={pwd}");
+            assert!(shown.contains(&format!("\nPWD={here}/{directory}\n")), "{shown}");
+            assert!(shown.contains(&format!("\nOLDPWD={here}\n")), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_cd_that_fails_is_left_to_the_shell() {
+    let scene = Scene::new();
+    for (line, status) in [("cd none && touch made", 2), ("cd none; touch made", 0)] {
+        let end = scene.run(&[line]);
+        assert_eq!((end.status, scene.path("made").exists()), (status, status == 0), "{end:?}");
+        assert!(end.said("cd: can't cd to none"), "{end:?}");
+    }
+    let end = scene.run(&["--shell", "none", "cd none; touch made2"]);
+    assert!(end.status == 2 && !scene.path("made2").exists(), "{end:?}");
+    assert!(
+        end.said("touch can't start: can't change to the directory of its cd: No such file or directory"),
+        "{end:?}"
+    );
+}
+
+#[test]
+fn after_exec_a_word_is_a_program_also_if_the_shell_has_a_command_of_its_name() {
+    let scene = Scene::new();
+    scene.script("cd", "#!/bin/sh\necho program \"$1\"\n");
+    let output =
+        scene.untrap().args(["-q", "--shell", "none", "A=1 exec cd A=2"]).env("PATH", ".:/bin").output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "program A=2\n");
+}
