@@ -1,12 +1,14 @@
-//! Random programs and random signals against the real binary, and what must hold in every run, seen from outside.
+//! Random programs and random signals against the real binary. Each run is checked from the outside.
 //!
 //! `UNTRAP_MODEL_RUNS=10000 cargo test --test model` runs long; `UNTRAP_MODEL_SEED=…`, which a failure prints, runs one
-//! program again, as many times as `UNTRAP_MODEL_RUNS` says: what happens also depends on the moment.
+//! program again, `UNTRAP_MODEL_RUNS` times, because a run also depends on timing.
 
 #[path = "model/check.rs"]
 mod check;
 #[path = "model/journal.rs"]
 mod journal;
+#[path = "model/log.rs"]
+mod log;
 #[path = "model/order.rs"]
 mod order;
 #[path = "model/program.rs"]
@@ -17,8 +19,6 @@ mod random;
 mod receipts;
 #[path = "model/run.rs"]
 mod run;
-#[path = "model/said.rs"]
-mod said;
 #[path = "support/mod.rs"]
 mod support;
 
@@ -32,11 +32,11 @@ use run::{Observed, Sent};
 use support::{Place, Running, Scene, places, processes_with, try_kill, wait_for};
 use untrap::signal::Signal;
 
-/// Some five seconds' worth.
+/// About five seconds.
 const RUNS: u64 = 40;
-/// Where all actors write.
+/// The journal of all actors.
 const JOURNAL: &str = "journal";
-/// Most of a run is waiting.
+/// The number of runs at the same time; most of a run is waiting.
 const AT_ONCE: usize = 4;
 
 #[test]
@@ -78,7 +78,7 @@ fn run(seed: u64, places: &[Place]) -> Result<(), String> {
     let mut command = scene.untrap_in(program.place);
     command.env("ACTOR_JOURNAL", scene.path(JOURNAL));
     let untrap = Running::new(program.place, command.args(program.arguments(&scene)));
-    wait_for("untrap is there for signals", || blocks_signals(untrap.pid()).then_some(()));
+    wait_for("untrap has blocked signals", || blocks_signals(untrap.pid()).then_some(()));
     let mut sent = Vec::new();
     for step in &program.moves {
         match step {
@@ -90,14 +90,14 @@ fn run(seed: u64, places: &[Place]) -> Result<(), String> {
             Move::Send(signal) => sent.push(send(&scene, &untrap, *signal)),
             Move::Suspend => {
                 sent.push(send(&scene, &untrap, Signal::TSTP));
-                // PID 1 can't be stopped, and one that ends won't be.
+                // PID 1 cannot be stopped, and an untrap that exits may not be.
                 let stopped = || program.place == Place::Pid1 || matches!(untrap.state().as_str(), "T" | "Z" | "");
-                wait_for("untrap stops", || stopped().then_some(()));
+                wait_for("untrap is stopped", || stopped().then_some(()));
                 sent.push(send(&scene, &untrap, Signal::CONT));
             }
         }
     }
-    // Whoever still runs is told to end.
+    // Ends the run if it has not ended.
     let dropped = program.rewrites.iter().any(|rewrite| rewrite.from == Signal::TERM && rewrite.to.is_none());
     sent.push(send(&scene, &untrap, if dropped { Signal::QUIT } else { Signal::TERM }));
     let end = untrap.end();
@@ -109,41 +109,41 @@ fn run(seed: u64, places: &[Place]) -> Result<(), String> {
 }
 
 fn send(scene: &Scene, untrap: &Running, signal: Signal) -> Sent {
-    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).expect("there is a clock");
+    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).expect("the clock can be read");
     let sent = Sent { signal, millis: Duration::from(time).as_millis() as u64, lines: scene.lines(JOURNAL).len() };
     try_kill(untrap.pid(), signal);
     sent
 }
 
-/// Before untrap has run its first line, it can be ended as any program.
+/// Before untrap has blocked signals, a signal kills it as any program.
 fn blocks_signals(pid: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
     support::state(pid) == "Z" || mask.is_none_or(|mask| mask.trim() != "0000000000000000")
 }
 
-/// Where the first one ended before it had started the others, the last message says so.
+/// Whether the run is over before all services have started.
 fn is_over(line: &str) -> bool {
-    ["stopping", "can't start", "exit status"].iter().any(|over| line.contains(over))
+    ["\"shutdown\"", "\"start-failed\"", "\"wait-timeout\"", "\"exit\""].iter().any(|over| line.contains(over))
 }
 
 fn wait_until_ready(program: &Program, scene: &Scene, untrap: &Running) {
     let before = program.with(|purpose| purpose == Purpose::Before).find(|before| !program.actors[*before].ends());
-    // It keeps the others from starting.
+    // A `--before` command that does not exit keeps the services from starting.
     let is_awaited = |actor: &Actor| match before {
         Some(before) => actor.name == program.actors[before].name,
         None => program.services[actor.service].is_service(),
     };
     let awaited: Vec<&str> =
         program.actors.iter().filter(|actor| is_awaited(actor)).map(|actor| actor.name.as_str()).collect();
-    wait_for("the actors are ready, or untrap ends", || {
+    wait_for("the actors are ready, or untrap exits", || {
         let ready = awaited.iter().all(|name| !scene.lines(name).is_empty());
         (ready || untrap.messages().iter().any(|line| is_over(line))).then_some(())
     });
 }
 
 fn wait_until_restarted(name: &str, times: usize, scene: &Scene, untrap: &Running) {
-    wait_for("it is started again, or untrap ends", || {
+    wait_for("the service restarts, or untrap exits", || {
         let starts = scene.lines(name).iter().filter(|line| line.starts_with("ready")).count();
         (starts > times || untrap.messages().iter().any(|line| is_over(line))).then_some(())
     });

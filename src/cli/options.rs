@@ -464,7 +464,7 @@ the name untrap.",
             details: "\
 With json, each message is a JSON object with the keys version (of the schema, 1), time (RFC 3339, UTC), level (error, \
 also with -q; info; debug, only with -v), event, message (the text) and, if it concerns a service or a process, name \
-and pid. Events are started, start-failed, signal-received, delaying, exited, restarting, killed, gave-up, waiting, \
+and pid. Events are launched, started, start-failed, signal-received, delaying, exited, restarting, killed, gave-up, waiting, \
 ready, wait-timeout, stop-command-failed, leftovers, leftover, orphan, not-signalled, pid-file, output-lost, \
 system-error, exit, and failure, after which untrap starts nothing.",
             completion: Completion::Words(&["text", "json"]),

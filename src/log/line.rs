@@ -1,27 +1,29 @@
-//! The form of a message: the one place where a finished line is made.
+//! The form of a message: text or JSON.
 
 use std::io::Write as _;
 use std::str::FromStr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-/// The longest line, with its newline: what a pipe takes as a whole or not at all, see pipe(7).
+use crate::signal::Signal;
+
+/// The longest line, with its newline: a pipe takes as much as a whole or not at all, see pipe(7).
 pub const LONGEST: usize = libc::PIPE_BUF;
 
 /// The version of the JSON schema, see docs/messages.md. A new key or event does not change it.
 const SCHEMA_VERSION: u32 = 1;
 
-/// How much untrap says.
+/// The amount of messages.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Verbosity {
-    /// What went wrong.
+    /// Failures.
     Quiet,
-    /// Starts, signals and ends as well.
+    /// Also starts, signals and exits.
     Normal,
-    /// Details as well.
+    /// Also details.
     Verbose,
 }
 
-/// How messages are written.
+/// The form of messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum LogFormat {
     /// `untrap: web.1 started (pid 7)`
@@ -43,7 +45,7 @@ impl FromStr for LogFormat {
     }
 }
 
-/// What is said, and in which form.
+/// Which messages are written, and in which form.
 #[derive(Clone, Copy, Debug)]
 pub struct LogSettings {
     /// `-q`, `-v`.
@@ -52,31 +54,48 @@ pub struct LogSettings {
     pub format: LogFormat,
 }
 
-/// A message, and what programs want to know of it.
+/// A message, and its values for programs.
 #[derive(Clone, Copy, Debug)]
 pub struct LogLine<'a> {
-    /// The lowest verbosity at which it is said.
+    /// The lowest verbosity at which it is written.
     pub level: Verbosity,
-    /// What happened, in one word that never changes.
+    /// The name of the event, which never changes.
     pub event: &'static str,
-    /// The service that it is about.
+    /// Its service.
     pub name: Option<&'a str>,
-    /// The process that it is about.
+    /// Its process.
     pub pid: Option<i32>,
-    /// What people read.
+    /// More values, for JSON.
+    pub details: Details,
+    /// The text, for people.
     pub text: &'a str,
 }
 
+/// The values of an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Details {
+    /// An exit status.
+    pub status: Option<u8>,
+    /// A signal: the one that was received, or that killed a service.
+    pub signal: Option<Signal>,
+    /// A time, as the text has it.
+    pub duration: Option<Duration>,
+    /// A number of restarts.
+    pub restarts: Option<u32>,
+    /// The consequence, in a word that never changes.
+    pub effect: Option<&'static str>,
+}
+
 impl<'a> LogLine<'a> {
-    /// Says why untrap runs nothing.
+    /// The message of an error before the first start.
     #[must_use]
     pub fn failure(text: &'a str) -> Self {
-        Self { level: Verbosity::Quiet, event: "failure", name: None, pid: None, text }
+        Self { level: Verbosity::Quiet, event: "failure", name: None, pid: None, details: Details::default(), text }
     }
 }
 
 impl LogFormat {
-    /// Makes `out` the whole line with its newline. Where it would be too long, its text is cut.
+    /// Replaces `out` by the line and its newline. A text that would make the line too long is cut.
     pub fn finish(self, line: &LogLine, out: &mut Vec<u8>) {
         let mut line = *line;
         loop {
@@ -95,7 +114,7 @@ impl LogFormat {
     }
 }
 
-/// A name in it can hold anything (that of a leftover is its own choice), and shall not look like another line.
+/// A name can contain any character (a leftover process chooses its own), and must not look like another line.
 fn finish_text(line: &LogLine, out: &mut Vec<u8>) {
     out.extend_from_slice(b"untrap: ");
     for character in line.text.chars() {
@@ -120,6 +139,22 @@ fn finish_json(line: &LogLine, now: SystemTime, out: &mut Vec<u8>) {
     if let Some(pid) = line.pid {
         let _ = write!(out, r#","pid":{pid}"#);
     }
+    let Details { status, signal, duration, restarts, effect } = line.details;
+    if let Some(status) = status {
+        let _ = write!(out, r#","status":{status}"#);
+    }
+    if let Some(signal) = signal {
+        let _ = write!(out, r#","signal":"{signal}""#);
+    }
+    if let Some(duration) = duration {
+        let _ = write!(out, r#","duration_ms":{}"#, duration.as_millis());
+    }
+    if let Some(restarts) = restarts {
+        let _ = write!(out, r#","restarts":{restarts}"#);
+    }
+    if let Some(effect) = effect {
+        let _ = write!(out, r#","effect":"{effect}""#);
+    }
     out.extend_from_slice(br#","message":"#);
     let _ = serde_json::to_writer(&mut *out, line.text);
     out.push(b'}');
@@ -130,14 +165,21 @@ mod tests {
     use super::*;
 
     fn finish(format: LogFormat, text: &str) -> String {
-        let line = LogLine { level: Verbosity::Normal, event: "started", name: Some("web.1"), pid: Some(7), text };
-        let mut out = b"what was there before".to_vec();
+        let line = LogLine {
+            level: Verbosity::Normal,
+            event: "started",
+            name: Some("web.1"),
+            pid: Some(7),
+            details: Details::default(),
+            text,
+        };
+        let mut out = b"the previous line".to_vec();
         format.finish(&line, &mut out);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
-    fn a_message_is_one_line_whatever_it_holds() {
+    fn a_message_is_one_line_for_any_text() {
         assert_eq!(finish(LogFormat::Text, "a\nuntrap: b\x1b[1m\u{85}é"), "untrap: a?untrap: b?[1m?é\n");
         let line = finish(LogFormat::Json, "a\n\"b\"\\ é\x1b");
         let object: serde_json::Value = serde_json::from_str(&line).unwrap();
@@ -147,7 +189,24 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_still_whole() {
+    fn json_has_the_values_of_the_event() {
+        let details = Details {
+            status: Some(3),
+            signal: Some(Signal::TERM),
+            duration: Some(Duration::from_millis(1500)),
+            restarts: Some(2),
+            effect: Some("restart"),
+        };
+        let line = LogLine { details, ..LogLine::failure("text") };
+        let mut out = Vec::new();
+        LogFormat::Json.finish(&line, &mut out);
+        let object: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let values = ["status", "signal", "duration_ms", "restarts", "effect"].map(|key| object[key].to_string());
+        assert_eq!(values, ["3", "\"SIGTERM\"", "1500", "2", "\"restart\""]);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut_and_stays_valid() {
         for text in ["x".repeat(9000), "é".repeat(3000), "\x01".repeat(4000)] {
             for format in [LogFormat::Text, LogFormat::Json] {
                 let line = finish(format, &text);

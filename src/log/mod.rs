@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::unit::UnitId;
 use crate::exit_status::ExitStatus;
-use crate::log::line::{LONGEST, LogFormat, LogLine, LogSettings, Verbosity};
+use crate::log::line::{Details, LONGEST, LogFormat, LogLine, LogSettings, Verbosity};
 use crate::signal::Signal;
 use crate::supervisor::message::{Consequence, LeaderExit, Message};
 use crate::sys::limits;
@@ -97,11 +97,13 @@ impl Logger {
             | Message::ReadinessTimedOut(..)
             | Message::StopCommandFailed(_) => Verbosity::Quiet,
             Message::Exited { exit, stops } if stops && exit.status.is_failure() => Verbosity::Quiet,
+            Message::Launched(_) => Verbosity::Verbose,
             _ => Verbosity::Normal,
         };
         let (event, subject) = classify(message);
+        let details = details(message);
         let is_out_of_memory = is_killed(message) && self.has_new_oom_kill();
-        self.write(level, event, subject, |f, services| {
+        self.write(level, event, subject, details, |f, services| {
             describe(f, services, message)?;
             if is_out_of_memory {
                 f.write_str("; memory was short (oom_kill in its cgroup), raise the memory limit of the container")?;
@@ -119,7 +121,7 @@ impl Logger {
 
     /// Says that a service could not be started, and why.
     pub fn start_failed(&mut self, id: UnitId, error: &SpawnError) {
-        self.write(Verbosity::Quiet, "start-failed", Subject::Service(id), |f, services| {
+        self.write(Verbosity::Quiet, "start-failed", Subject::Service(id), Details::default(), |f, services| {
             let UnitLabel { name, program, .. } = &services[id];
             match error {
                 SpawnError::NotFound if program.contains('/') => {
@@ -148,38 +150,44 @@ impl Logger {
     /// Says what was done to a leftover.
     pub fn leftover(&mut self, process: &Process, done: &str, level: Verbosity) {
         let Process { pid, name, .. } = process;
-        self.write(level, "leftover", Subject::Process(*pid), |f, _| {
+        let effect = if level == Verbosity::Quiet { "killed" } else { "stopped" };
+        let details = Details { effect: Some(effect), ..Details::default() };
+        self.write(level, "leftover", Subject::Process(*pid), details, |f, _| {
             write!(f, "leftover process {name} (pid {pid}) {done}")
         });
     }
 
     /// Says that an orphan was reaped.
     pub fn orphan(&mut self, pid: i32) {
-        self.write(Verbosity::Verbose, "orphan", Subject::Process(pid), |f, _| write!(f, "orphan (pid {pid}) reaped"));
+        self.write(Verbosity::Verbose, "orphan", Subject::Process(pid), Details::default(), |f, _| {
+            write!(f, "orphan (pid {pid}) reaped")
+        });
     }
 
     /// Says that a service could not be signalled.
     pub fn not_signalled(&mut self, id: UnitId, error: &std::io::Error) {
-        self.write(Verbosity::Quiet, "not-signalled", Subject::Service(id), |f, services| {
+        self.write(Verbosity::Quiet, "not-signalled", Subject::Service(id), Details::default(), |f, services| {
             write!(f, "{} can't be signalled: {error}", services[id])
         });
     }
 
     /// Says that a service's pid file could not be `done`: written or removed.
     pub fn pid_file(&mut self, id: UnitId, done: &str, error: &std::io::Error) {
-        self.write(Verbosity::Quiet, "pid-file", Subject::Service(id), |f, services| {
+        self.write(Verbosity::Quiet, "pid-file", Subject::Service(id), Details::default(), |f, services| {
             write!(f, "{}: its pid file can't be {done}: {error}; it runs all the same", services[id])
         });
     }
 
     /// Says that something that untrap needs from the system went wrong, and what follows from it.
     pub fn system_error(&mut self, what: &str, error: &std::io::Error) {
-        self.write(Verbosity::Quiet, "system-error", Subject::Untrap, |f, _| write!(f, "{what}: {error}"));
+        self.write(Verbosity::Quiet, "system-error", Subject::Untrap, Details::default(), |f, _| {
+            write!(f, "{what}: {error}")
+        });
     }
 
     /// Says how many lines of the services could not be written before the end.
     pub fn lines_lost(&mut self, lines: u64) {
-        self.write(Verbosity::Quiet, "output-lost", Subject::Untrap, |f, _| {
+        self.write(Verbosity::Quiet, "output-lost", Subject::Untrap, Details::default(), |f, _| {
             write!(f, "{lines} lines of output lost: the reader is blocked or the disk is full")
         });
     }
@@ -189,6 +197,7 @@ impl Logger {
         level: Verbosity,
         event: &'static str,
         subject: Subject,
+        details: Details,
         message: impl FnOnce(&mut String, &[UnitLabel]) -> fmt::Result,
     ) {
         if level > self.settings.verbosity {
@@ -205,7 +214,7 @@ impl Logger {
             Subject::Process(pid) => (None, Some(pid)),
             Subject::Service(id) => (Some(self.services[id].name.as_str()), Some(self.services[id].pid)),
         };
-        let line = LogLine { level, event, name, pid: pid.filter(|pid| *pid != 0), text: &self.text };
+        let line = LogLine { level, event, name, pid: pid.filter(|pid| *pid != 0), details, text: &self.text };
         self.settings.format.finish(&line, &mut self.line);
         let written = match &mut self.collected {
             // A line is no longer than what a pipe takes as a whole or not at all.
@@ -248,6 +257,7 @@ pub fn remedy(error: &std::io::Error) -> &'static str {
 /// The name of the event, for programs that read the log, and its subject.
 fn classify(message: Message) -> (&'static str, Subject) {
     match message {
+        Message::Launched(id) => ("launched", Subject::Service(id)),
         Message::Started(id) => ("started", Subject::Service(id)),
         Message::Received(..) => ("signal-received", Subject::Untrap),
         Message::Exited { exit, .. } => ("exited", Subject::Service(exit.unit)),
@@ -267,8 +277,51 @@ fn classify(message: Message) -> (&'static str, Subject) {
     }
 }
 
+/// The values of the event.
+fn details(message: Message) -> Details {
+    let none = Details::default();
+    let effect = |effect| Details { effect: Some(effect), ..none };
+    let after = |duration| Details { duration: Some(duration), ..none };
+    match message {
+        Message::Received(signal, _, consequence) => {
+            let consequence = match consequence {
+                Consequence::Shutdown => "shutdown",
+                Consequence::Forward | Consequence::ForwardAs(_) => "forwarded",
+                Consequence::Ignore => "ignored",
+                Consequence::Drop => "dropped",
+                Consequence::KillAll => "kill-all",
+            };
+            Details { signal: Some(signal), ..effect(consequence) }
+        }
+        Message::Exited { exit: LeaderExit { status, ran, .. }, stops } => {
+            let (status, signal) = match status {
+                ExitStatus::Exited(status) => (Some(status), None),
+                ExitStatus::Signaled(signal) => (None, Some(signal)),
+            };
+            Details { status, signal, effect: stops.then_some("shutdown"), ..after(ran) }
+        }
+        Message::Restarting { wait, restarts, .. } => Details { restarts: Some(restarts), ..after(wait) },
+        Message::Killed(_, Some(duration)) => Details { duration: Some(duration), ..effect("stop-timeout") },
+        Message::Killed(_, None) => effect("restart"),
+        Message::KillingLeftovers(duration) => Details { duration: Some(duration), ..effect("killing") },
+        Message::StoppingLeftovers => effect("stopping"),
+        Message::WaitingForLeftovers => effect("waiting"),
+        Message::Waiting(_, duration)
+        | Message::Ready(_, duration)
+        | Message::ReadinessTimedOut(_, duration)
+        | Message::Delaying(duration) => after(duration),
+        Message::Exit(status) => Details { status: Some(status), ..none },
+        Message::Launched(_)
+        | Message::Started(_)
+        | Message::StopCommandFailed(_)
+        | Message::GaveUpOn(_)
+        | Message::GaveUpOnLeftovers => none,
+    }
+}
+
 fn describe(f: &mut String, services: &[UnitLabel], message: Message) -> fmt::Result {
     match message {
+        Message::Launched(id) => write!(f, "{} launched (pid {})", services[id].name, services[id].pid),
         Message::Started(id) => write!(f, "{} started (pid {})", services[id].name, services[id].pid),
         Message::Received(signal, sender, consequence) => {
             write!(f, "{signal} from {sender}")?;

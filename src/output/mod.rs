@@ -190,9 +190,9 @@ impl Output {
     }
 
     /// The process group of the service is empty: its last line is complete even without a newline.
-    pub fn ended(&mut self, id: UnitId) {
+    pub fn emptied(&mut self, id: UnitId) {
         for index in self.streams(id) {
-            self.streams[index].ended();
+            self.streams[index].close();
         }
         self.drain(id);
         self.end_lines();
@@ -202,7 +202,7 @@ impl Output {
     pub fn seal(&mut self) {
         for stream in &mut self.streams {
             stream.mark();
-            stream.ended();
+            stream.close();
         }
     }
 

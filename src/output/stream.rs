@@ -54,7 +54,7 @@ impl Stream {
     }
 
     /// The process group of the service is empty: its last line is complete even without a newline.
-    pub(super) fn ended(&mut self) {
+    pub(super) fn close(&mut self) {
         self.has_exited = true;
     }
 

@@ -422,7 +422,7 @@ impl Runtime {
                 }
                 Err(error) => {
                     self.reaping_since = None;
-                    return self.log.system_error("can't look for ended children", &error);
+                    return self.log.system_error("can't look for children that have exited", &error);
                 }
             }
         }

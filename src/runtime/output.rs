@@ -75,7 +75,7 @@ impl Runtime {
         }
         match (event, &mut self.output) {
             (Event::LeaderExited(id, _), Some(output)) => output.drain(id),
-            (Event::GroupEmptied(id), Some(output)) => output.ended(id),
+            (Event::GroupEmptied(id), Some(output)) => output.emptied(id),
             _ => {}
         }
     }

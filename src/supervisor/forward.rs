@@ -63,7 +63,7 @@ impl Supervisor {
     }
 
     fn receives(&self, unit: &Unit, signal: Signal) -> bool {
-        // With a stop order or a stop delay, a second TERM must not stop services before their turn.
+        // With a stop order or a stop delay, a second TERM must not stop services early.
         let is_early = signal.begins_shutdown() && self.phase.clock().is_some() && !unit.is_stopping();
         !unit.is_killed()
             && match unit.role() {

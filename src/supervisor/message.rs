@@ -9,7 +9,9 @@ use crate::signal::{Sender, Signal};
 /// A message about a decision.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Message {
-    /// A service runs.
+    /// The leader of a service has been created.
+    Launched(UnitId),
+    /// The leader of a service runs its program.
     Started(UnitId),
     /// A signal arrived.
     Received(Signal, Sender, Consequence),
@@ -76,7 +78,7 @@ pub enum Consequence {
     Forward,
     /// It is rewritten to another signal, which is forwarded.
     ForwardAs(Signal),
-    /// No unit receives it: none runs, or the turn of those that run has not come in the stop order.
+    /// No unit receives it: none runs, or those that run are stopped later in the stop order.
     Ignore,
     /// It is dropped.
     Drop,

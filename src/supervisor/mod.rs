@@ -47,6 +47,8 @@ pub struct Supervisor {
     units: Vec<Unit>,
     start_order: Vec<UnitId>,
     phase: Phase,
+    /// Whether a program other than a readiness check has been executed, so that `--after` commands run.
+    has_run: bool,
     /// Whether the terminal has stopped the process group of the foreground service.
     is_job_suspended: bool,
     /// Whether a child, started or adopted, is alive, as of the last reaping.
@@ -72,6 +74,7 @@ impl Supervisor {
             start_order: start_order(&units),
             units,
             phase: Phase::Starting(StartProgress::default()),
+            has_run: false,
             is_job_suspended: false,
             has_children: false,
             failures: Failures::default(),

@@ -29,8 +29,6 @@ pub(super) enum Phase {
 pub(super) struct StartProgress {
     /// The number of units in the start order that have been started, or have succeeded if the start waits for that.
     pub(super) done: usize,
-    /// Whether a unit other than a readiness check has been started, so that `--after` commands run.
-    pub(super) has_begun: bool,
     /// Set while the current readiness check has not succeeded.
     pub(super) waiting: Option<ReadinessWait>,
 }

@@ -21,7 +21,6 @@ impl Supervisor {
         if !self.phase.is_serving() {
             return;
         }
-        self.skip_after_commands_if_nothing_ran();
         self.units.iter_mut().for_each(Unit::cancel_restart);
         let is_serving = self.units.iter().any(Unit::is_live_service);
         let delay = if is_serving { self.rules.stop_delay } else { Duration::ZERO };
@@ -40,14 +39,6 @@ impl Supervisor {
         self.kill_late(now, actions);
     }
 
-    fn skip_after_commands_if_nothing_ran(&mut self) {
-        if let Phase::Starting(start) = &self.phase
-            && !start.has_begun
-        {
-            self.units.iter_mut().filter(|unit| unit.role() == Some(HookRole::After)).for_each(Unit::abandon);
-        }
-    }
-
     /// Whether the next service in the stop order can be sent its stop signal.
     pub(super) fn is_stop_due(&self) -> bool {
         let is_waiting = |unit: &Unit| unit.is_live_service() && !unit.is_stopping();
@@ -60,7 +51,7 @@ impl Supervisor {
         self.rules.stop_order != StopOrder::AtOnce && self.units.iter().any(is_leaving)
     }
 
-    /// Stops the services whose turn in the stop order has come.
+    /// Stops the next services in the stop order.
     pub(super) fn stop_next(&mut self, now: Instant, actions: &mut Actions) {
         if self.phase.clock().is_none_or(|clock| clock.since > now) {
             return;
@@ -134,7 +125,7 @@ impl Supervisor {
         }
     }
 
-    /// Kills the units whose deadline has passed, also those whose turn in the stop order has not come.
+    /// Kills the units whose deadline has passed, also those that are later in the stop order.
     pub(super) fn kill_late(&mut self, now: Instant, actions: &mut Actions) {
         for id in self.ids() {
             if self.units[id].deadline(self.phase.clock()).is_some_and(|deadline| deadline <= now) {
@@ -243,11 +234,12 @@ impl Supervisor {
         self.run_after(now);
     }
 
-    /// Runs the `--after` commands, and then exits.
+    /// Runs the `--after` commands, if anything has run before, and then exits.
     fn finish(&mut self, now: Instant, actions: &mut Actions) {
         let mut is_after_due = false;
         for unit in &mut self.units {
-            if let Unit::Hook(hook) = unit
+            if self.has_run
+                && let Unit::Hook(hook) = unit
                 && (hook.role, hook.state) == (HookRole::After, HookState::Pending)
             {
                 hook.state = HookState::Due;

@@ -66,7 +66,7 @@ impl Supervisor {
 
     fn advance_start(&mut self) {
         let Phase::Starting(start) = &mut self.phase else { return };
-        *start = StartProgress { done: start.done + 1, waiting: None, ..*start };
+        *start = StartProgress { done: start.done + 1, waiting: None };
         if start.done == self.start_order.len() {
             self.phase = Phase::Serving;
         }
@@ -75,7 +75,7 @@ impl Supervisor {
     pub(super) fn on_launched(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
         self.has_children = true;
         self.forget_leftovers();
-        let has_begun = match &mut self.units[id] {
+        let is_check = match &mut self.units[id] {
             Unit::Service(service) => {
                 service.restarts += u32::from(service.restart_at().is_some());
                 let is_first_start = service.state == ServiceState::Pending;
@@ -83,19 +83,21 @@ impl Supervisor {
                 if is_first_start {
                     self.advance_start();
                 }
-                true
+                false
             }
             Unit::Hook(hook) => {
                 hook.state = HookState::Launching(hook.new_group(now));
-                !hook.is_readiness_check()
+                hook.is_readiness_check()
             }
         };
-        if let Phase::Starting(start) = &mut self.phase {
-            start.has_begun |= has_begun;
-            if !has_begun && start.waiting.is_none() {
-                start.waiting = Some(ReadinessWait { since: now, notice_at: now + NOTICE_INTERVAL });
-                actions.push(Action::Log(Message::Waiting(id, Duration::ZERO)));
-            }
+        if !is_check {
+            return actions.push(Action::Log(Message::Launched(id)));
+        }
+        if let Phase::Starting(start) = &mut self.phase
+            && start.waiting.is_none()
+        {
+            start.waiting = Some(ReadinessWait { since: now, notice_at: now + NOTICE_INTERVAL });
+            actions.push(Action::Log(Message::Waiting(id, Duration::ZERO)));
         }
     }
 
@@ -113,6 +115,7 @@ impl Supervisor {
                 }
             }
         }
+        self.has_run = true;
         actions.push(Action::Log(Message::Started(id)));
     }
 

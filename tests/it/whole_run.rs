@@ -37,6 +37,7 @@ fn without_pids_and_times() -> SettingsBindDropGuard {
     let mut settings = Settings::clone_current();
     settings.add_filter(r"pid \d+", "pid N");
     settings.add_filter(r#""pid":\d+"#, r#""pid":0"#);
+    settings.add_filter(r#""duration_ms":\d+"#, r#""duration_ms":0"#);
     settings.add_filter(r"(after|within) \d+m?s( \d+m?s)*", "$1 TIME");
     settings.add_filter(r#""time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z""#, r#""time":"NOW""#);
     settings.bind_to_scope()
@@ -79,17 +80,20 @@ fn in_json_verbose() {
     {"version":1,"time":"NOW","level":"info","event":"started","name":"deaf","pid":0,"message":"deaf started (pid N)"}
     {"version":1,"time":"NOW","level":"info","event":"started","name":"starter","pid":0,"message":"starter started (pid N)"}
     {"version":1,"time":"NOW","level":"info","event":"started","name":"web","pid":0,"message":"web started (pid N)"}
-    {"version":1,"time":"NOW","level":"info","event":"exited","name":"starter","pid":0,"message":"starter (pid N) exited with status 0 after TIME"}
-    {"version":1,"time":"NOW","level":"info","event":"signal-received","message":"SIGHUP from pid N: forwarded"}
-    {"version":1,"time":"NOW","level":"info","event":"signal-received","message":"SIGUSR1 from pid N: forwarded as SIGUSR2"}
-    {"version":1,"time":"NOW","level":"info","event":"signal-received","message":"SIGTERM from pid N: stopping"}
-    {"version":1,"time":"NOW","level":"info","event":"exited","name":"web","pid":0,"message":"web (pid N) exited with status 3 after TIME"}
-    {"version":1,"time":"NOW","level":"error","event":"killed","name":"deaf","pid":0,"message":"deaf (pid N) did not stop within TIME, killed"}
-    {"version":1,"time":"NOW","level":"info","event":"exited","name":"deaf","pid":0,"message":"deaf (pid N) killed by SIGKILL after TIME"}
-    {"version":1,"time":"NOW","level":"error","event":"leftovers","message":"leftover processes did not stop within TIME, killing them"}
-    {"version":1,"time":"NOW","level":"error","event":"leftover","pid":0,"message":"leftover process witness (pid N) killed"}
+    {"version":1,"time":"NOW","level":"debug","event":"launched","name":"deaf","pid":0,"message":"deaf launched (pid N)"}
+    {"version":1,"time":"NOW","level":"debug","event":"launched","name":"web","pid":0,"message":"web launched (pid N)"}
+    {"version":1,"time":"NOW","level":"debug","event":"launched","name":"starter","pid":0,"message":"starter launched (pid N)"}
+    {"version":1,"time":"NOW","level":"info","event":"exited","name":"starter","pid":0,"status":0,"duration_ms":0,"message":"starter (pid N) exited with status 0 after TIME"}
+    {"version":1,"time":"NOW","level":"info","event":"signal-received","signal":"SIGHUP","effect":"forwarded","message":"SIGHUP from pid N: forwarded"}
+    {"version":1,"time":"NOW","level":"info","event":"signal-received","signal":"SIGUSR1","effect":"forwarded","message":"SIGUSR1 from pid N: forwarded as SIGUSR2"}
+    {"version":1,"time":"NOW","level":"info","event":"signal-received","signal":"SIGTERM","effect":"shutdown","message":"SIGTERM from pid N: stopping"}
+    {"version":1,"time":"NOW","level":"info","event":"exited","name":"web","pid":0,"status":3,"duration_ms":0,"message":"web (pid N) exited with status 3 after TIME"}
+    {"version":1,"time":"NOW","level":"error","event":"killed","name":"deaf","pid":0,"duration_ms":0,"effect":"stop-timeout","message":"deaf (pid N) did not stop within TIME, killed"}
+    {"version":1,"time":"NOW","level":"info","event":"exited","name":"deaf","pid":0,"signal":"SIGKILL","duration_ms":0,"message":"deaf (pid N) killed by SIGKILL after TIME"}
+    {"version":1,"time":"NOW","level":"error","event":"leftovers","duration_ms":0,"effect":"killing","message":"leftover processes did not stop within TIME, killing them"}
+    {"version":1,"time":"NOW","level":"error","event":"leftover","pid":0,"effect":"killed","message":"leftover process witness (pid N) killed"}
     {"version":1,"time":"NOW","level":"debug","event":"orphan","pid":0,"message":"orphan (pid N) reaped"}
-    {"version":1,"time":"NOW","level":"info","event":"exit","message":"exit status 3"}
+    {"version":1,"time":"NOW","level":"info","event":"exit","status":3,"message":"exit status 3"}
     "#);
 }
 
@@ -97,9 +101,9 @@ fn in_json_verbose() {
 fn in_json_quiet() {
     let _guard = without_pids_and_times();
     assert_snapshot!(messages(&["-q", "--log-format", "json"]), @r#"
-    {"version":1,"time":"NOW","level":"error","event":"killed","name":"deaf","pid":0,"message":"deaf (pid N) did not stop within TIME, killed"}
-    {"version":1,"time":"NOW","level":"error","event":"leftovers","message":"leftover processes did not stop within TIME, killing them"}
-    {"version":1,"time":"NOW","level":"error","event":"leftover","pid":0,"message":"leftover process witness (pid N) killed"}
+    {"version":1,"time":"NOW","level":"error","event":"killed","name":"deaf","pid":0,"duration_ms":0,"effect":"stop-timeout","message":"deaf (pid N) did not stop within TIME, killed"}
+    {"version":1,"time":"NOW","level":"error","event":"leftovers","duration_ms":0,"effect":"killing","message":"leftover processes did not stop within TIME, killing them"}
+    {"version":1,"time":"NOW","level":"error","event":"leftover","pid":0,"effect":"killed","message":"leftover process witness (pid N) killed"}
     "#);
 }
 

@@ -1,13 +1,13 @@
-//! What must hold of every run: its signals, its ends, its status.
+//! The rules of every run: signals, exits, and the exit status.
 
 use untrap::exit_status::ExitStatus;
 use untrap::signal::Signal;
 
-use crate::program::{PATIENT, Purpose, Role};
+use crate::log::{Effect, Logged};
+use crate::program::{LONG, Purpose, Role};
 use crate::run::{Life, Observed, Run, rule};
-use crate::said::{Fate, Said};
 
-/// untrap may be late by so much, in milliseconds, where the machine is busy. It is less than from any timeout to `PATIENT`.
+/// How late untrap may be on a busy machine, in milliseconds. Less than the time from any other timeout to `LONG`.
 const LATE: u64 = 12_000;
 
 /// # Errors
@@ -16,38 +16,39 @@ pub(crate) fn check(observed: &Observed) -> Result<(), String> {
     let run = Run::new(observed)?;
     run.nothing_is_left()?;
     run.signals_have_the_right_consequence()?;
-    run.each_life_ends_as_it_says_itself()?;
-    run.an_end_has_the_right_consequence()?;
+    run.each_exit_is_the_one_that_the_leader_wrote()?;
+    run.each_exit_has_the_right_consequence()?;
     run.the_status_is_as_specified()?;
-    run.nobody_is_killed_early_or_late()?;
-    run.who_heeds_is_not_killed()?;
+    run.no_process_is_killed_early_or_late()?;
+    run.a_process_that_stops_in_time_is_not_killed()?;
     run.the_order_is_as_specified()?;
-    run.everyone_gets_what_was_sent()
+    run.each_process_receives_what_was_sent()
 }
 
 impl Run<'_> {
     fn nothing_is_left(&self) -> Result<(), String> {
-        rule(self.observed.left.is_empty(), || format!("these live after the end: {:?}", self.observed.left))
+        rule(self.observed.left.is_empty(), || format!("these are alive after the run: {:?}", self.observed.left))
     }
 
     fn signals_have_the_right_consequence(&self) -> Result<(), String> {
         let mut interrupts = 0;
-        for (at, said) in self.said.iter().enumerate() {
-            let Said::Received(received, fate) = *said else { continue };
+        for (at, message) in self.log.iter().enumerate() {
+            let Logged::Received(received, effect) = *message else { continue };
             let signal = self.taken_for(received);
             interrupts += u32::from(received == Signal::INT && signal.is_some());
             let fits = match signal {
-                None => fate == Fate::Dropped,
-                Some(_) if received == Signal::INT && interrupts > 1 => fate == Fate::KillsAll,
+                None => effect == Effect::Dropped,
+                Some(_) if received == Signal::INT && interrupts > 1 => effect == Effect::KillAll,
                 Some(_) if !self.begins_shutdown(received) || self.stopped_before(at) => {
-                    matches!(fate, Fate::Forwarded | Fate::Withheld)
+                    matches!(effect, Effect::Forwarded | Effect::Ignored)
                 }
-                // What comes after may have begun without a stop, and that is not said.
+                // The `--after` commands may have begun without a shutdown, which is not logged.
                 Some(_) => {
-                    (fate == Fate::Stops && !self.is_finishing(at)) || (fate != Fate::Dropped && self.may_finish(at))
+                    (effect == Effect::Shutdown && !self.is_finishing(at))
+                        || (effect != Effect::Dropped && self.may_finish(at))
                 }
             };
-            rule(fits, || format!("{received} in message {at}: {fate:?}"))?;
+            rule(fits, || format!("{received} in message {at}: {effect:?}"))?;
             let sent = self.observed.sent.iter().filter(|sent| sent.signal == received).count();
             let times = self.received(received).count();
             rule(times <= sent, || format!("{received} was received {times} times, sent {sent} times"))?;
@@ -55,53 +56,51 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Whether what comes after all else has begun.
+    /// Whether an `--after` command has been started.
     fn is_finishing(&self, at: usize) -> bool {
         let after = |service: usize| self.service(service).purpose == Purpose::After;
-        self.said[..at]
-            .iter()
-            .any(|said| matches!(said, Said::Started(service, _) | Said::StartFailed(service) if after(*service)))
+        self.log[..at].iter().any(
+            |message| matches!(message, Logged::Started(service, _) | Logged::StartFailed(service) if after(*service)),
+        )
     }
 
-    /// Whether it may have, because all else has ended.
+    /// Whether one may have been started, because all services have exited.
     fn may_finish(&self, at: usize) -> bool {
-        let over = |life: &Life| life.ended.is_some_and(|(ended, _)| ended < at) && life.restarting.is_none();
+        let over = |life: &Life| life.exited.is_some_and(|(exited, _)| exited < at) && life.restarting.is_none();
         let comes_after = self.program.with(|purpose| purpose == Purpose::After).next().is_some();
         comes_after && self.program.services().all(|service| self.lives_of(service).next_back().is_some_and(over))
     }
 
-    /// Where in the messages this signal was received.
+    /// The places in the log where this signal was received.
     pub(crate) fn received(&self, signal: Signal) -> impl Iterator<Item = usize> {
-        self.places(move |said| matches!(said, Said::Received(received, _) if *received == signal))
+        self.places(move |message| matches!(message, Logged::Received(received, _) if *received == signal))
     }
 
-    fn each_life_ends_as_it_says_itself(&self) -> Result<(), String> {
+    fn each_exit_is_the_one_that_the_leader_wrote(&self) -> Result<(), String> {
         for life in &self.lives {
             if self.program.actors[life.service].role == Role::InShell {
                 continue;
             }
-            let Some((_, ending)) = life.ended else { continue };
+            let Some((_, status)) = life.exited else { continue };
             let leader = self.leader_of(life);
             let last = leader.and_then(|leader| leader.last().text.split_once(' '));
-            let plausible = match (last, ending) {
-                // The shell of an exec, or the start of an actor, knows nothing of signals yet.
+            let plausible = match (last, status) {
+                // Before an actor is ready, a signal ends it, or the shell that executes it.
                 (None, ExitStatus::Signaled(_)) if leader.is_none() => true,
                 (Some(("exit", status)), ExitStatus::Exited(code)) => *status == code.to_string(),
                 (Some(("crash", name)), ExitStatus::Signaled(signal)) => *name == signal.to_string(),
                 _ => false,
             };
-            let plausible = plausible || (life.killed && ending == ExitStatus::Signaled(Signal::KILL));
-            rule(plausible, || {
-                format!("{} {ending}, and that is not what it says itself: {last:?}", self.name(life.service))
-            })?;
+            let plausible = plausible || (life.killed && status == ExitStatus::Signaled(Signal::KILL));
+            rule(plausible, || format!("{} {status}, which is not what it wrote: {last:?}", self.name(life.service)))?;
         }
         Ok(())
     }
 
-    /// Each end begins the stop, or leads to a restart, or neither, as the service's action says.
-    fn an_end_has_the_right_consequence(&self) -> Result<(), String> {
-        for (at, said) in self.said.iter().enumerate() {
-            let Said::Ended { service, ending, stops } = *said else { continue };
+    /// Each exit begins the shutdown, or leads to a restart, or neither, as `--on-exit` says.
+    fn each_exit_has_the_right_consequence(&self) -> Result<(), String> {
+        for (at, message) in self.log.iter().enumerate() {
+            let Logged::Exited { service, status, begins_shutdown, .. } = *message else { continue };
             let serving = self.stop.is_none_or(|stop| stop.at >= at);
             let action = match self.service(service).purpose {
                 Purpose::Service => self.service(service).policy.on_exit,
@@ -110,63 +109,71 @@ impl Run<'_> {
             };
             let (stop, restart) = match action {
                 "stop" => (true, false),
-                "stop-on-failure" => (ending.is_failure(), false),
+                "stop-on-failure" => (status.is_failure(), false),
                 "restart" => (false, true),
-                "restart-on-failure" => (false, ending.is_failure()),
+                "restart-on-failure" => (false, status.is_failure()),
                 _ => (false, false),
             };
             let name = self.name(service);
-            rule(stops == (stop && serving), || format!("the end of {name} in message {at} begins the stop: {stops}"))?;
-            let restarts = matches!(self.said.get(at + 1), Some(Said::Restarting(again, ..)) if *again == service);
+            rule(begins_shutdown == (stop && serving), || {
+                format!("the exit of {name} in message {at} begins the shutdown: {begins_shutdown}")
+            })?;
+            let restarts = matches!(self.log.get(at + 1), Some(Logged::Restarting(again, ..)) if *again == service);
             rule(restarts == (restart && serving), || {
-                format!("the end of {name} in message {at} leads to a restart: {restarts}")
+                format!("the exit of {name} in message {at} leads to a restart: {restarts}")
             })?;
         }
         Ok(())
     }
 
     fn the_status_is_as_specified(&self) -> Result<(), String> {
-        let expected = i32::from(self.status_at(self.said.len()));
+        let expected = i32::from(self.status_at(self.log.len()));
         let status = self.observed.status;
         rule(status == expected, || format!("the status is {status} instead of {expected}"))?;
-        rule(self.said.last() == Some(&Said::Exit(status)), || "the last message gives the status".to_owned())?;
-        let short = self.program.wait_timeout != PATIENT;
-        rule(short || !self.has(|said| matches!(said, Said::ReadinessTimedOut(_))), || "it did not wait".to_owned())
+        rule(self.log.last() == Some(&Logged::Exit(status)), || "the last message gives the status".to_owned())?;
+        let short = self.program.wait_timeout != LONG;
+        rule(short || !self.has(|message| matches!(message, Logged::ReadinessTimedOut(_))), || {
+            "a readiness check timed out early".to_owned()
+        })
     }
 
-    fn nobody_is_killed_early_or_late(&self) -> Result<(), String> {
+    fn no_process_is_killed_early_or_late(&self) -> Result<(), String> {
         let longest = self.program.services().map(|service| self.service(service).policy.timeout).max().unwrap_or(0);
-        for (at, said) in self.said.iter().enumerate() {
-            let (who, timeout, after) = match *said {
-                Said::Killed(service, after) => (self.name(service), self.service(service).policy.timeout, after),
-                Said::KillingLeftovers(after) if self.is_finishing(at) => {
-                    ("leftovers", self.program.common.timeout, after)
+        for (at, message) in self.log.iter().enumerate() {
+            let (subject, timeout, after) = match *message {
+                Logged::Killed(service, after) => (self.name(service), self.service(service).policy.timeout, after),
+                Logged::KillingLeftovers(after) if self.is_finishing(at) => {
+                    ("leftover processes", self.program.common.timeout, after)
                 }
-                Said::KillingLeftovers(after) => ("leftovers", longest, after),
-                Said::ReadinessTimedOut(after) => ("the waiting", self.program.wait_timeout, after),
+                Logged::KillingLeftovers(after) => ("leftover processes", longest, after),
+                Logged::ReadinessTimedOut(after) => ("the wait", self.program.wait_timeout, after),
                 _ => continue,
             };
-            // Its time began before the stop.
+            // Its timeout began before the shutdown.
             let leaves = |service| self.lives_of(service).next_back().is_some_and(|life| life.restarting.is_some());
-            let began_before = matches!(said, Said::Killed(service, _) if leaves(*service));
-            let hurried = began_before || self.impatient().is_some_and(|impatient| impatient < at);
-            rule(after >= timeout || hurried, || format!("{who} ended after {after} ms, before its {timeout} ms"))?;
-            rule(after <= timeout + LATE, || format!("{who} ended after {after} ms, long after its {timeout} ms"))?;
+            let began_before = matches!(message, Logged::Killed(service, _) if leaves(*service));
+            let hurried = began_before || self.kill_all_at().is_some_and(|kill_all_at| kill_all_at < at);
+            rule(after >= timeout || hurried, || {
+                format!("{subject} exited after {after} ms, before its {timeout} ms")
+            })?;
+            rule(after <= timeout + LATE, || {
+                format!("{subject} exited after {after} ms, long after its {timeout} ms")
+            })?;
         }
         Ok(())
     }
 
-    fn who_heeds_is_not_killed(&self) -> Result<(), String> {
-        let is_patient = |service: usize| self.service(service).policy.timeout == PATIENT;
-        let anyone = self.program.services().any(is_patient);
-        for (at, said) in self.said.iter().enumerate() {
-            let wrong = match *said {
-                Said::Killed(service, _) | Said::GroupKilled(service) => is_patient(service),
-                Said::LeftoverKilled(_) | Said::KillingLeftovers(_) => anyone && !self.is_finishing(at),
+    fn a_process_that_stops_in_time_is_not_killed(&self) -> Result<(), String> {
+        let has_long_timeout = |service: usize| self.service(service).policy.timeout == LONG;
+        let has_long = self.program.services().any(has_long_timeout);
+        for (at, message) in self.log.iter().enumerate() {
+            let wrong = match *message {
+                Logged::Killed(service, _) | Logged::GroupKilled(service) => has_long_timeout(service),
+                Logged::LeftoverKilled(_) | Logged::KillingLeftovers(_) => has_long && !self.is_finishing(at),
                 _ => false,
             };
-            let hurried = self.impatient().is_some_and(|impatient| impatient < at);
-            rule(!wrong || hurried, || format!("it heeds, and still: {said:?}"))?;
+            let hurried = self.kill_all_at().is_some_and(|kill_all_at| kill_all_at < at);
+            rule(!wrong || hurried, || format!("it stops in time, but: {message:?}"))?;
         }
         Ok(())
     }

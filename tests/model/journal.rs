@@ -1,4 +1,4 @@
-//! What the actors wrote down, process by process.
+//! The journal of the actors, process by process.
 
 use crate::program::{Program, Role};
 
@@ -7,12 +7,12 @@ use crate::program::{Program, Role};
 pub(crate) struct Line {
     /// Its place in the journal, which is in the order of time.
     pub(crate) at: usize,
-    /// When, on the monotonic clock.
+    /// Its time on the monotonic clock.
     pub(crate) millis: u64,
     pub(crate) text: String,
 }
 
-/// An actor that ran; restarts make several of one.
+/// An actor that ran. An actor that is restarted is several processes.
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
     /// By its number in the program.
@@ -34,7 +34,7 @@ impl Process {
         &self.lines[self.lines.len() - 1]
     }
 
-    /// How often it wrote this.
+    /// The number of times it wrote this.
     pub(crate) fn count(&self, text: &str) -> usize {
         self.lines.iter().filter(|line| line.text == text).count()
     }
@@ -48,7 +48,7 @@ impl Process {
 pub(crate) fn processes(program: &Program, journal: &[String]) -> Result<Vec<Process>, String> {
     let mut processes: Vec<Process> = Vec::new();
     for (at, text) in journal.iter().enumerate() {
-        let unread = || format!("a line that nobody expects: {text}");
+        let unread = || format!("an unexpected line: {text}");
         let [name, pid, millis, text] = text.splitn(4, ' ').collect::<Vec<_>>()[..] else { return Err(unread()) };
         let actor = program.actors.iter().position(|actor| actor.name == name).ok_or_else(unread)?;
         let pid = pid.parse().map_err(|_| unread())?;

@@ -1,4 +1,4 @@
-//! Programs: what to run, with which options, and what to send it when.
+//! Programs: the services, the options, and the signals to send.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use untrap::signal::{Rewrite, Signal};
 
 use crate::support::{Place, Scene, actor};
 
-/// Who an actor is to untrap.
+/// The relation of an actor to untrap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Role {
     /// The leader itself.
@@ -16,13 +16,13 @@ pub(crate) enum Role {
     InShell,
     /// A child of one of these, in the same group.
     Member,
-    /// It has left the group, the session and its parent.
+    /// It has left the process group, the session and its parent.
     Daemon,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Actor {
-    /// Also the name of its log.
+    /// Its name, and that of its log.
     pub(crate) name: String,
     /// Its service, by number.
     pub(crate) service: usize,
@@ -35,45 +35,45 @@ impl Actor {
         self.steps.iter().any(|step| names.contains(&step.split('=').next().unwrap()))
     }
 
-    /// Whether it ends when it is told to, if not before.
-    pub(crate) fn heeds(&self) -> bool {
+    /// Whether it exits when it receives a stop signal, if not before.
+    pub(crate) fn stops_when_signalled(&self) -> bool {
         !self.has(&["deaf", "hang", "stop"])
     }
 
-    /// Whether it ends by itself.
+    /// Whether it exits by itself.
     pub(crate) fn ends(&self) -> bool {
         self.has(&["exit", "crash", "attempt", "fails"]) && !self.has(&["hang", "stop"])
     }
 
-    /// Whether only a signal ends it, and it looks at all of them until then, when it is started for the Nth time.
+    /// Whether only a signal can end it at its Nth start, and it reads all signals until then.
     pub(crate) fn stays(&self, start: usize) -> bool {
         !self.has(&["exit", "crash", "attempt", "hang", "stop"]) && start > self.failures()
     }
 
-    /// How many of its starts fail before it stays.
+    /// The number of its starts that fail before it stays.
     pub(crate) fn failures(&self) -> usize {
         self.steps.iter().find_map(|step| step.strip_prefix("fails=")?.parse().ok()).unwrap_or(0)
     }
 }
 
-/// A timeout that is over only where something is broken, in milliseconds. It is half of what the tests wait for.
-pub(crate) const PATIENT: u64 = 15_000;
+/// A timeout that passes only if something is broken, in milliseconds. Half of the time that tests wait.
+pub(crate) const LONG: u64 = 15_000;
 
-/// How an actor becomes a service's leader, or doesn't.
+/// How the command of a service runs the actor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Shape {
     Direct,
-    /// Behind a shell that becomes the actor.
+    /// By a shell that executes it.
     Exec,
-    /// Behind a shell that stays.
+    /// By a shell that waits for it.
     Shell,
-    /// Behind a shell with a trap.
+    /// By a shell with a trap.
     Trap,
-    /// There is no such program.
+    /// The program does not exist.
     Missing,
 }
 
-/// What a service is there for. What is no service is what users call a hook, and a service to the model all the same.
+/// The purpose of a unit. For the model, hooks are services too.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Purpose {
     Service,
@@ -81,9 +81,9 @@ pub(crate) enum Purpose {
     After,
     /// Of this service.
     StopCommand(usize),
-    /// A probe, before all else.
+    /// A readiness check before all else.
     WaitFor,
-    /// A probe, of this service.
+    /// A readiness check of this service.
     Ready(usize),
 }
 
@@ -109,7 +109,7 @@ impl Service {
         self.purpose == Purpose::Service
     }
 
-    pub(crate) fn is_probe(&self) -> bool {
+    pub(crate) fn is_check(&self) -> bool {
         matches!(self.purpose, Purpose::WaitFor | Purpose::Ready(_))
     }
 
@@ -118,14 +118,14 @@ impl Service {
     }
 }
 
-/// What is done to untrap.
+/// An action of the test.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Move {
     /// Milliseconds.
     Wait(u64),
-    /// Until every actor is ready, or the stop has begun.
+    /// Until every actor is ready, or the shutdown has begun.
     WaitUntilReady,
-    /// Until this service has been started again so often, and is ready, or the stop has begun.
+    /// Until this service has restarted this often and is ready, or the shutdown has begun.
     WaitUntilRestarted(usize, usize),
     Send(Signal),
     /// SIGTSTP, and SIGCONT once it has stopped.
@@ -135,7 +135,7 @@ pub(crate) enum Move {
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) place: Place,
-    /// What holds where no NAME= says otherwise.
+    /// The options without NAME=.
     pub(crate) common: Policy,
     /// The services first.
     pub(crate) services: Vec<Service>,
@@ -151,7 +151,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Services that are there for this, by number.
+    /// The numbers of the units with this purpose.
     pub(crate) fn with(&self, wanted: impl Fn(Purpose) -> bool) -> impl DoubleEndedIterator<Item = usize> {
         (0..self.services.len()).filter(move |number| wanted(self.services[*number].purpose))
     }
@@ -164,14 +164,20 @@ impl Program {
         self.with(|purpose| purpose == Purpose::StopCommand(service)).next()
     }
 
-    /// Actors of a service, by number.
+    /// The actors of a service.
     pub(crate) fn actors_of(&self, service: usize) -> impl Iterator<Item = &Actor> {
         self.actors.iter().filter(move |actor| actor.service == service)
     }
 
     /// untrap's arguments.
     pub(crate) fn arguments(&self, scene: &Scene) -> Vec<String> {
-        let mut arguments = vec!["--wait-timeout".to_owned(), format!("{}ms", self.wait_timeout)];
+        let mut arguments = vec![
+            "--log-format".to_owned(),
+            "json".to_owned(),
+            "-v".to_owned(),
+            "--wait-timeout".to_owned(),
+            format!("{}ms", self.wait_timeout),
+        ];
         arguments.extend(self.policies());
         let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
         for Rewrite { from, to } in &self.rewrites {
@@ -202,7 +208,7 @@ impl Program {
         arguments
     }
 
-    /// What holds for all, and what holds for one where it differs.
+    /// The options of all services, and of each service that differs.
     fn policies(&self) -> Vec<String> {
         let mut arguments = Vec::new();
         let common = self.common;
@@ -237,7 +243,7 @@ impl Program {
             write!(line, " {step}").unwrap();
         }
         for child in self.actors_of(number).filter(|child| child.name != own.name) {
-            // It is made by its place in the steps: a child's name stands there instead of its path.
+            // The steps contain the name of a child instead of its path.
             let path = scene.path(&child.name).display().to_string();
             line = line.replace(&format!("={}:", child.name), &format!("={path}:"));
         }

@@ -3,7 +3,7 @@
 use untrap::exit_status::ExitMapping;
 use untrap::signal::{Rewrite, Signal};
 
-use crate::program::{Actor, Move, PATIENT, Policy, Program, Purpose, Role, Service, Shape};
+use crate::program::{Actor, LONG, Move, Policy, Program, Purpose, Role, Service, Shape};
 use crate::support::Place;
 
 /// Splitmix64: small, and every seed is as good as another.
@@ -73,15 +73,15 @@ pub(crate) fn program(random: &mut Random, places: &[Place]) -> Program {
         exit_map: exit_map(random),
         stop_order: random.pick(&["at-once", "at-once", "reverse", "listed"]),
         stop_delay: if random.one_in(5) { 1 + random.below(200) as u64 } else { 0 },
-        wait_timeout: PATIENT,
+        wait_timeout: LONG,
         moves: moves(random),
     };
-    // What is never there is not waited for long.
+    // A target that is never ready has a short timeout.
     if program.actors.iter().any(|actor| actor.steps.iter().any(|step| step == "attempt=1000")) {
         program.wait_timeout = 100 + random.below(400) as u64;
     }
     wait_for_restarts(random, &mut program);
-    be_patient(random, &mut program);
+    raise_timeouts(random, &mut program);
     program
 }
 
@@ -112,7 +112,7 @@ impl Parts {
             steps.retain(|step| !ends.iter().any(|end| step.starts_with(end)));
             steps.push(format!("fails={}", random.pick(&[1, 1, 2])));
             if random.one_in(3) {
-                // It is in the way of the restart, until it is told.
+                // It delays the restart until it receives the stop signal.
                 let name = format!("e{number}-left");
                 steps.insert(0, format!("fork={name}:write=1"));
                 let steps = vec!["write=1".to_owned()];
@@ -189,7 +189,7 @@ impl Parts {
     }
 }
 
-/// At least one step, and where it can't stay, an end.
+/// At least one step.
 fn behaviour(random: &mut Random) -> Vec<String> {
     let mut steps = vec![format!("write={}", random.below(2000))];
     if random.one_in(6) {
@@ -251,7 +251,7 @@ fn moves(random: &mut Random) -> Vec<Move> {
     moves
 }
 
-/// Where a service is sure to be started again and again, some programs wait for that.
+/// If a service certainly restarts, some programs wait for that.
 fn wait_for_restarts(random: &mut Random, program: &mut Program) {
     let is_failure = |step: &String| {
         (step.starts_with("exit=") && step != "exit=0") || step.starts_with("crash=") || step.starts_with("fails=")
@@ -267,7 +267,7 @@ fn wait_for_restarts(random: &mut Random, program: &mut Program) {
             _ => false,
         }
     };
-    // Who is never started is never started again.
+    // A service that is never started is never restarted.
     let blocked = program.with(|purpose| purpose == Purpose::Before).any(|before| !program.actors[before].ends());
     let Some(service) = program.services().find(comes_back).filter(|_| !blocked && !random.one_in(4)) else { return };
     let place = random.below(program.moves.len() + 1);
@@ -278,25 +278,25 @@ fn wait_for_restarts(random: &mut Random, program: &mut Program) {
     program.moves.insert(place, Move::WaitUntilRestarted(service, times));
 }
 
-/// Gives those who heed all the time they could need, so that whoever is killed all the same was killed wrongly.
-fn be_patient(random: &mut Random, program: &mut Program) {
+/// Gives a long timeout to services that stop in time, so that a kill of one of them is an error.
+fn raise_timeouts(random: &mut Random, program: &mut Program) {
     if random.one_in(4) {
         return;
     }
-    if !daemons_heed(program) {
+    if !daemons_stop_when_signalled(program) {
         return;
     }
     let services = program.services().count();
-    let patient: Vec<bool> = (0..services).map(|number| heeds(program, number)).collect();
-    for (number, patient) in patient.into_iter().enumerate() {
-        if patient && !random.one_in(5) {
-            program.services[number].policy.timeout = PATIENT;
+    let stops_in_time: Vec<bool> = (0..services).map(|number| stops_when_signalled(program, number)).collect();
+    for (number, stops_in_time) in stops_in_time.into_iter().enumerate() {
+        if stops_in_time && !random.one_in(5) {
+            program.services[number].policy.timeout = LONG;
         }
     }
     let hooks = |number: &usize| matches!(program.services[*number].purpose, Purpose::Before | Purpose::After);
     let mut hooks = (services..program.services.len()).filter(hooks);
-    if hooks.all(|number| heeds(program, number)) && random.one_in(2) {
-        program.common.timeout = PATIENT;
+    if hooks.all(|number| stops_when_signalled(program, number)) && random.one_in(2) {
+        program.common.timeout = LONG;
     }
     for number in services..program.services.len() {
         program.services[number].policy.timeout = match program.services[number].purpose {
@@ -306,13 +306,13 @@ fn be_patient(random: &mut Random, program: &mut Program) {
     }
 }
 
-/// Whether all that have left their groups end soon when they are told, and are there to be told.
-fn daemons_heed(program: &Program) -> bool {
+/// Whether all daemons receive the stop signal and exit then.
+fn daemons_stop_when_signalled(program: &Program) -> bool {
     let is_daemon = |actor: &Actor| actor.role == Role::Daemon;
-    if program.actors.iter().any(|actor| is_daemon(actor) && !actor.heeds()) {
+    if program.actors.iter().any(|actor| is_daemon(actor) && !actor.stops_when_signalled()) {
         return false;
     }
-    // A daemon that is born into a group after that was told, and leaves it, is told by nobody.
+    // A daemon that starts in a process group after that was signalled, and leaves it, receives no signal.
     let services = program.services().count();
     let of_service = |actor: &&Actor| actor.service < services;
     let all_stay = program.actors.iter().filter(of_service).all(|actor| actor.stays(1));
@@ -322,20 +322,20 @@ fn daemons_heed(program: &Program) -> bool {
     !program.actors.iter().any(|actor| is_daemon(actor) && (!ready || comes_back(actor)))
 }
 
-/// Whether all of a service end soon when they are to.
-fn heeds(program: &Program, number: usize) -> bool {
+/// Whether all processes of a service exit soon after the stop signal.
+fn stops_when_signalled(program: &Program, number: usize) -> bool {
     let service = &program.services[number];
     let children = program.actors_of(number).count() > 1;
-    // A shell that is told alone heeds its trap, and SIGINT, only when its program has ended.
+    // A shell that alone receives a signal runs its trap only when its program has exited.
     let hidden = match service.shape {
         Shape::Trap => service.policy.signal_to == "leader" || service.may_restart(),
         Shape::Shell => service.policy.signal_to == "leader",
         _ => false,
     };
     let alone = match service.purpose {
-        // Who is born behind a shell that has ended, and its group told, is told by nobody.
+        // A process that a shell starts after its process group was signalled receives no signal.
         Purpose::Service => !(service.may_restart() && children && service.shape == Shape::Shell),
-        // Nobody tells it.
+        // It receives no stop signal.
         Purpose::After => !children && program.actors[number].ends(),
         _ => !children,
     };
@@ -343,5 +343,5 @@ fn heeds(program: &Program, number: usize) -> bool {
         let has = |wanted: &str| program.actors[command].steps.iter().any(|step| step.starts_with(wanted));
         program.services[command].shape == Shape::Missing || (has("exit") && (has("tell") || has("exit=4")))
     });
-    program.actors_of(number).all(Actor::heeds) && !hidden && alone && asked
+    program.actors_of(number).all(Actor::stops_when_signalled) && !hidden && alone && asked
 }

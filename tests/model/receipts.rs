@@ -1,30 +1,30 @@
-//! Who got which signal how often: never more than was sent, and nothing of it was lost.
+//! The signals that each process received: never more than were sent, and none is lost.
 
 use untrap::signal::Signal;
 
 use crate::journal::Process;
+use crate::log::{Effect, Logged};
 use crate::program::{Purpose, Role, Shape};
 use crate::run::{Life, Run, rule};
-use crate::said::{Fate, Said};
 
 impl Run<'_> {
-    pub(crate) fn everyone_gets_what_was_sent(&self) -> Result<(), String> {
+    pub(crate) fn each_process_receives_what_was_sent(&self) -> Result<(), String> {
         for process in &self.processes {
-            self.nobody_sees_more_than_was_sent(process)?;
-            self.nobody_misses_what_was_sent(process)?;
-            self.everyone_is_told(process)?;
+            self.no_process_receives_more_than_was_sent(process)?;
+            self.no_process_misses_what_was_sent(process)?;
+            self.each_process_is_sent_its_stop_signal(process)?;
         }
         Ok(())
     }
 
-    /// What a service is told to stop with.
+    /// The stop signal of a service.
     fn stop_signal(&self, service: usize) -> Signal {
         let begun_with = self.stop.map_or(Signal::TERM, |stop| stop.signal);
         self.service(service).policy.stop_signal.unwrap_or(begun_with)
     }
 
-    /// The signal with which a process is told, once, to end; `None`: it is not told.
-    fn told(&self, process: &Process) -> Option<Signal> {
+    /// The stop signal that a process receives once. `None`: it receives none.
+    fn stop_signal_for(&self, process: &Process) -> Option<Signal> {
         if process.role == Role::Daemon {
             return Some(Signal::TERM);
         }
@@ -32,62 +32,62 @@ impl Run<'_> {
         let is_leader = process.pid == life.pid;
         match self.service(life.service).purpose {
             Purpose::Service if life.restarting.is_some() => {
-                // Its end was there before.
+                // It has exited before.
                 let own = self.service(life.service).policy.stop_signal.unwrap_or(Signal::TERM);
                 (!is_leader).then_some(own)
             }
             Purpose::Service if self.stop.is_none() || (is_leader && self.is_asked_instead(life.service)) => None,
             Purpose::Before if self.stop.is_none() => None,
             Purpose::Service | Purpose::Before => Some(self.stop_signal(life.service)),
-            // Whom they leave behind.
+            // Only the processes that they leave behind.
             Purpose::After | Purpose::StopCommand(_) => (!is_leader).then(|| self.stop_signal(life.service)),
             Purpose::WaitFor | Purpose::Ready(_) => None,
         }
     }
 
-    /// Between which messages a process may get what is forwarded.
+    /// The places in the log between which a process can receive forwarded signals.
     fn hears(&self, process: &Process) -> Option<(usize, usize)> {
         let life = self.life_of(process)?;
         let from = match (process.role, self.service(life.service).policy.signal_to) {
             (Role::Daemon, _) => return None,
-            // `auto` means it while the leader is a shell, which what execs is at first, or has ended, which it has before
-            // untrap says so.
+            // With `auto`, members receive it while the leader is a shell (as it is before an `exec`) or has exited (as it
+            // has before that is logged).
             (Role::Leader, _) | (_, "group" | "auto") => life.started,
-            _ => life.ended?.0,
+            _ => life.exited?.0,
         };
         Some((from, life.next.unwrap_or(usize::MAX)))
     }
 
-    /// How often this signal, or one that is taken for it, was forwarded to a process.
+    /// The number of times that this signal, or one that is rewritten to it, was forwarded to a process.
     fn forwarded(&self, process: &Process, signal: Signal) -> usize {
         let purpose = self.service(process.service).purpose;
         let concerned = signal.begins_shutdown() || signal.controls_jobs();
         let Some((from, to)) = self.hears(process) else { return 0 };
-        let is_it = |said: &Said| matches!(said, Said::Received(received, Fate::Forwarded) if self.taken_for(*received) == Some(signal));
+        let is_it = |message: &Logged| matches!(message, Logged::Received(received, Effect::Forwarded) if self.taken_for(*received) == Some(signal));
         match purpose {
             Purpose::StopCommand(_) if !concerned => 0,
             _ => self.places(is_it).filter(|at| (from..to).contains(at)).count(),
         }
     }
 
-    /// How often a stop command sent this to a process.
+    /// The number of times that a stop command sent this signal to a process.
     fn asked(&self, process: &Process, signal: Signal) -> usize {
         let command = self.program.stop_command_of(process.service).filter(|_| process.role != Role::Daemon);
         let processes = command.into_iter().flat_map(|command| self.processes_of(command));
         processes.map(|process| process.count(&format!("tell {signal}"))).sum()
     }
 
-    fn nobody_sees_more_than_was_sent(&self, process: &Process) -> Result<(), String> {
+    fn no_process_receives_more_than_was_sent(&self, process: &Process) -> Result<(), String> {
         let name = &self.actor(process).name;
         for line in process.lines.iter().filter(|line| line.text.starts_with("SIG")) {
             let signal: Signal = line.text.parse().map_err(|_| format!("{name} wrote {line:?}"))?;
-            if self.service(process.service).is_probe() {
+            if self.service(process.service).is_check() {
                 continue;
             }
-            let told = self.told(process);
+            let told = self.stop_signal_for(process);
             let once = usize::from(told == Some(signal)) + usize::from(told.is_some() && signal == Signal::CONT);
             let once = once + self.asked(process, signal);
-            // A leader that is no shell hears alone what is sent while it lives.
+            // While a leader that is not a shell is alive, it alone receives signals.
             let service = self.service(process.service);
             let alone =
                 process.role == Role::Member && service.policy.signal_to == "auto" && service.shape == Shape::Direct;
@@ -105,31 +105,31 @@ impl Run<'_> {
     /// Whether a process was killed before it could see everything.
     fn is_killed(&self, process: &Process) -> bool {
         let killed = self.life_of(process).is_some_and(|life| life.killed);
-        killed || self.impatient().is_some() || self.said.contains(&Said::LeftoverKilled(process.pid))
+        killed || self.kill_all_at().is_some() || self.log.contains(&Logged::LeftoverKilled(process.pid))
     }
 
-    /// Until when a process is sure to write down what it gets.
+    /// The place in the log until which a process writes every signal down.
     fn listens_until(&self, life: &Life) -> usize {
         let ends = |at: &usize| {
-            let said = &self.said[*at];
-            matches!(said, Said::Received(received, _) if *at > life.started && self.begins_shutdown(*received))
+            let message = &self.log[*at];
+            matches!(message, Logged::Received(received, _) if *at > life.started && self.begins_shutdown(*received))
         };
         let restart = life.restarting.map(|(at, _)| at);
         let stop = self.stop.map(|stop| stop.at).filter(|at| *at > life.started);
-        (0..self.said.len()).find(ends).into_iter().chain(restart).chain(stop).min().unwrap_or(usize::MAX)
+        (0..self.log.len()).find(ends).into_iter().chain(restart).chain(stop).min().unwrap_or(usize::MAX)
     }
 
-    /// What was sent when a process was ready, and came before anything that ends it; how often.
+    /// The signals that a ready process must have received before a signal that ends it, and their numbers.
     fn due(&self, process: &Process, life: &Life) -> Vec<(Signal, usize)> {
         let until = self.listens_until(life);
         let mut due: Vec<(Signal, usize)> = Vec::new();
         let suspended = self.observed.sent.iter().any(|sent| sent.signal.suspends());
         for (number, sent) in self.observed.sent.iter().enumerate() {
-            // SIGCONT takes back what is to stop, and is taken back by it.
+            // SIGCONT discards pending signals that stop a process, and they discard SIGCONT.
             let stays = |signal: &Signal| !signal.controls_jobs() || (*signal == Signal::CONT && !suspended);
             let Some(signal) = self.taken_for(sent.signal).filter(stays) else { continue };
             let same = |number: usize| self.observed.sent[..number].iter().filter(|other| other.signal == sent.signal);
-            // Where one did not come, nobody knows which.
+            // If one of several did not arrive, it is unknown which.
             let all_came = self.received(sent.signal).count() == same(self.observed.sent.len()).count();
             let came = self.received(sent.signal).nth(same(number).count());
             let in_time = came.is_some_and(|at| life.started < at && at < until);
@@ -143,7 +143,7 @@ impl Run<'_> {
         due
     }
 
-    fn nobody_misses_what_was_sent(&self, process: &Process) -> Result<(), String> {
+    fn no_process_misses_what_was_sent(&self, process: &Process) -> Result<(), String> {
         let actor = self.actor(process);
         let Some(life) = self.life_of(process) else { return Ok(()) };
         let hears = match process.role {
@@ -155,7 +155,7 @@ impl Run<'_> {
             return Ok(());
         }
         for (signal, count) in self.due(process, life) {
-            // Of those that are no real-time signals the kernel keeps one, until it is looked at.
+            // Of pending standard signals the kernel keeps one of each.
             let least = if signal.to_string().contains("RT") { count } else { 1 };
             let times = process.count(&signal.to_string());
             rule(times >= least, || {
@@ -165,38 +165,37 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Whether a process was ready when the one thing came that makes untrap tell it.
+    /// Whether a process was ready before the event that makes untrap stop it.
     fn was_ready(&self, process: &Process, life: &Life) -> bool {
         let before_end = |life: &Life| self.leader_of(life).is_some_and(|leader| process.first().at < leader.last().at);
         if life.restarting.is_some() || self.service(life.service).purpose == Purpose::After {
             return before_end(life);
         }
         let Some(stop) = self.stop else { return false };
-        match (stop.received, self.said[stop.at]) {
+        match (stop.received, self.log[stop.at]) {
             (Some(_), _) => {
                 let begins = self.observed.sent.iter().find(|sent| self.begins_shutdown(sent.signal));
                 begins.is_some_and(|sent| process.first().at < sent.lines)
             }
-            (None, Said::Ended { service, .. }) => {
-                let decisive = self.lives_of(service).find(|life| life.ended.is_some_and(|(at, _)| at == stop.at));
-                decisive.is_some_and(before_end)
+            (None, Logged::Exited { service, .. }) => {
+                let deciding = self.lives_of(service).find(|life| life.exited.is_some_and(|(at, _)| at == stop.at));
+                deciding.is_some_and(before_end)
             }
             _ => false,
         }
     }
 
-    /// Who is in the group when the stop begins is told, now or after its leader; so is who is left before a restart.
-    fn everyone_is_told(&self, process: &Process) -> Result<(), String> {
+    /// A member of the process group receives the stop signal at the shutdown, with its leader or after it, and before a
+    /// restart.
+    fn each_process_is_sent_its_stop_signal(&self, process: &Process) -> Result<(), String> {
         let Some(life) = self.life_of(process).filter(|_| self.stays(process)) else { return Ok(()) };
         if self.is_killed(process) || !self.was_ready(process, life) {
             return Ok(());
         }
-        let Some(signal) = self.told(process) else { return Ok(()) };
-        // Another one that ends it may come first.
+        let Some(signal) = self.stop_signal_for(process) else { return Ok(()) };
+        // Another stop signal may come first.
         let ends = |text: &str| text.parse::<Signal>().is_ok_and(Signal::begins_shutdown);
         let told = process.lines.iter().any(|line| line.text == signal.to_string() || ends(&line.text));
-        rule(told, || {
-            format!("{} (pid {}) was never told to stop with {signal}", self.actor(process).name, process.pid)
-        })
+        rule(told, || format!("{} (pid {}) was never sent {signal}", self.actor(process).name, process.pid))
     }
 }

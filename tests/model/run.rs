@@ -1,18 +1,18 @@
-//! A run, seen from outside: what was sent, what untrap said, and what each actor wrote down.
+//! A run, seen from the outside: the signals that were sent, untrap's log, and the journal of the actors.
 
 use untrap::exit_status::{ExitStatus, NOT_FOUND, TIMED_OUT};
 use untrap::signal::{Rewrite, Signal};
 
 use crate::journal::{Process, processes};
-use crate::program::{Actor, Program, Purpose, Role, Service};
-use crate::said::{Fate, Said};
+use crate::log::{Effect, Logged};
+use crate::program::{Actor, Program, Purpose, Role, Service, Shape};
 
 /// A signal to untrap.
 pub(crate) struct Sent {
     pub(crate) signal: Signal,
     /// Milliseconds on the monotonic clock.
     pub(crate) millis: u64,
-    /// How many lines the journal had.
+    /// The length of the journal at that time, in lines.
     pub(crate) lines: usize,
 }
 
@@ -20,32 +20,33 @@ pub(crate) struct Observed<'a> {
     pub(crate) program: &'a Program,
     pub(crate) sent: Vec<Sent>,
     pub(crate) journal: Vec<String>,
-    /// Processes that live after the end.
+    /// Processes that are alive after the run.
     pub(crate) left: Vec<i32>,
     pub(crate) status: i32,
     pub(crate) messages: &'a [String],
 }
 
-/// Where in the messages the stop begins, and with which signal.
+/// The beginning of the shutdown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stop {
+    /// Its place in the log.
     pub(crate) at: usize,
-    /// What services are told.
+    /// The stop signal.
     pub(crate) signal: Signal,
-    /// What untrap received, if that was it.
+    /// The signal that began it, if one did.
     pub(crate) received: Option<Signal>,
-    /// The status of the service whose end began it.
-    pub(crate) decisive: Option<u8>,
+    /// The status of the service whose exit began it.
+    pub(crate) deciding: Option<u8>,
 }
 
-/// A service from one start to the next. Moments are places in the messages.
+/// A service from one start to the next. Times are places in the log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Life {
     pub(crate) service: usize,
     pub(crate) pid: i32,
     pub(crate) started: usize,
-    pub(crate) ended: Option<(usize, ExitStatus)>,
-    /// That it starts again, and after which time.
+    pub(crate) exited: Option<(usize, ExitStatus)>,
+    /// The message about its restart, and the backoff.
     pub(crate) restarting: Option<(usize, u64)>,
     pub(crate) killed: bool,
     /// The start of the next one.
@@ -55,7 +56,7 @@ pub(crate) struct Life {
 pub(crate) struct Run<'a> {
     pub(crate) observed: &'a Observed<'a>,
     pub(crate) program: &'a Program,
-    pub(crate) said: Vec<Said>,
+    pub(crate) log: Vec<Logged>,
     pub(crate) processes: Vec<Process>,
     pub(crate) lives: Vec<Life>,
     pub(crate) stop: Option<Stop>,
@@ -68,13 +69,13 @@ pub(crate) fn rule(holds: bool, broken: impl FnOnce() -> String) -> Result<(), S
 impl<'a> Run<'a> {
     pub(crate) fn new(observed: &'a Observed) -> Result<Self, String> {
         let program = observed.program;
-        // Shells write there too.
-        let own = observed.messages.iter().filter_map(|line| line.strip_prefix("untrap: "));
-        let said = own.map(|text| Said::read(text, program)).collect::<Result<Vec<_>, _>>()?;
+        // Shells write to standard error too.
+        let own = observed.messages.iter().filter(|line| line.starts_with('{'));
+        let log = own.map(|line| Logged::read(line, program)).collect::<Result<Vec<_>, _>>()?;
         let processes = processes(program, &observed.journal)?;
-        let lives = lives(&said, program)?;
-        let stop = stop(&said, program);
-        Ok(Self { observed, program, said, processes, lives, stop })
+        let lives = lives(&log, program)?;
+        let stop = stop(&log, program);
+        Ok(Self { observed, program, log, processes, lives, stop })
     }
 
     pub(crate) fn service(&self, number: usize) -> &'a Service {
@@ -89,22 +90,22 @@ impl<'a> Run<'a> {
         &self.program.actors[process.actor]
     }
 
-    /// Whether only a signal ends a process, and it looks at all of them until then.
+    /// Whether only a signal can end a process, and it reads all signals until then.
     pub(crate) fn stays(&self, process: &Process) -> bool {
         let same = |other: &&Process| other.actor == process.actor && other.first().at <= process.first().at;
         self.actor(process).stays(self.processes.iter().filter(same).count())
     }
 
-    /// Messages of which this is true, by their places.
-    pub(crate) fn places(&self, wanted: impl Fn(&Said) -> bool) -> impl Iterator<Item = usize> {
-        self.said.iter().enumerate().filter(move |(_, said)| wanted(said)).map(|(at, _)| at)
+    /// The places of the messages for which this is true.
+    pub(crate) fn places(&self, wanted: impl Fn(&Logged) -> bool) -> impl Iterator<Item = usize> {
+        self.log.iter().enumerate().filter(move |(_, message)| wanted(message)).map(|(at, _)| at)
     }
 
-    pub(crate) fn has(&self, wanted: impl Fn(&Said) -> bool) -> bool {
-        self.said.iter().any(wanted)
+    pub(crate) fn has(&self, wanted: impl Fn(&Logged) -> bool) -> bool {
+        self.log.iter().any(wanted)
     }
 
-    /// What a signal is taken for.
+    /// The signal to which `--rewrite` changes this one.
     pub(crate) fn taken_for(&self, signal: Signal) -> Option<Signal> {
         Rewrite::apply(&self.program.rewrites, signal)
     }
@@ -117,21 +118,21 @@ impl<'a> Run<'a> {
         self.stop.is_some_and(|stop| stop.at < at)
     }
 
-    /// Where the user first lost patience.
-    pub(crate) fn impatient(&self) -> Option<usize> {
-        self.places(|said| matches!(said, Said::Received(_, Fate::KillsAll))).next()
+    /// The place of the second SIGINT, which kills everything.
+    pub(crate) fn kill_all_at(&self) -> Option<usize> {
+        self.places(|message| matches!(message, Logged::Received(_, Effect::KillAll))).next()
     }
 
     pub(crate) fn lives_of(&self, service: usize) -> impl DoubleEndedIterator<Item = &Life> {
         self.lives.iter().filter(move |life| life.service == service)
     }
 
-    /// Processes of a service, those that have left it aside.
+    /// The processes of a service, except daemons.
     pub(crate) fn processes_of(&self, service: usize) -> impl Iterator<Item = &Process> {
         self.processes.iter().filter(move |process| process.service == service && process.role != Role::Daemon)
     }
 
-    /// The same for one life of it.
+    /// The processes of one life of a service, except daemons.
     pub(crate) fn processes_in(&self, life: &Life) -> impl Iterator<Item = &Process> {
         let group = life.pid;
         self.processes_of(life.service).filter(move |process| process.group == group)
@@ -141,29 +142,29 @@ impl<'a> Run<'a> {
         self.processes_in(life).find(|process| process.pid == life.pid)
     }
 
-    /// Which life of its service a process belongs to; none where it has left it, or is a probe's.
+    /// The life to which a process belongs. `None` for a daemon or a readiness check.
     pub(crate) fn life_of(&self, process: &Process) -> Option<&Life> {
         self.lives_of(process.service).find(|life| process.role != Role::Daemon && life.pid == process.group)
     }
 
-    /// Whether a service's stop signal is left to its stop command.
+    /// Whether a service has a stop command that ran and did not fail.
     pub(crate) fn is_asked_instead(&self, service: usize) -> bool {
         let asked =
             self.program.stop_command_of(service).is_some_and(|command| self.lives_of(command).next().is_some());
-        asked && !self.said.contains(&Said::CommandFailed(service))
+        asked && !self.log.contains(&Logged::StopCommandFailed(service))
     }
 
-    /// The status as it is once these messages have been written.
+    /// The exit status of untrap as of this place in the log.
     pub(crate) fn status_at(&self, place: usize) -> u8 {
         let mut first_failure = None;
         let mut after_failure = None;
-        for (at, said) in self.said[..place].iter().enumerate() {
-            let (service, code) = match *said {
-                Said::Ended { service, ending, .. } => (service, ending.code()),
-                Said::StartFailed(service) => (service, NOT_FOUND),
+        for (at, message) in self.log[..place].iter().enumerate() {
+            let (service, code) = match *message {
+                Logged::Exited { service, status, .. } => (service, status.code()),
+                Logged::StartFailed(service) => (service, NOT_FOUND),
                 _ => continue,
             };
-            let mended = matches!(self.said.get(at + 1), Some(Said::Restarting(again, ..)) if *again == service);
+            let mended = matches!(self.log.get(at + 1), Some(Logged::Restarting(again, ..)) if *again == service);
             let bad = match self.service(service).purpose {
                 Purpose::After => &mut after_failure,
                 Purpose::Service | Purpose::Before if !mended => &mut first_failure,
@@ -173,70 +174,80 @@ impl<'a> Run<'a> {
                 bad.get_or_insert(code);
             }
         }
-        let decisive = self.stop.filter(|stop| stop.at < place).and_then(|stop| stop.decisive);
+        let deciding = self.stop.filter(|stop| stop.at < place).and_then(|stop| stop.deciding);
         let map = |status| untrap::exit_status::ExitMapping::apply(&self.program.exit_map, status);
-        match (map(decisive.or(first_failure).unwrap_or(0)), after_failure) {
+        match (map(deciding.or(first_failure).unwrap_or(0)), after_failure) {
             (0, Some(bad)) => map(bad),
             (status, _) => status,
         }
     }
 }
 
-fn stop(said: &[Said], program: &Program) -> Option<Stop> {
-    said.iter().enumerate().find_map(|(at, said)| {
-        let by_end = |code| Some(Stop { at, signal: Signal::TERM, received: None, decisive: Some(code) });
-        match *said {
-            Said::Received(received, Fate::Stops) => {
+fn stop(log: &[Logged], program: &Program) -> Option<Stop> {
+    log.iter().enumerate().find_map(|(at, message)| {
+        let by_exit = |code| Some(Stop { at, signal: Signal::TERM, received: None, deciding: Some(code) });
+        match *message {
+            Logged::Received(received, Effect::Shutdown) => {
                 let signal = Rewrite::apply(&program.rewrites, received)?;
-                Some(Stop { at, signal, received: Some(received), decisive: None })
+                Some(Stop { at, signal, received: Some(received), deciding: None })
             }
-            Said::Ended { ending, stops: true, .. } => by_end(ending.code()),
-            Said::ReadinessTimedOut(_) => by_end(TIMED_OUT),
-            Said::StartFailed(service) => match program.services[service].purpose {
+            Logged::Exited { status, begins_shutdown: true, .. } => by_exit(status.code()),
+            Logged::ReadinessTimedOut(_) => by_exit(TIMED_OUT),
+            Logged::StartFailed(service) => match program.services[service].purpose {
                 Purpose::StopCommand(_) | Purpose::After => None,
-                _ => by_end(NOT_FOUND),
+                _ => by_exit(NOT_FOUND),
             },
             _ => None,
         }
     })
 }
 
-fn lives(said: &[Said], program: &Program) -> Result<Vec<Life>, String> {
+fn lives(log: &[Logged], program: &Program) -> Result<Vec<Life>, String> {
     let mut lives: Vec<Life> = Vec::new();
-    for (at, said) in said.iter().enumerate() {
-        let (Said::Started(service, _)
-        | Said::Ended { service, .. }
-        | Said::Restarting(service, ..)
-        | Said::Killed(service, _)
-        | Said::GroupKilled(service)) = *said
+    for (at, message) in log.iter().enumerate() {
+        if let Logged::StartFailed(service) = *message {
+            // A leader that could not execute its program was no life of the service.
+            let is_launching = |life: &Life| life.service == service && life.exited.is_none();
+            if let Some(place) = lives.iter().rposition(is_launching) {
+                lives.remove(place);
+            }
+            continue;
+        }
+        let (Logged::Started(service, _)
+        | Logged::Exited { service, .. }
+        | Logged::Restarting(service, ..)
+        | Logged::Killed(service, _)
+        | Logged::GroupKilled(service)) = *message
         else {
             continue;
         };
-        let broken = || format!("message {at} about {}, and it is not its time", program.services[service].name);
+        let broken = || format!("message {at} about {}, which is not expected here", program.services[service].name);
         let last = lives.iter_mut().rev().find(|life| life.service == service);
-        match (*said, last) {
-            (Said::Started(_, pid), last) => {
+        match (*message, last) {
+            (Logged::Started(_, pid), last) => {
                 if let Some(last) = last {
-                    last.ended.ok_or_else(broken)?;
+                    last.exited.ok_or_else(broken)?;
                     last.next = Some(at);
                 }
                 lives.push(Life {
                     service,
                     pid,
                     started: at,
-                    ended: None,
+                    exited: None,
                     restarting: None,
                     killed: false,
                     next: None,
                 });
             }
-            (Said::Ended { ending, .. }, Some(last)) if last.ended.is_none() => last.ended = Some((at, ending)),
-            (Said::Restarting(_, wait, _), Some(last)) => last.restarting = Some((at, wait)),
-            (Said::Killed(..) | Said::GroupKilled(_), Some(last)) => last.killed = true,
+            (Logged::Exited { status, .. }, Some(last)) if last.exited.is_none() => last.exited = Some((at, status)),
+            (Logged::Restarting(_, wait, _), Some(last)) => last.restarting = Some((at, wait)),
+            (Logged::Killed(..) | Logged::GroupKilled(_), Some(last)) => last.killed = true,
+            // The child that could not execute the program was killed.
+            (Logged::Killed(..), None) if program.services[service].shape == Shape::Missing => {}
             _ => return Err(broken()),
         }
     }
-    let unended = lives.iter().find(|life| life.ended.is_none());
-    rule(unended.is_none(), || format!("its end was never said: {unended:?}"))?;
+    let running = lives.iter().find(|life| life.exited.is_none());
+    rule(running.is_none(), || format!("its exit was never logged: {running:?}"))?;
     Ok(lives)
 }

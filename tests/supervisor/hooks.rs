@@ -157,6 +157,16 @@ fn after_commands_do_not_run_if_no_service_was_started() {
 }
 
 #[test]
+fn after_commands_do_not_run_if_the_only_service_could_not_execute_its_program() {
+    let mut run = with(1, &[HookRole::After]);
+    run.on(Event::Launched(unit(0)));
+    run.on(Event::StartFailed(unit(0), 127));
+    run.on(Event::LeaderExited(unit(0), exited(127)));
+    run.on(Event::GroupEmptied(unit(0)));
+    assert_eq!(run.no_children_left(), [Action::Exit(127)]);
+}
+
+#[test]
 fn after_commands_run_after_a_failed_start_of_a_later_service() {
     let mut run = with(2, &[HookRole::After]);
     run.start(unit(0));
