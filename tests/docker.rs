@@ -13,7 +13,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use container::{Container, PATIENCE, docker, docker_ok, engine_has};
+use container::{Container, STOP_LIMIT, docker, docker_ok, engine_has};
 use support::{Scene, wait_for, witness};
 
 /// The base image of the tests: a Debian with redis and ps.
@@ -161,7 +161,7 @@ fn a_redis_daemon_is_stopped_and_saves() {
         let container = start(arguments);
         wait_for("redis answers", || container.exec("redis-cli set key value || true").contains("OK").then_some(()));
         let took = container.stop();
-        assert!(took < PATIENCE, "docker stop took {took:?}");
+        assert!(took < STOP_LIMIT, "docker stop took {took:?}");
         assert!(container.has_file("/tmp/dump.rdb"), "redis has not saved");
         let logs = container.logs();
         let leftover: Vec<_> =
@@ -348,7 +348,7 @@ fn untrap_works_as_the_init_of_the_engine() {
     wait_for("the witness is ready", || logs().contains("ready ").then_some(()));
     let start = Instant::now();
     assert!(engine.docker(&["stop", &id]).status.success());
-    assert!(start.elapsed() < PATIENCE);
+    assert!(start.elapsed() < STOP_LIMIT);
     let status = String::from_utf8(engine.docker(&["wait", &id]).stdout).unwrap();
     assert_eq!(status.trim(), "5", "{}", logs());
     assert!(logs().contains("untrap: SIGTERM from pid 0 (outside this container): stopping"), "{}", logs());

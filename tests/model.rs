@@ -40,6 +40,7 @@ const JOURNAL: &str = "journal";
 const AT_ONCE: usize = 4;
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the time is a seed")]
 fn every_run_is_as_the_contract_says() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let replayed = number("UNTRAP_MODEL_SEED");
@@ -72,6 +73,7 @@ fn panicked(payload: Box<dyn std::any::Any + Send>) -> Result<(), String> {
     Err(payload.downcast::<String>().map_or_else(|_| "it panicked".to_owned(), |text| *text))
 }
 
+#[expect(clippy::disallowed_methods, reason = "the program of a run has pauses")]
 fn run(seed: u64, places: &[Place]) -> Result<(), String> {
     let program = random::program(&mut Random::new(seed), places);
     let scene = Scene::new();

@@ -96,6 +96,7 @@ impl<'a> LogLine<'a> {
 
 impl LogFormat {
     /// Replaces `out` by the line and its newline. A text that would make the line too long is cut.
+    #[expect(clippy::disallowed_methods, reason = "the time is for people")]
     pub fn finish(self, line: &LogLine, out: &mut Vec<u8>) {
         let mut line = *line;
         loop {

@@ -67,8 +67,13 @@ pub struct LineSource {
 pub struct Timestamp(Vec<u8>);
 
 impl Timestamp {
-    /// Replaces the time.
-    pub fn set(&mut self, time: SystemTime) {
+    /// Replaces the time by the current one.
+    #[expect(clippy::disallowed_methods, reason = "the time is for people")]
+    pub fn set_now(&mut self) {
+        self.set(SystemTime::now());
+    }
+
+    fn set(&mut self, time: SystemTime) {
         self.0.clear();
         // Writing to a Vec cannot fail, and formatting fails only beyond the year 9999.
         let _ = write!(self.0, "{}", humantime::format_rfc3339_millis(time));

@@ -3,7 +3,6 @@
 use std::io;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
-use std::time::SystemTime;
 
 use super::format::{LineFormat, LinePrefix, LineSource, Timestamp};
 use super::lines::{Lines, OutputLine};
@@ -109,7 +108,7 @@ impl Sink {
         let size = pipe.read(&mut self.input[..limit.min(INPUT)]);
         (self.unread, self.source) = (0..size, source);
         if size > 0 && self.form.has_time() {
-            self.stamp.set(SystemTime::now());
+            self.stamp.set_now();
         }
         size
     }
@@ -133,7 +132,7 @@ impl Sink {
     /// Queues one line with the current time, even if the sink is full.
     pub fn take_line(&mut self, head: &LinePrefix, line: OutputLine) {
         if self.form.has_time() {
-            self.stamp.set(SystemTime::now());
+            self.stamp.set_now();
         }
         self.form.write(&mut self.output, &self.stamp, head, line);
     }

@@ -192,6 +192,7 @@ impl PidDir {
             Err(error) if error.raw_os_error() == Some(libc::ELOOP) => return Ok(Some((Record::default(), 0.0))),
             file => file?,
         };
+        #[expect(clippy::disallowed_methods, reason = "the times of files are those of the wall clock")]
         let age = SystemTime::now().duration_since(file.metadata()?.modified()?).unwrap_or_default();
         Ok(Some((Record::read(file)?.unwrap_or_default(), age.as_secs_f64())))
     }

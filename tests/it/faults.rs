@@ -244,6 +244,7 @@ fn killing_untrap_at_any_moment_kills_the_leaders_but_not_their_children() {
         let leader = format!("{} & exec {}", scene.witness("below", ""), scene.witness("leader", ""));
         let untrap = scene.start(Place::Subreaper, &[&leader, &scene.witness("other", "")]);
         // Vary the moment from before the first start to after the last one.
+        #[expect(clippy::disallowed_methods, reason = "every moment is right")]
         std::thread::sleep(Duration::from_micros(300 * moment));
         if moment > 15 {
             for name in ["below", "leader", "other"] {
@@ -275,5 +276,5 @@ fn killing_untrap_as_pid_1_kills_every_process() {
     scene.ready("leader");
     kill(untrap.pid(), "KILL");
     let path = scene.path("").display().to_string();
-    wait_for("all processes are dead", || processes_with(&path).is_empty().then_some(()));
+    wait_for("all processes are killed", || processes_with(&path).is_empty().then_some(()));
 }

@@ -1,10 +1,10 @@
-//! What children are started with: what untrap itself was started with, and nothing of its own.
+//! The signal mask, descriptors and parent-death signal of services.
 
 use std::collections::BTreeSet;
 
 use crate::support::{Place, Scene, places};
 
-/// Runs a shell line that prints what it was started with, bare and under untrap, after this preparation.
+/// Runs a program after this shell preparation, without and under untrap, and returns both outputs.
 fn bare_and_under_untrap(scene: &Scene, preparation: &str, line: &str) -> [String; 2] {
     let untrap = format!("{} -q --", env!("CARGO_BIN_EXE_untrap"));
     ["", &untrap].map(|prefix| {
@@ -16,14 +16,14 @@ fn bare_and_under_untrap(scene: &Scene, preparation: &str, line: &str) -> [Strin
     })
 }
 
-/// A line of `/proc/self/status`, as a number.
+/// A signal set in the text of `/proc/PID/status`.
 fn signal_set(status: &str, name: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     u64::from_str_radix(line.trim_start_matches(':').trim(), 16).unwrap()
 }
 
 #[test]
-fn the_signal_mask_and_the_ignored_signals_are_those_of_untraps_own_start() {
+fn services_inherit_the_signal_mask_and_the_ignored_signals_of_untrap() {
     let scene = Scene::new();
     for preparation in ["", "trap '' HUP USR1 CHLD RTMIN+5", "trap '' INT QUIT TERM"] {
         let [bare, under] = bare_and_under_untrap(&scene, preparation, "cat /proc/self/status");
@@ -35,13 +35,13 @@ fn the_signal_mask_and_the_ignored_signals_are_those_of_untraps_own_start() {
 
 #[test]
 fn blocked_signals_stay_blocked() {
-    // A shell can't block signals; the witness blocks all, and leaves that to what it starts.
+    // A shell cannot block signals, but env can.
     let scene = Scene::new();
     let untrap = env!("CARGO_BIN_EXE_untrap");
     let [bare, under] = [vec![], vec![untrap, "-q", "--"]].map(|prefix| {
-        let mut python = std::process::Command::new("env");
-        python.args(["--block-signal=USR1", "--block-signal=RTMIN+2", "--"]).args(prefix);
-        let output = python.args(["cat", "/proc/self/status"]).current_dir(scene.path(".")).output().unwrap();
+        let mut env = std::process::Command::new("env");
+        env.args(["--block-signal=USR1", "--block-signal=RTMIN+2", "--"]).args(prefix);
+        let output = env.args(["cat", "/proc/self/status"]).current_dir(scene.path(".")).output().unwrap();
         signal_set(&String::from_utf8(output.stdout).unwrap(), "SigBlk")
     });
     assert_eq!(bare, under);
@@ -49,14 +49,14 @@ fn blocked_signals_stay_blocked() {
 }
 
 #[test]
-fn sigpipe_has_its_default_also_when_untrap_was_started_without() {
+fn sigpipe_is_reset_to_its_default() {
     let scene = Scene::new();
     let [_, under] = bare_and_under_untrap(&scene, "trap '' PIPE", "cat /proc/self/status");
     assert_eq!(signal_set(&under, "SigIgn") & (1 << (libc::SIGPIPE - 1)), 0);
 }
 
 #[test]
-fn children_have_no_descriptor_of_untraps_and_keep_those_that_it_was_given() {
+fn services_inherit_the_open_descriptors_but_none_of_untraps_own() {
     let scene = Scene::new();
     scene.write("x", "");
     for preparation in ["", "exec 3< x 5> y 17< x"] {
@@ -73,21 +73,21 @@ fn children_have_no_descriptor_of_untraps_and_keep_those_that_it_was_given() {
 }
 
 #[test]
-fn a_child_dies_with_untrap_unless_untrap_is_pid_1() {
-    // prctl(PR_GET_PDEATHSIG) of a program that was just executed, asked through python's ctypes where there is one.
+fn services_have_sigkill_as_parent_death_signal_unless_untrap_is_pid_1() {
+    // prctl(PR_GET_PDEATHSIG)
     let script = "import ctypes; s = ctypes.c_int(); ctypes.CDLL(None).prctl(2, ctypes.byref(s)); print(s.value)";
     for place in places() {
         let scene = Scene::new();
         let end = scene.start(place, &["-q", "--", "python3", "-c", script]).end();
         if end.status == 127 {
-            return crate::support::skip("python3 is not there to ask for the parent-death signal");
+            return crate::support::skip("python3 is not installed, so the parent-death signal cannot be read");
         }
         assert_eq!(end.stdout, if place == Place::Pid1 { "0\n" } else { "9\n" });
     }
 }
 
 #[test]
-fn ignored_sigchld_does_not_keep_untrap_from_reaping() {
+fn an_ignored_sigchld_does_not_prevent_reaping() {
     let scene = Scene::new();
     let command = format!("trap '' CHLD; exec {} -q 'exit 3' 'sleep 1000'", env!("CARGO_BIN_EXE_untrap"));
     let status = std::process::Command::new("bash").args(["-c", &command]).current_dir(scene.path(".")).status();

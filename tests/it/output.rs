@@ -1,4 +1,4 @@
-//! `--output prefix` and `--output json`: every byte, whoever reads and however slowly.
+//! `--output prefix` and `--output json`: no byte is lost, and a slow or absent reader does not affect the shutdown.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd;
@@ -6,19 +6,20 @@ use std::process::{Command, Output, Stdio};
 
 use crate::support::{Place, Running, Scene, wait_for};
 
-/// untrap, which needs no directory of its own.
+/// untrap without a directory of the test.
 fn untrap() -> Command {
     let mut untrap = Scene::new().untrap();
     untrap.current_dir("/");
     untrap
 }
 
-/// Runs untrap with these arguments, and gives all that it wrote.
+/// Runs untrap with these arguments until it exits.
 fn run(arguments: &[&str]) -> Output {
     untrap().args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
-/// The same, but standard error goes where standard output goes, and the reader takes little at a time.
+/// Runs untrap with one pipe for standard output and standard error and a slow reader. Returns all that it wrote.
+#[expect(clippy::disallowed_methods, reason = "a slow reader")]
 fn run_slowly(arguments: &[&str]) -> Vec<u8> {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let mut command = untrap();
@@ -37,7 +38,7 @@ fn run_slowly(arguments: &[&str]) -> Vec<u8> {
     all
 }
 
-/// untrap with nobody reading its standard output, which is full.
+/// untrap with a full standard output that has no reader.
 fn stuck(timeout: &str, command: &str) -> Running {
     let mut untrap = self::untrap();
     untrap.args(["-t", timeout, "--output", "prefix", command]);
@@ -45,10 +46,10 @@ fn stuck(timeout: &str, command: &str) -> Running {
     let stuck = || {
         let service = *crate::support::children(untrap.pid()).first()?;
         let waits = std::fs::read_to_string(format!("/proc/{service}/syscall")).ok()?;
-        // The first word is the number of the system call that it waits in, the second its first argument.
+        // The first word is the number of the system call that blocks, the second its first argument.
         waits.starts_with(&format!("{} 0x1 ", libc::SYS_write)).then_some(())
     };
-    wait_for("the service waits for a reader", stuck);
+    wait_for("the service blocks in write", stuck);
     untrap
 }
 
@@ -76,7 +77,7 @@ fn standard_output_and_standard_error_stay_apart() {
 }
 
 #[test]
-fn an_entry_of_another_user_can_open_its_streams_again() {
+fn a_service_of_another_user_can_reopen_its_streams() {
     if !nix::unistd::geteuid().is_root() {
         return crate::support::skip("only root can become another user");
     }
@@ -86,11 +87,13 @@ fn an_entry_of_another_user_can_open_its_streams_again() {
 }
 
 #[test]
-fn json_is_an_object_a_line() {
+fn json_has_one_object_per_line() {
     let output = run(&["--output", "json", r#"w: echo "pid $$"; printf 'a"\\\t\377\nlast' >&2"#]);
     let stdout: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let time = humantime::parse_rfc3339(stdout["time"].as_str().unwrap()).unwrap();
-    assert!(time.elapsed().unwrap().as_secs() < 60);
+    #[expect(clippy::disallowed_methods, reason = "the time of a line is that of the wall clock")]
+    let age = time.elapsed().unwrap();
+    assert!(age.as_secs() < 60, "{age:?}");
     assert_eq!((&stdout["name"], &stdout["stream"]), (&"w".into(), &"stdout".into()));
     assert_eq!(stdout["message"], format!("pid {}", stdout["pid"]));
     let stderr: Vec<serde_json::Value> =
@@ -103,7 +106,7 @@ fn json_is_an_object_a_line() {
 }
 
 #[test]
-fn a_long_line_comes_in_marked_pieces() {
+fn a_long_line_is_split_into_marked_pieces() {
     let long = r"head -c 150000 /dev/zero | tr '\0' x; echo";
     let output = run(&["-q", "--output", "prefix", &format!("w: {long}")]);
     let lines: Vec<_> = text(&output.stdout).lines().collect();
@@ -123,7 +126,7 @@ fn a_long_line_comes_in_marked_pieces() {
 }
 
 #[test]
-fn a_lone_line_goes_out_at_once() {
+fn a_single_line_is_written_at_once() {
     let scene = Scene::new();
     let mut untrap = scene.untrap();
     untrap.args(["--output", "prefix", "w: echo ready; exec sleep 1000"]).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -136,19 +139,19 @@ fn a_lone_line_goes_out_at_once() {
 }
 
 #[test]
-fn of_200_000_lines_none_is_lost_and_all_are_in_order() {
+fn of_200_000_lines_none_is_lost_or_reordered() {
     let output = run(&["--output", "prefix", "w: seq 200000"]);
     assert!(text(&output.stdout).lines().eq((1..=200_000).map(|number| format!("w      | {number}"))));
 }
 
 #[test]
-fn neither_from_eight_producers_to_a_slow_reader() {
+fn no_line_of_eight_services_is_lost_with_a_slow_reader() {
     let commands: Vec<String> = (1..=8).map(|number| format!("w{number}: seq 200000 >&{}", 1 + number % 2)).collect();
     let arguments = ["-q", "--output", "prefix", "--on-exit", "ignore"].into_iter();
     let output = run_slowly(&arguments.chain(commands.iter().map(String::as_str)).collect::<Vec<_>>());
     let mut next = [1; 8];
     for line in text(&output).lines() {
-        let (name, number) = line.split_once("     | ").unwrap_or_else(|| panic!("half a line: {line}"));
+        let (name, number) = line.split_once("     | ").unwrap_or_else(|| panic!("an incomplete line: {line}"));
         let producer = name[1..].parse::<usize>().unwrap() - 1;
         assert_eq!(number.parse(), Ok(next[producer]), "{line}");
         next[producer] += 1;
@@ -157,7 +160,7 @@ fn neither_from_eight_producers_to_a_slow_reader() {
 }
 
 #[test]
-fn whoever_writes_without_end_leaves_the_others_their_turn() {
+fn a_service_that_never_stops_writing_does_not_block_the_others() {
     let (reader, writer) = std::io::pipe().unwrap();
     let mut command = untrap();
     command.args(["--output", "prefix", "--on-exit", "ignore", "a: yes", "b: yes", "c: echo tick; echo tock >&2"]);
@@ -173,14 +176,15 @@ fn whoever_writes_without_end_leaves_the_others_their_turn() {
     }
     crate::support::kill(i32::try_from(untrap.id()).unwrap(), "KILL");
     { untrap }.wait().unwrap();
-    assert_eq!(wanted, [""; 0], "of these there was no line");
+    assert_eq!(wanted, [""; 0], "these lines are missing");
 }
 
 #[test]
-fn what_a_process_wrote_before_a_restart_stays_its_own() {
+fn output_from_before_a_restart_keeps_its_pid() {
     let scene = Scene::new();
     let (reader, writer) = std::io::pipe().unwrap();
-    // What the first writes fills the pipe to the reader, and waits in that to untrap. The second does not wait for it.
+    // The output of the first process fills the pipe to the reader and stays in the pipe to untrap. The second process
+    // starts all the same.
     let first = "yes $(printf %999s | tr ' ' x) | head -n 250; printf last";
     let service = format!("w: test -e first && {{ echo second; : > second; exec sleep 1000; }}; : > first; {first}");
     let mut command = scene.untrap();
@@ -192,13 +196,13 @@ fn what_a_process_wrote_before_a_restart_stays_its_own() {
     let lines = BufReader::new(reader).lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap());
     let lines: Vec<serde_json::Value> = lines.collect();
     untrap.wait().unwrap();
-    let ends: Vec<_> = lines[250..].iter().map(|line| line["message"].as_str().unwrap()).collect();
-    assert_eq!(ends, ["last", "second"]);
+    let last: Vec<_> = lines[250..].iter().map(|line| line["message"].as_str().unwrap()).collect();
+    assert_eq!(last, ["last", "second"]);
     assert!(lines[..=250].iter().all(|line| line["pid"] == lines[0]["pid"]) && lines[251]["pid"] != lines[0]["pid"]);
 }
 
 #[test]
-fn a_reader_that_goes_away_does_not_end_the_services() {
+fn output_without_a_reader_does_not_stop_the_services() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut untrap = self::untrap();
@@ -207,11 +211,11 @@ fn a_reader_that_goes_away_does_not_end_the_services() {
 }
 
 #[test]
-fn a_reader_that_stops_stops_the_writers_and_not_the_signals() {
+fn a_blocked_reader_blocks_the_services_but_not_the_signals() {
     let untrap = stuck("300ms", "w: yes");
     let status = std::fs::read_to_string(format!("/proc/{}/status", untrap.pid())).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix(" kB")?.trim().parse().ok());
-    assert!(peak.is_some_and(|kilobytes: u64| kilobytes < 16 * 1024), "memory is bounded: {peak:?} kB");
+    assert!(peak.is_some_and(|kilobytes: u64| kilobytes < 16 * 1024), "memory is not bounded: {peak:?} kB");
     untrap.signal("TERM");
     untrap.wait_for_message("killed by SIGTERM");
     let end = wait_for_end_without_reader(untrap);
@@ -222,7 +226,7 @@ fn a_reader_that_stops_stops_the_writers_and_not_the_signals() {
 }
 
 #[test]
-fn an_interrupt_ends_the_waiting_for_a_reader() {
+fn sigint_ends_the_wait_for_a_blocked_reader() {
     let untrap = stuck("inf", "w: yes");
     untrap.signal("TERM");
     untrap.wait_for_message("exit status");
@@ -230,18 +234,18 @@ fn an_interrupt_ends_the_waiting_for_a_reader() {
     assert!(wait_for_end_without_reader(untrap).1.last().unwrap().contains("lines of output lost"));
 }
 
-/// The status and the messages of an untrap whose standard output nobody reads.
+/// Waits until untrap exits, without reading its standard output. Returns the status and the messages.
 fn wait_for_end_without_reader(untrap: Running) -> (Option<i32>, Vec<String>) {
-    wait_for("untrap ends", || (crate::support::state(untrap.pid()) == "Z").then_some(()));
+    wait_for("untrap exits", || (crate::support::state(untrap.pid()) == "Z").then_some(()));
     let end = untrap.end();
     (Some(end.status), end.messages)
 }
 
 #[test]
-fn the_last_words_of_a_killed_entry_are_passed_on_before_the_message_of_its_end() {
+fn the_last_output_of_a_killed_service_comes_before_the_message_of_its_exit() {
     let mut untrap = self::untrap();
     let (mut reader, writer) = std::io::pipe().unwrap();
-    untrap.args(["--output", "prefix", "w: seq 20000; printf 'last words'; kill -9 $$"]);
+    untrap.args(["--output", "prefix", "w: seq 20000; printf 'last line'; kill -9 $$"]);
     untrap.stdout(writer.try_clone().unwrap()).stderr(writer);
     let mut child = untrap.spawn().unwrap();
     drop(untrap);
@@ -251,13 +255,13 @@ fn the_last_words_of_a_killed_entry_are_passed_on_before_the_message_of_its_end(
     let lines: Vec<_> = output.lines().collect();
     assert_eq!(lines[0], format!("untrap | w started (pid {})", pid_in(lines[0])));
     assert!(lines[1..=20_000].iter().zip(1..).all(|(line, number)| *line == format!("w      | {number}")));
-    assert_eq!(lines[20_001], "w      | last words");
+    assert_eq!(lines[20_001], "w      | last line");
     assert!(lines[20_002].contains("killed by SIGKILL") && lines[20_003] == "untrap | exit status 137");
     assert_eq!(lines.len(), 20_004);
 }
 
 #[test]
-fn what_an_entry_wrote_comes_before_its_end_even_if_others_of_its_group_live_on() {
+fn the_output_of_a_leader_comes_before_the_message_of_its_exit_even_if_its_group_is_not_empty() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let mut untrap = self::untrap();
     untrap.args(["--output", "prefix", "w: sleep 1000 & exec seq 20000"]);
@@ -276,23 +280,23 @@ fn pid_in(line: &str) -> &str {
 }
 
 #[test]
-fn whoever_else_holds_the_pipe_and_writes_into_it_cannot_hold_up_the_end() {
+fn a_foreign_process_that_writes_to_the_pipe_does_not_delay_the_exit() {
     let scene = Scene::new();
     let mut untrap = scene.untrap();
     untrap.args(["--output", "prefix", &scene.witness("w", "")]).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = untrap.spawn().unwrap();
     let [pid, ..] = scene.ready("w");
     let mut pipe = std::fs::OpenOptions::new().write(true).open(format!("/proc/{pid}/fd/1")).unwrap();
-    nix::fcntl::fcntl(pipe.as_fd(), nix::fcntl::FcntlArg::F_GETPIPE_SZ).expect("it is a pipe");
-    // It ends with EPIPE, when untrap has.
+    nix::fcntl::fcntl(pipe.as_fd(), nix::fcntl::FcntlArg::F_GETPIPE_SZ).expect("standard output is a pipe");
+    // The write fails with EPIPE once untrap has exited.
     let flood = std::thread::spawn(move || while pipe.write_all(&[b'\n'; 4096]).is_ok() {});
     crate::support::kill(i32::try_from(child.id()).unwrap(), "TERM");
-    assert_eq!(wait_for("untrap ends", || child.try_wait().unwrap()).code(), Some(0));
+    assert_eq!(wait_for("untrap exits", || child.try_wait().unwrap()).code(), Some(0));
     flood.join().unwrap();
 }
 
 #[test]
-fn colours_are_for_terminals_and_for_those_who_force_them() {
+fn names_are_coloured_on_a_terminal_or_if_a_variable_forces_it() {
     let stdout = |variables: &[(&str, &str)]| {
         let mut untrap = self::untrap();
         untrap.args(["-q", "--output", "prefix", "w: echo text"]).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
@@ -318,7 +322,7 @@ fn timestamps_are_rfc_3339_with_milliseconds() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_before_anything_starts() {
+fn invalid_combinations_are_refused_before_anything_starts() {
     for (arguments, message) in [
         (["--output", "xml", "touch started"], "'xml'"),
         (["--timestamps", "-v", "touch started"], "--timestamps needs lines of untrap's own"),
@@ -331,7 +335,7 @@ fn what_cannot_be_done_is_refused_before_anything_starts() {
 }
 
 #[test]
-fn raw_leaves_entries_the_descriptors_of_untrap() {
+fn raw_gives_services_the_descriptors_of_untrap() {
     let scene = Scene::new();
     let untrap = scene.start(Place::Subreaper, &[&scene.witness("w", "")]);
     let [pid, ..] = scene.ready("w");

@@ -1,4 +1,4 @@
-//! The pid directory: whose PIDs it holds, for how long, and who may use it.
+//! The pid directory: its files, their lifetime, and the processes that may use it.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -16,7 +16,7 @@ fn record(scene: &Scene, name: &str) -> Option<Record> {
 
 #[track_caller]
 fn wait_for_record(scene: &Scene, name: &str) -> Record {
-    wait_for(&format!("{name}.pid is there"), || record(scene, name))
+    wait_for(&format!("{name}.pid exists"), || record(scene, name))
 }
 
 fn files(scene: &Scene) -> Vec<String> {
@@ -28,27 +28,27 @@ fn files(scene: &Scene) -> Vec<String> {
     names
 }
 
-/// A file in the directory before untrap starts.
+/// Puts a pid file into the directory before untrap starts.
 fn leave(scene: &Scene, name: &str, content: &impl ToString) {
     fs::create_dir_all(scene.path("pids")).unwrap();
     scene.write(&format!("pids/{name}.pid"), content.to_string());
 }
 
-/// Refused before anything was started.
+/// Checks that untrap refused the directory and started no service.
 #[track_caller]
 fn assert_refused(scene: &Scene, end: &End, message: &str) {
     assert_eq!(end.status, 2, "{:?}", end.messages);
     assert!(end.messages.len() == 1 && end.said(message), "{:?}", end.messages);
-    assert!(!scene.path("started").exists(), "nothing was started");
+    assert!(!scene.path("started").exists(), "a service was started");
 }
 
-/// This process, as a file would name it.
+/// The record of the test process.
 fn own_record() -> Record {
     Record::of_process(i32::try_from(std::process::id()).unwrap())
 }
 
 #[test]
-fn each_entry_and_untrap_have_a_file_that_is_gone_at_the_end() {
+fn untrap_and_each_service_have_a_file_until_they_exit() {
     for place in places() {
         let scene = Scene::new();
         scene.write("Procfile", format!("web: {}\ndb: {}\n", scene.witness("web", ""), scene.witness("db", "")));
@@ -70,7 +70,7 @@ fn each_entry_and_untrap_have_a_file_that_is_gone_at_the_end() {
 }
 
 #[test]
-fn an_entrys_file_stays_for_as_long_as_anybody_is_left_in_its_group() {
+fn the_file_of_a_service_stays_until_its_process_group_is_empty() {
     let scene = Scene::new();
     let daemon = format!("first: {} & exit 0", scene.witness("left", ""));
     let untrap = scene.start(
@@ -80,22 +80,22 @@ fn an_entrys_file_stays_for_as_long_as_anybody_is_left_in_its_group() {
     let [left, _, group] = scene.ready("left");
     scene.ready("other");
     untrap.wait_for_message("first (pid");
-    assert_eq!(wait_for_record(&scene, "first").pid, group, "its leader has ended, its group lives");
+    assert_eq!(wait_for_record(&scene, "first").pid, group, "the leader has exited, its process group is not empty");
     kill(left, "TERM");
-    wait_for("nobody is left", || record(&scene, "first").is_none().then_some(()));
-    assert!(record(&scene, "witness").is_some(), "the other one runs");
+    wait_for("the file is removed", || record(&scene, "first").is_none().then_some(()));
+    assert!(record(&scene, "witness").is_some(), "the other service runs");
     untrap.signal("TERM");
     untrap.end();
     assert_eq!(files(&scene), [""; 0]);
 }
 
 #[test]
-fn a_restart_brings_a_new_pid_and_is_counted() {
+fn a_restart_writes_the_new_pid_and_the_number_of_restarts() {
     let scene = Scene::new();
     let once = format!("web: exec {}", scene.witness("web-$$", "TERM=1"));
     let untrap = scene.start(Place::Subreaper, &["--pid-dir", "pids", "--on-exit", "restart", &once]);
     for restarts in 0..3 {
-        let web = wait_for("its file is of this start", || {
+        let web = wait_for("the file is that of this start", || {
             record(&scene, "web").filter(|record| record.restarts == restarts && record.process().is_some())
         });
         scene.ready(&format!("web-{}", web.pid));
@@ -107,7 +107,7 @@ fn a_restart_brings_a_new_pid_and_is_counted() {
 }
 
 #[test]
-fn hooks_have_no_file_and_the_last_ones_still_see_untraps() {
+fn hooks_have_no_file_and_the_file_of_untrap_exists_during_after_commands() {
     let scene = Scene::new();
     let list = |name: &str| format!("ls pids > {name}");
     let end = scene.run(
@@ -125,16 +125,16 @@ fn hooks_have_no_file_and_the_last_ones_still_see_untraps() {
 }
 
 #[test]
-fn nothing_is_left_after_the_worst_of_ends() {
+fn no_file_remains_after_a_failure() {
     let scene = Scene::new();
-    let ends: [(&[&str], i32); 5] = [
+    let runs: [(&[&str], i32); 5] = [
         (&["sh -c 'kill -9 $$'", "sleep 1000"], 137),
         (&["no-such-program", "sleep 1000"], 127),
         (&["sleep 1000", "no-such-program"], 127),
         (&["-t", "0s", "true", "trap '' TERM; sleep 1000"], 0),
         (&["--on-exit", "setsid=ignore", "setsid sleep 1000", "exit 3"], 3),
     ];
-    for (arguments, status) in ends {
+    for (arguments, status) in runs {
         let end = scene.run(&[&["--pid-dir", "pids"], arguments].concat());
         assert_eq!(end.status, status, "{:?}", end.messages);
         assert_eq!(files(&scene), [""; 0], "{arguments:?}");
@@ -142,7 +142,7 @@ fn nothing_is_left_after_the_worst_of_ends() {
 }
 
 #[test]
-fn no_reader_ever_sees_a_half_written_file() {
+fn a_reader_never_sees_an_incomplete_file() {
     let scene = Scene::new();
     fs::create_dir(scene.path("pids")).unwrap();
     let watch = Inotify::init(InitFlags::IN_NONBLOCK).unwrap();
@@ -165,14 +165,14 @@ fn no_reader_ever_sees_a_half_written_file() {
 #[test]
 fn stale_files_are_replaced() {
     let own = own_record();
-    let dead = {
+    let exited = {
         let mut child = Command::new("true").spawn().unwrap();
         child.wait().unwrap();
         i32::try_from(child.id()).unwrap()
     };
     let recycled = Record { start_ticks: own.start_ticks.map(|ticks| ticks - 1), ..own };
     for content in [
-        Record { pid: dead, ..Record::default() }.to_string(),
+        Record { pid: exited, ..Record::default() }.to_string(),
         recycled.to_string(),
         String::new(),
         "no pid".to_owned(),
@@ -181,7 +181,7 @@ fn stale_files_are_replaced() {
         let scene = Scene::new();
         leave(&scene, "untrap", &content);
         leave(&scene, "web", &content);
-        // A program starts a moment before its file is there.
+        // A program starts before its file is written.
         let both =
             "for name in web untrap; do until grep -qx start-ticks=.* pids/$name.pid; do sleep 0.01; done; done 2> log";
         let end = scene.run(&["--pid-dir", "pids", &format!("web: {both}")]);
@@ -195,6 +195,7 @@ fn a_file_of_another_program_is_stale_if_its_process_is_younger() {
     let scene = Scene::new();
     let pid = std::process::id();
     leave(&scene, "web", &pid);
+    #[expect(clippy::disallowed_methods, reason = "the time of a file is that of the wall clock")]
     let hour_ago = SystemTime::now() - Duration::from_hours(1);
     assert_refused(
         &scene,
@@ -206,7 +207,7 @@ fn a_file_of_another_program_is_stale_if_its_process_is_younger() {
 }
 
 #[test]
-fn a_file_of_a_process_that_lives_is_refused_and_stays() {
+fn a_file_of_a_process_that_is_alive_is_refused_and_not_changed() {
     let scene = Scene::new();
     let own = own_record();
     leave(&scene, "web", &own);
@@ -217,7 +218,7 @@ fn a_file_of_a_process_that_lives_is_refused_and_stays() {
 }
 
 #[test]
-fn files_of_others_are_left_alone() {
+fn files_of_other_programs_are_not_changed() {
     let scene = Scene::new();
     leave(&scene, "nginx", &"7\n");
     leave(&scene, "other", &"not a pid\n");
@@ -227,7 +228,7 @@ fn files_of_others_are_left_alone() {
     let replace = "db: until [ -e pids/db.pid ]; do sleep 0.01; done; echo 7 > pids/db.pid";
     let end = scene.run(&["--pid-dir", "pids", "--on-exit", "ignore", "web: true", replace]);
     assert_eq!(end.status, 0, "{:?}", end.messages);
-    assert_eq!(files(&scene), ["db.pid", "nginx.pid", "other.pid"], "what was put in the place of ours is not ours");
+    assert_eq!(files(&scene), ["db.pid", "nginx.pid", "other.pid"], "a file that another process has replaced stays");
     assert_eq!(scene.lines("victim"), ["important"], "a symbolic link is replaced, not followed");
 }
 
@@ -247,12 +248,12 @@ fn a_second_untrap_is_refused_and_names_the_first() {
 }
 
 #[test]
-fn of_many_that_start_at_once_one_runs() {
+fn of_several_untraps_that_start_at_once_one_runs() {
     let scene = Scene::new();
     let start =
         |number| scene.start(Place::Subreaper, &["--pid-dir", "pids", &scene.witness(&format!("w{number}"), "")]);
     let mut all: Vec<Running> = (0..8).map(start).collect();
-    let first = wait_for("all others have ended", || {
+    let first = wait_for("all others have exited", || {
         let mut running = all.iter().filter(|untrap| !matches!(untrap.state().as_str(), "Z" | ""));
         running.next().filter(|_| running.next().is_none()).map(Running::pid)
     });
@@ -268,13 +269,13 @@ fn of_many_that_start_at_once_one_runs() {
 }
 
 #[test]
-fn after_kill_9_of_the_first_a_second_takes_over_at_once() {
+fn after_sigkill_the_next_untrap_can_use_the_directory_at_once() {
     for _ in 0..5 {
         let scene = Scene::new();
         let first = scene.start(Place::Subreaper, &["--pid-dir", "pids", "web: sleep 1000", "old: sleep 1000"]);
         wait_for_record(&scene, "old");
         first.signal("KILL");
-        wait_for("it has ended", || matches!(first.state().as_str(), "Z" | "").then_some(()));
+        wait_for("untrap is killed", || matches!(first.state().as_str(), "Z" | "").then_some(()));
         let end = scene.run(&["--pid-dir", "pids", "web: sh -c 'ls pids'"]);
         assert_eq!(end.status, 0, "{:?}", end.messages);
         assert_eq!(end.stdout.lines().filter(|file| *file == "old.pid").count(), 0, "{}", end.stdout);
@@ -283,7 +284,7 @@ fn after_kill_9_of_the_first_a_second_takes_over_at_once() {
 }
 
 #[test]
-fn a_directory_that_cant_be_used_is_an_error_before_anything_starts() {
+fn an_unusable_directory_is_an_error_before_anything_starts() {
     let scene = Scene::new();
     scene.write("file", "");
     for path in ["file", "file/pids", "/proc/pids"] {
@@ -294,7 +295,8 @@ fn a_directory_that_cant_be_used_is_an_error_before_anything_starts() {
     assert_refused(&scene, &scene.run(&["--pid-dir", "pids", "web: touch started"]), "pid file pids/web.pid: ");
 }
 
-/// untrap with `pids` as a tmpfs with these options, which goes with it. What is left there is listed in `left`.
+/// untrap with a tmpfs as `pids`, mounted with these options in its own mount namespace. The file `left` lists the files
+/// that remain there.
 fn on_tmpfs(scene: &Scene, options: &str, prepare: &str, arguments: &[&str]) -> Running {
     fs::create_dir(scene.path("pids")).unwrap();
     let script = format!(
@@ -306,7 +308,7 @@ fn on_tmpfs(scene: &Scene, options: &str, prepare: &str, arguments: &[&str]) -> 
 }
 
 #[test]
-fn a_disk_that_is_read_only_or_full_is_an_error_before_anything_starts() {
+fn a_read_only_or_full_file_system_is_an_error_before_anything_starts() {
     if !can_unshare() {
         return;
     }
@@ -323,7 +325,7 @@ fn a_disk_that_is_read_only_or_full_is_an_error_before_anything_starts() {
 }
 
 #[test]
-fn a_disk_that_fills_later_is_a_warning_and_leaves_no_half_file() {
+fn a_file_system_that_fills_up_later_causes_a_warning_and_no_incomplete_file() {
     if !can_unshare() {
         return;
     }
@@ -338,7 +340,7 @@ fn a_disk_that_fills_later_is_a_warning_and_leaves_no_half_file() {
 }
 
 #[test]
-fn a_directory_that_goes_away_ends_nothing() {
+fn a_removed_directory_does_not_affect_the_run() {
     let scene = Scene::new();
     let untrap = scene.start(Place::Subreaper, &["--pid-dir", "pids", &scene.witness("a", "TERM=4")]);
     scene.ready("a");
@@ -352,39 +354,39 @@ fn a_directory_that_goes_away_ends_nothing() {
 }
 
 #[test]
-fn names_stay_in_the_directory_and_off_untraps_own_file() {
+fn names_of_files_stay_inside_the_directory_and_differ_from_untraps_own() {
     let scene = Scene::new();
-    // A program starts a moment before its file is there.
+    // A program starts before its file is written.
     let list = "#!/bin/sh\nuntil [ \"$(ls pids | wc -l)\" = 2 ]; do sleep 0.01; done\nls pids\n";
     scene.script("..x.y", list);
     let end = scene.run(&["--pid-dir", "pids", "./..x.y"]);
     assert_eq!(end.stdout.lines().collect::<Vec<_>>(), ["__x_y.pid", "untrap.pid"]);
     let end = scene.run(&["--pid-dir", "pids", "untrap: touch started"]);
     assert_refused(&scene, &end, "a service can't be called 'untrap' with a pid directory");
-    assert_eq!(scene.run(&["untrap: true"]).status, 0, "without one it can");
+    assert_eq!(scene.run(&["untrap: true"]).status, 0, "without a pid directory the name is valid");
     scene.write("Procfile", "untrap: ./..x.y\n");
     let end = scene.run(&["--pid-dir", "pids", "-f", "Procfile"]);
     assert_eq!(end.stdout.lines().collect::<Vec<_>>(), ["untrap.1.pid", "untrap.pid"]);
 }
 
 #[test]
-fn everybody_may_read_and_only_the_owner_write() {
+fn every_user_can_read_the_files_and_only_the_owner_can_write_them() {
     let scene = Scene::new();
     let mode = |name: &str| fs::metadata(scene.path(name)).unwrap().permissions().mode() & 0o7777;
     let untrap = scene.start(Place::Subreaper, &["--pid-dir", "run/pids", &scene.witness("a", "")]);
     scene.ready("a");
-    wait_for("its file is there", || scene.path("run/pids/witness.pid").exists().then_some(()));
+    wait_for("the file exists", || scene.path("run/pids/witness.pid").exists().then_some(()));
     assert_eq!(["run", "run/pids"].map(mode), [0o755; 2]);
     assert_eq!(["run/pids/witness.pid", "run/pids/untrap.pid"].map(mode), [0o644; 2]);
     untrap.signal("TERM");
     untrap.end();
     fs::set_permissions(scene.path("run/pids"), PermissionsExt::from_mode(0o700)).unwrap();
     assert_eq!(scene.run(&["--pid-dir", "run/pids", "true"]).status, 0);
-    assert_eq!(mode("run/pids"), 0o700, "the directory of somebody else keeps its mode");
+    assert_eq!(mode("run/pids"), 0o700, "an existing directory keeps its mode");
 }
 
 #[test]
-fn the_variable_sets_it_and_entries_dont_inherit_it() {
+fn the_variable_sets_the_directory_and_services_do_not_inherit_it() {
     let scene = Scene::new();
     let run = |value: &str| {
         let mut untrap = scene.untrap();
@@ -395,11 +397,11 @@ fn the_variable_sets_it_and_entries_dont_inherit_it() {
     let stdout = run("pids");
     assert!(stdout.lines().any(|line| line == "pids") && !stdout.contains("UNTRAP_PID_DIR"), "{stdout}");
     fs::remove_dir(scene.path("pids")).unwrap();
-    assert!(!run("").contains("pids"), "an empty one is none");
+    assert!(!run("").contains("pids"), "an empty variable sets no directory");
 }
 
 #[test]
-fn no_entry_has_the_directory_open() {
+fn services_do_not_inherit_the_descriptor_of_the_directory() {
     let scene = Scene::new();
     let end = scene.run(&["--pid-dir", "pids", "sh -c 'ls -l /proc/self/fd'"]);
     assert!(!end.stdout.contains("pids"), "{}", end.stdout);

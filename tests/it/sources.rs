@@ -1,61 +1,14 @@
-//! What must hold of the sources: `unsafe` has one place, and each use its reason.
+//! The imports of the source files, which no lint checks. Cargo.toml and clippy.toml have the other rules.
 
 use std::path::{Path, PathBuf};
 
-/// How far above it the reason of an `unsafe` may begin.
-const NEAR: usize = 5;
-
+/// The files below a directory.
 fn sources(directory: &Path) -> Vec<PathBuf> {
     let paths = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
-/// Whether code says `unsafe`, comments and the names of lints aside.
-fn is_unsafe(line: &str) -> bool {
-    let code = line.split("//").next().unwrap_or_default();
-    code.split(|character: char| !character.is_alphanumeric() && character != '_').any(|word| word == "unsafe")
-}
-
-#[test]
-fn unsafe_stands_in_the_system_layer_only_and_each_time_with_its_reason() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut found = 0;
-    for path in sources(&root.join("src")) {
-        let text = std::fs::read_to_string(&path).unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        for (index, line) in lines.iter().enumerate() {
-            let place = format!("{}:{}: {line}", path.display(), index + 1);
-            let allows = line.contains("allow(unsafe_code");
-            assert!(!allows || lines.get(index + 1) == Some(&"pub mod sys;"), "allowed where it may not be: {place}");
-            if is_unsafe(line) {
-                found += 1;
-                assert!(path.starts_with(root.join("src/sys")), "not in src/sys: {place}");
-                let near = &lines[index.saturating_sub(NEAR)..index];
-                assert!(
-                    near.iter().any(|line| ["// SAFETY: ", "/// # Safety"].iter().any(|mark| line.contains(mark))),
-                    "without a reason: {place}"
-                );
-            }
-        }
-    }
-    assert!(found > 0, "there is some, and it is found");
-}
-
-#[test]
-fn the_wall_clock_is_read_for_what_people_read_and_never_for_a_deadline() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let reads_it = |path: &PathBuf| {
-        let text = std::fs::read_to_string(path).unwrap();
-        ["SystemTime", "CLOCK_REALTIME", "gettimeofday"].iter().any(|clock| text.contains(clock))
-    };
-    let mut readers: Vec<PathBuf> = sources(&src).into_iter().filter(reads_it).collect();
-    readers.sort();
-    // Times before lines and in messages, and the age of a pid file that no start time was written to.
-    let expected = ["log/line.rs", "output/format.rs", "output/sink.rs", "pid_dir/mod.rs"].map(|path| src.join(path));
-    assert_eq!(readers, expected);
-}
-
-/// The folders of `src`, from the top down: each imports only from those below it.
+/// The folders of `src`, from the top down. Each one imports only from the folders below it.
 const FOLDERS: &[&str] = &[
     "main",
     "cli",
@@ -71,7 +24,7 @@ const FOLDERS: &[&str] = &[
     "signal",
 ];
 
-/// The paths that a file imports from this crate, each as `folder::module`.
+/// The paths in this crate that a file names, outside of its tests and comments: `folder::module::item`.
 fn imports(text: &str) -> Vec<String> {
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     let words = |line: &str| {
@@ -88,14 +41,14 @@ fn imports(text: &str) -> Vec<String> {
 #[test]
 fn each_folder_imports_only_from_folders_below_it() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let place = |name: &str| FOLDERS.iter().position(|folder| *folder == name);
+    let level = |name: &str| FOLDERS.iter().position(|folder| *folder == name);
     let mut found = 0;
     for path in sources(&src).into_iter().filter(|path| !path.ends_with("lib.rs")) {
         let inside = path.strip_prefix(&src).unwrap().with_extension("");
         let folder = inside.iter().next().unwrap().to_str().unwrap();
-        let own = place(folder).unwrap_or_else(|| panic!("{folder} has no place in FOLDERS"));
+        let own = level(folder).unwrap_or_else(|| panic!("FOLDERS does not contain {folder}"));
         for import in imports(&std::fs::read_to_string(&path).unwrap()) {
-            let Some(imported) = place(import.split("::").next().unwrap()) else { continue };
+            let Some(imported) = level(import.split("::").next().unwrap()) else { continue };
             found += 1;
             assert!(imported >= own, "{} imports {import}, which is above it", path.display());
         }
@@ -104,7 +57,7 @@ fn each_folder_imports_only_from_folders_below_it() {
 }
 
 #[test]
-fn no_module_imports_itself_through_others() {
+fn imports_form_no_circle() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let modules: Vec<(String, String)> = sources(&src)
         .into_iter()
@@ -119,8 +72,8 @@ fn no_module_imports_itself_through_others() {
             modules.iter().filter(|(module, _)| import == module || import.starts_with(&format!("{module}::")));
         longest.map(|(module, _)| module.clone()).max_by_key(String::len)
     };
-    // A module and the one that it is a part of may know each other.
-    let is_part = |one: &str, other: &str| one.rsplit_once("::").is_some_and(|(parent, _)| parent == other);
+    // A module and its parent may import from each other.
+    let is_child = |module: &str, parent: &str| module.rsplit_once("::").is_some_and(|(of, _)| of == parent);
     let mut edges: Vec<(String, String)> = Vec::new();
     for (module, text) in &modules {
         let parent = module.rsplit_once("::").map_or("", |(parent, _)| parent);
@@ -133,11 +86,11 @@ fn no_module_imports_itself_through_others() {
             paths.extend(several.iter().map(|name| format!("{parent}::{name}")));
         }
         let owners = paths.iter().filter_map(|path| owner(path));
-        let others = owners.filter(|other| other != module && !is_part(module, other) && !is_part(other, module));
+        let others = owners.filter(|other| other != module && !is_child(module, other) && !is_child(other, module));
         edges.extend(others.map(|other| (module.clone(), other)));
     }
     assert!(edges.len() > 50, "only {} imports were found", edges.len());
-    // What imports nothing that is left can be in no circle.
+    // A module without remaining imports is in no circle, so remove the imports of such modules.
     loop {
         let before = edges.len();
         let importers: Vec<String> = edges.iter().map(|(importer, _)| importer.clone()).collect();
@@ -146,5 +99,5 @@ fn no_module_imports_itself_through_others() {
             break;
         }
     }
-    assert_eq!(edges, [], "these imports make a circle");
+    assert_eq!(edges, [], "these imports form a circle");
 }

@@ -1,11 +1,12 @@
-//! Everything that untrap says of a run, in each form and at each verbosity; PIDs and times are filtered.
+//! All messages of one run, in each format and at each verbosity. PIDs and times are replaced.
 
 use insta::internals::SettingsBindDropGuard;
 use insta::{Settings, assert_snapshot};
 
 use crate::support::{Place, Scene, children, wait_for};
 
-/// One service that ends by itself, one that must be killed, and a leftover that must be killed too.
+/// The messages of a run with a service that handles SIGTERM, a service and a daemon that are killed at the timeout, and
+/// a service that exits by itself.
 fn messages(options: &[&str]) -> String {
     let scene = Scene::new();
     let deaf = format!("deaf: {}", scene.witness("deaf", "TERM=ignore"));
@@ -24,7 +25,7 @@ fn messages(options: &[&str]) -> String {
     scene.wait_for_line("web", "SIGUSR2");
     untrap.signal("TERM");
     let mut messages = untrap.end().messages;
-    // The programs are executed at the same time, so the messages about that come in any order.
+    // The services execute their programs at the same time, so sort the messages that they have started.
     messages.sort_by_key(|message| {
         let started = message.split_once(" started (pid ").map(|(before, _)| before);
         started.map_or((1, String::new()), |before| (0, before.rsplit([' ', '"']).next().unwrap().to_owned()))
@@ -32,7 +33,7 @@ fn messages(options: &[&str]) -> String {
     messages.join("\n")
 }
 
-/// Leaves out what differs between runs, while it lives.
+/// Replaces PIDs and times in snapshots until the guard is dropped.
 fn without_pids_and_times() -> SettingsBindDropGuard {
     let mut settings = Settings::clone_current();
     settings.add_filter(r"pid \d+", "pid N");
@@ -44,7 +45,7 @@ fn without_pids_and_times() -> SettingsBindDropGuard {
 }
 
 #[test]
-fn in_text() {
+fn messages_in_text() {
     let _guard = without_pids_and_times();
     assert_snapshot!(messages(&[]), @r"
     untrap: deaf started (pid N)
@@ -64,7 +65,7 @@ fn in_text() {
 }
 
 #[test]
-fn in_text_quiet() {
+fn messages_in_text_with_quiet() {
     let _guard = without_pids_and_times();
     assert_snapshot!(messages(&["-q"]), @r"
     untrap: deaf (pid N) did not stop within TIME, killed
@@ -74,7 +75,7 @@ fn in_text_quiet() {
 }
 
 #[test]
-fn in_json_verbose() {
+fn messages_in_json_with_verbose() {
     let _guard = without_pids_and_times();
     assert_snapshot!(messages(&["-v", "--log-format", "json"]), @r#"
     {"version":1,"time":"NOW","level":"info","event":"started","name":"deaf","pid":0,"message":"deaf started (pid N)"}
@@ -98,7 +99,7 @@ fn in_json_verbose() {
 }
 
 #[test]
-fn in_json_quiet() {
+fn messages_in_json_with_quiet() {
     let _guard = without_pids_and_times();
     assert_snapshot!(messages(&["-q", "--log-format", "json"]), @r#"
     {"version":1,"time":"NOW","level":"error","event":"killed","name":"deaf","pid":0,"duration_ms":0,"effect":"stop-timeout","message":"deaf (pid N) did not stop within TIME, killed"}
@@ -108,7 +109,7 @@ fn in_json_quiet() {
 }
 
 #[test]
-fn wrong_use_is_told_in_the_form_that_the_variable_asks_for() {
+fn usage_errors_have_the_format_that_the_variable_sets() {
     let stderr = |value: &str, arguments: &[&str]| {
         let output = Scene::new().untrap().env("UNTRAP_LOG_FORMAT", value).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2));

@@ -1,26 +1,27 @@
-//! Does what its arguments say, step by step, and writes down each signal that it gets: `actor FILE [STEP]...`
+//! Carries out the steps in its arguments and records each signal that it receives: `actor FILE [STEP]...`
 //!
-//! Its first line is `ready PID PPID PGID`, its last one says how it ends, where it is asked: `exit 3`, `crash SIGABRT`.
-//! With `-` for FILE it writes to standard output. With a file named by `ACTOR_JOURNAL` it writes each line there first,
-//! after FILE's name, its PID, and the time in milliseconds: `web 7 123456 SIGHUP`. Whoever shares one has one order.
-//! After the last step it waits for signals; TERM, INT, QUIT and RTMIN+3 end it with 0.
+//! The first line is `ready PID PPID PGID`. The last one is the exit that a step or a signal caused: `exit 3`,
+//! `crash SIGABRT`. If FILE is `-`, the actor writes to standard output. If `ACTOR_JOURNAL` names a file, the actor
+//! first writes each line there, after the name of FILE, its PID and the time in milliseconds: `web 7 123456 SIGHUP`.
+//! The lines of all actors with the same journal have one order. After the last step the actor waits for signals. It
+//! exits with 0 on TERM, INT, QUIT or RTMIN+3.
 //!
 //! | step | |
 //! | --- | --- |
-//! | `session` | lead a session of its own, before it is ready |
-//! | `deaf` | no signal ends it from now on |
-//! | `sleep=MS` | go on after this time |
-//! | `write=BYTES` | that much to standard output |
-//! | `allocate=MIB` | take that much memory, and keep it |
-//! | `stop` | stop itself with SIGSTOP |
-//! | `hang` | look at no signal any more, for ever |
-//! | `exit=STATUS`, `crash=SIGNAL` | end |
-//! | `attempt=N` | end: well at the Nth start with the same FILE, badly before |
-//! | `fails=N` | end badly at the first N starts with the same FILE, go on later |
-//! | `show=VARIABLE` | write down `VARIABLE VALUE`, or only its name |
-//! | `tell=SIGNAL` | write down `tell SIGNAL`, and send it to the group that `UNTRAP_PID` leads |
-//! | `fork=FILE:STEP:…` | start another one, in the same group |
-//! | `daemon=FILE:STEP:…` | start another one, in a session of its own, whose parent ends at once |
+//! | `session` | becomes the leader of a session before it is ready |
+//! | `deaf` | ignores stop signals from now on |
+//! | `sleep=MS` | pauses for this time; signals are handled |
+//! | `write=BYTES` | writes this number of bytes to standard output |
+//! | `allocate=MIB` | allocates memory and keeps it |
+//! | `stop` | stops itself with SIGSTOP |
+//! | `hang` | hangs and handles no signal |
+//! | `exit=STATUS`, `crash=SIGNAL` | exits, or is killed by its own signal |
+//! | `attempt=N` | exits with 0 at the Nth start with the same FILE, with 1 before |
+//! | `fails=N` | exits with 1 at the first N starts with the same FILE |
+//! | `show=VARIABLE` | records `VARIABLE VALUE`, or `VARIABLE` if it is unset |
+//! | `tell=SIGNAL` | records `tell SIGNAL` and sends the signal to the process group that `UNTRAP_PID` leads |
+//! | `fork=FILE:STEP:…` | starts another actor in the same process group |
+//! | `daemon=FILE:STEP:…` | starts another actor in a new session; its parent exits at once |
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -42,16 +43,16 @@ struct Actor {
 }
 
 fn main() {
-    let signals = Signals::block().expect("signals can be blocked");
+    let signals = Signals::block().expect("blocking signals");
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().expect("a file to write to");
     let steps: Vec<String> = arguments.collect();
-    let mut told = false;
+    let mut is_stopped = false;
     if steps.iter().any(|step| step == "session") {
-        nix::unistd::setsid().expect("it leads no group yet");
-        // What it was sent in the group that it has left is not written down, but heeded.
+        nix::unistd::setsid().expect("making a session");
+        // A signal that arrived in the previous process group is not recorded, but it stops the actor.
         while let Some(received) = signals.next() {
-            told |= matches!(received, Received::Signal(signal, _) if signal.begins_shutdown());
+            is_stopped |= matches!(received, Received::Signal(signal, _) if signal.begins_shutdown());
         }
     }
     let journal = std::env::var_os("ACTOR_JOURNAL").map(|path| append(path.as_ref()));
@@ -59,7 +60,7 @@ fn main() {
     let mut actor = Actor { signals, path, journal, log, deaf: false, memory: Vec::new() };
     let (pid, parent) = (nix::unistd::getpid(), nix::unistd::getppid());
     actor.note(&format!("ready {pid} {parent} {}", nix::unistd::getpgrp()));
-    if told {
+    if is_stopped {
         actor.exit(0);
     }
     for step in &steps {
@@ -73,10 +74,10 @@ impl Actor {
         if let Some(journal) = &mut self.journal {
             let name = Path::new(&self.path).file_name().expect("a file").display();
             let line = format!("{name} {} {} {line}\n", std::process::id(), now());
-            // As a whole: others write there too.
-            journal.write_all(line.as_bytes()).expect("it can be written");
+            // In one call, because other processes write to the file too.
+            journal.write_all(line.as_bytes()).expect("writing a line");
         }
-        self.log.write_all(format!("{line}\n").as_bytes()).expect("it can be written");
+        self.log.write_all(format!("{line}\n").as_bytes()).expect("writing a line");
     }
 
     fn take(&mut self, step: &str) {
@@ -86,7 +87,7 @@ impl Actor {
             "sleep" => self.listen(Some(Duration::from_millis(value.parse().expect("milliseconds")))),
             "allocate" => self.memory.resize(value.parse::<usize>().expect("a size") << 20, 1),
             "write" => print(value.parse().expect("a size")),
-            "stop" => nix::sys::signal::raise(nix::sys::signal::SIGSTOP).expect("it can be raised"),
+            "stop" => nix::sys::signal::raise(nix::sys::signal::SIGSTOP).expect("raising SIGSTOP"),
             "hang" => loop {
                 std::thread::park();
             },
@@ -94,11 +95,11 @@ impl Actor {
             "crash" => {
                 self.note(&format!("crash {value}"));
                 let signal: Signal = value.parse().expect("a signal");
-                signal_hook::low_level::emulate_default_handler(signal.number()).expect("it ends a process");
+                signal_hook::low_level::emulate_default_handler(signal.number()).expect("a signal that kills");
             }
             "attempt" => self.exit(i32::from(self.starts() < value.parse().expect("a number"))),
             "fails" if self.starts() <= value.parse().expect("a number") => self.exit(1),
-            // Those that are past, and what was done before the first one.
+            // The failures are over; `session` was carried out before the first line.
             "fails" | "session" => {}
             "show" => {
                 let shown = std::env::var(value).map_or(value.to_owned(), |found| format!("{value} {found}"));
@@ -108,39 +109,39 @@ impl Actor {
                 self.note(&format!("tell {value}"));
                 tell(value.parse().expect("a signal"));
             }
-            "fork" => drop(itself().args(value.split(':')).spawn().expect("a process can be made")),
+            "fork" => drop(itself().args(value.split(':')).spawn().expect("starting a process")),
             "daemon" => {
                 let mut shell = Command::new("sh");
                 shell.args(["-c", "\"$0\" \"$@\" &"]).arg(program()).args(value.split(':')).arg("session");
-                assert!(shell.status().expect("a process can be made").success());
+                assert!(shell.status().expect("starting a process").success());
             }
             _ => panic!("no such step: {step}"),
         }
     }
 
-    /// Notes signals until the time is over, or one that ends it.
+    /// Records signals until the time is over. Exits on a stop signal.
     fn listen(&mut self, time: Option<Duration>) {
         let until = time.map(|time| Instant::now() + time);
         let mut set = PollSet::new(1);
         set.set(0, Some((self.signals.descriptor(), Interest::Read)));
         while until.is_none_or(|until| Instant::now() < until) {
-            set.wait(until).expect("it can wait");
-            let mut ends = false;
-            // Those that came with the one that ends it are noted too.
+            set.wait(until).expect("waiting for signals");
+            let mut exits = false;
+            // Record all pending signals, also those after the stop signal.
             while let Some(received) = self.signals.next() {
                 let Received::Signal(signal, _) = received else { continue };
                 self.note(&signal.to_string());
-                ends |= signal.begins_shutdown();
+                exits |= signal.begins_shutdown();
             }
-            if ends && !self.deaf {
+            if exits && !self.deaf {
                 self.exit(0);
             }
         }
     }
 
-    /// How often one has started with this file.
+    /// The number of starts with this file.
     fn starts(&self) -> usize {
-        let text = std::fs::read_to_string(&self.path).expect("its file can be read");
+        let text = std::fs::read_to_string(&self.path).expect("reading the file");
         text.lines().filter(|line| line.starts_with("ready")).count()
     }
 
@@ -151,24 +152,26 @@ impl Actor {
 }
 
 fn append(path: &Path) -> File {
-    OpenOptions::new().create(true).append(true).open(path).expect("the file can be written")
+    OpenOptions::new().create(true).append(true).open(path).expect("opening the file")
 }
 
-/// Milliseconds of the clock that all processes share.
+/// Milliseconds on the monotonic clock, which all processes share.
 fn now() -> u128 {
-    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).expect("there is a clock");
+    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).expect("reading the clock");
     std::time::Duration::from(time).as_millis()
 }
 
 fn tell(signal: Signal) {
-    let leader: i32 = std::env::var("UNTRAP_PID").expect("it is a stop command").parse().expect("a PID");
-    #[allow(unsafe_code, reason = "nix knows no real-time signals")]
-    // SAFETY: kill touches no memory. A group that has gone is told nothing.
+    let leader: i32 =
+        std::env::var("UNTRAP_PID").expect("UNTRAP_PID, because this is a stop command").parse().expect("a PID");
+    #[allow(unsafe_code, reason = "nix has no real-time signals")]
+    // The process group may be empty already.
+    // SAFETY: kill accesses no memory.
     let _ = unsafe { libc::kill(-leader, signal.number()) };
 }
 
 fn program() -> PathBuf {
-    std::env::current_exe().expect("it has a path")
+    std::env::current_exe().expect("the path of this program")
 }
 
 fn itself() -> Command {
@@ -176,6 +179,6 @@ fn itself() -> Command {
 }
 
 fn print(size: usize) {
-    // Where nobody reads any more, it has written enough.
+    // EPIPE means that untrap has exited.
     let _ = std::io::stdout().write_all(&vec![b'x'; size]);
 }

@@ -1,4 +1,4 @@
-//! Containers of the engine that is here.
+//! Containers of the local engine.
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use crate::support::wait_for;
 
-/// Less than the 10 s that `docker stop` gives a container before the engine kills it.
-pub const PATIENCE: Duration = Duration::from_secs(9);
+/// Less than the 10 s after which `docker stop` kills a container.
+pub const STOP_LIMIT: Duration = Duration::from_secs(9);
 
 pub fn docker(arguments: &[&str]) -> Output {
-    Command::new("docker").args(arguments).output().expect("docker can be run")
+    Command::new("docker").args(arguments).output().expect("running docker")
 }
 
 #[track_caller]
@@ -21,13 +21,13 @@ pub fn docker_ok(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Whether there is an engine, and this image.
+/// Whether an engine runs and has this image.
 pub fn engine_has(image: &str) -> bool {
     let present = Command::new("docker").args(["image", "inspect", image]).output();
     present.is_ok_and(|output| output.status.success())
 }
 
-/// A container that goes when the test is done with it.
+/// A container. It is removed when it is dropped.
 pub struct Container(pub String);
 
 impl Container {
@@ -37,7 +37,7 @@ impl Container {
         Self(docker_ok(&command).trim().to_owned())
     }
 
-    /// What was written to it so far, standard error too.
+    /// Its standard output and standard error so far.
     pub fn logs(&self) -> String {
         let output = docker(&["logs", &self.0]);
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
@@ -53,7 +53,7 @@ impl Container {
         docker_ok(&["exec", &self.0, "sh", "-c", command])
     }
 
-    /// `docker stop`, and the time that it took.
+    /// Runs `docker stop` and returns its duration.
     #[track_caller]
     pub fn stop(&self) -> Duration {
         let start = Instant::now();
@@ -61,18 +61,18 @@ impl Container {
         start.elapsed()
     }
 
-    /// The status it ended with.
+    /// Waits until the container exits and returns its status.
     #[track_caller]
     pub fn status(&self) -> i32 {
         docker_ok(&["wait", &self.0]).trim().parse().unwrap()
     }
 
-    /// Stops it well within the engine's patience.
+    /// Stops the container and checks its status, and that the engine did not have to kill it.
     #[track_caller]
     pub fn stops_in_time_with(&self, status: i32) {
         let took = self.stop();
         assert_eq!(self.status(), status, "{}", self.logs());
-        assert!(took < PATIENCE, "docker stop took {took:?}");
+        assert!(took < STOP_LIMIT, "docker stop took {took:?}");
         println!("docker stop took {took:?}, status {status}");
     }
 

@@ -1,11 +1,11 @@
-//! Runs a program for which some system calls fail, as a sandbox would have it: `deny CALL=ERRNO... -- PROGRAM [ARG]...`
+//! Makes system calls of a program fail, as a sandbox does: `deny CALL=ERRNO... -- PROGRAM [ARG]...`
 //!
-//! ERRNO is `EPERM` or `ENOSYS`. The filter is seccomp(2)'s; the program's children have it too.
+//! ERRNO is `EPERM` or `ENOSYS`. The seccomp(2) filter applies to the descendants of the program too.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// The calls that untrap makes and could be denied.
+/// The calls of untrap that can be denied.
 const CALLS: &[(&str, libc::c_long)] = &[
     ("clone", libc::SYS_clone),
     ("getpgid", libc::SYS_getpgid),
@@ -26,9 +26,9 @@ fn main() {
     let mut filter = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0)];
     for denial in arguments.by_ref().take_while(|argument| argument != "--") {
         let (name, errno) = denial.split_once('=').expect("CALL=ERRNO");
-        let (_, call) = CALLS.iter().find(|(known, _)| *known == name).expect("a call that is known here");
+        let (_, call) = CALLS.iter().find(|(known, _)| *known == name).expect("a call in CALLS");
         let errno = if errno == "EPERM" { libc::EPERM } else { libc::ENOSYS };
-        // If it is not this call, the next statement is skipped.
+        // Skip the next statement if it is another call.
         let is_other = libc::sock_filter { jt: 0, jf: 1, ..statement(libc::BPF_JMP | libc::BPF_JEQ, *call as u32) };
         filter.extend([is_other, statement(libc::BPF_RET, libc::SECCOMP_RET_ERRNO | errno as u32)]);
     }
@@ -38,12 +38,12 @@ fn main() {
     panic!("{program}: {}", Command::new(&program).args(arguments).exec());
 }
 
-/// Its constant is the last operand; `BPF_K` is 0.
+/// A statement with a constant operand (`BPF_K`, which is 0).
 fn statement(code: u32, constant: u32) -> libc::sock_filter {
     libc::sock_filter { code: code as u16, jt: 0, jf: 0, k: constant }
 }
 
-#[allow(unsafe_code, reason = "no crate here knows seccomp")]
+#[allow(unsafe_code, reason = "no dependency has seccomp")]
 fn install(filter: &mut [libc::sock_filter]) {
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
     // SAFETY: the kernel copies the filter, which outlives the calls.

@@ -1,9 +1,9 @@
-//! Runs a program that can never execute another one, as on a file system that does not answer: `hang NAME PROGRAM
-//! [ARG]...`. execve(2) of a path that ends in NAME does not return, in the program and its descendants.
+//! Makes execve(2) of some paths hang, as on a file system that does not answer: `hang NAME PROGRAM [ARG]...`. In the
+//! program and its descendants, execve(2) of a path that ends in NAME does not return.
 //!
-//! Each execve(2) is reported to another process (`seccomp_unotify(2)`), which lets all go on but these.
+//! The kernel reports each execve(2) to another process (`seccomp_unotify(2)`), which continues all other calls.
 
-#![allow(unsafe_code, reason = "no crate here has these calls")]
+#![allow(unsafe_code, reason = "no dependency has these calls")]
 
 use std::io;
 use std::os::fd::RawFd;
@@ -16,7 +16,7 @@ fn main() {
     let name = arguments.next().expect("NAME");
     let program = arguments.next().expect("PROGRAM");
     let listener = install_filter();
-    // The process that answers must not be a child of the program, so it is orphaned.
+    // The process that answers must not be a child of the program, so it becomes an orphan.
     // SAFETY: this process has one thread, and the status of the child is not needed.
     unsafe {
         let own = libc::getpid();
@@ -34,7 +34,7 @@ fn main() {
     panic!("{program}: {}", Command::new(&program).args(arguments).exec());
 }
 
-/// Makes the kernel report each execve(2) to the descriptor that this returns.
+/// Makes the kernel report each execve(2) to the returned descriptor.
 fn install_filter() -> RawFd {
     let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
     let is_execve = libc::sock_filter { jf: 1, ..statement(libc::BPF_JMP | libc::BPF_JEQ, libc::SYS_execve as u32) };
@@ -56,7 +56,7 @@ fn install_filter() -> RawFd {
 }
 
 fn answer(listener: RawFd, name: &str, program: libc::pid_t) {
-    // It holds no pipe of the test.
+    // Close the pipes of the test, which waits for their end of file.
     for descriptor in 0..3 {
         // SAFETY: no value of this process owns it.
         unsafe { libc::close(descriptor) };
@@ -64,14 +64,14 @@ fn answer(listener: RawFd, name: &str, program: libc::pid_t) {
     // SAFETY: kill accesses no memory.
     while unsafe { libc::kill(program, 0) } == 0 {
         let mut ready = libc::pollfd { fd: listener, events: libc::POLLIN, revents: 0 };
-        // The time is for the case that the program has exited.
-        // SAFETY: `ready` is what this call fills in.
+        // The timeout is for the check that the program is alive.
+        // SAFETY: `ready` is one `pollfd` and outlives the call.
         if unsafe { libc::poll(&raw mut ready, 1, 100) } <= 0 {
             continue;
         }
-        // SAFETY: all zeroes is a valid value, and what the kernel wants to find.
+        // SAFETY: the struct contains only integers; the kernel requires zeroes.
         let mut request: libc::seccomp_notif = unsafe { std::mem::zeroed() };
-        // SAFETY: `request` is what this call fills in.
+        // SAFETY: `request` outlives the call, which writes it.
         let received = unsafe { libc::ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut request) } == 0;
         if !received || path(request.pid, request.data.args[0]).ends_with(name.as_bytes()) {
             continue;
@@ -82,7 +82,7 @@ fn answer(listener: RawFd, name: &str, program: libc::pid_t) {
             error: 0,
             flags: libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
         };
-        // SAFETY: `response` is what this call reads.
+        // SAFETY: `response` outlives the call, which reads it.
         unsafe { libc::ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response) };
     }
 }

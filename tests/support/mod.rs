@@ -1,4 +1,4 @@
-//! Runs the real binary with real processes, in a directory of its own, and waits for what should happen.
+//! Scenes: the real binary with real processes in a temporary directory, and waits for conditions.
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
@@ -11,54 +11,55 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use untrap::signal::Signal;
 
-/// Long enough for the slowest machine: it passes only where something is broken.
+/// The bound of every wait. It is long enough for a slow machine, so that only a failure reaches it.
 pub const BOUND: Duration = Duration::from_secs(30);
 
-/// Waits until the condition gives something.
+/// Waits until the condition returns a value.
 #[track_caller]
+#[expect(clippy::disallowed_methods, reason = "this is the function that waits for a condition")]
 pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(start.elapsed() < BOUND, "waited in vain: {what}");
+        assert!(start.elapsed() < BOUND, "timed out waiting: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// The program that writes down the signals it gets, see `witness.rs`.
+/// The program that records the signals that it receives, see `witness.rs`.
 pub fn witness() -> PathBuf {
     example("witness")
 }
 
-/// The program that does what it is told, see `actor.rs`.
+/// The program that carries out the steps in its arguments, see `actor.rs`.
 pub fn actor() -> PathBuf {
     example("actor")
 }
 
-/// A program that was made for the tests.
+/// A program of the tests.
 pub fn example(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_untrap")).with_file_name("examples").join(name);
     assert!(path.exists(), "run a plain 'cargo test', or 'cargo build --examples', to build {}", path.display());
     path
 }
 
-/// Where untrap runs.
+/// The place of untrap among the processes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place {
-    /// As any process: it makes itself the reaper of its descendants.
+    /// As an ordinary process, which makes itself the reaper of its descendants.
     Subreaper,
     /// As PID 1 of a PID namespace.
     Pid1,
 }
 
-/// Both places, or only one, loudly, where PID namespaces can't be made. CI must have them.
+/// Both places. If no PID namespace can be made, only the first one, and a message reports it.
 pub fn places() -> Vec<Place> {
     if can_unshare() { vec![Place::Subreaper, Place::Pid1] } else { vec![Place::Subreaper] }
 }
 
-/// Whether PID namespaces can be made; loudly not, where they can't.
+/// Whether PID namespaces can be made. Reports a skipped test if they cannot.
 pub fn can_unshare() -> bool {
     let unshared = Command::new("unshare").args(["--pid", "--fork", "--mount-proc", "true"]).output();
     let can = unshared.is_ok_and(|output| output.status.success());
@@ -68,32 +69,33 @@ pub fn can_unshare() -> bool {
     can
 }
 
-/// Says loudly that something is not tested. CI may not skip anything.
+/// Reports a skipped test. Fails in CI, which must not skip tests.
 pub fn skip(reason: &str) {
     assert!(std::env::var_os("CI").is_none(), "CI must not skip: {reason}");
-    // The test runner would keep what the macros print to itself.
+    // The test runner captures the output of the macros, so write directly.
     std::io::stderr().write_all(format!("SKIPPED: {reason}\n").as_bytes()).unwrap();
 }
 
-/// Held to write programs, and to start them where other threads write some. A process that is being started holds, until
-/// it executes its own program, what another thread writes open too, and that can't be executed ("text file busy").
+/// Held while a thread writes a program, or starts a process while other threads write programs. A forked child has the
+/// descriptor of a file that another thread writes until its execve(2), and a file that is open for writing cannot be
+/// executed (ETXTBSY).
 static PROGRAMS: Mutex<()> = Mutex::new(());
 
 /// Starts a process while no program is being written.
 #[track_caller]
 pub fn spawn(command: &mut Command) -> Child {
     let _alone = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
-    command.spawn().expect("it can be started")
+    command.spawn().expect("starting the process")
 }
 
-/// A directory of its own for a test, and what runs in it.
+/// A temporary directory for a test and its processes.
 pub struct Scene {
     directory: TempDir,
 }
 
 impl Scene {
     pub fn new() -> Self {
-        Self { directory: tempfile::tempdir().expect("a temporary directory can be made") }
+        Self { directory: tempfile::tempdir().expect("making a temporary directory") }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -103,42 +105,42 @@ impl Scene {
     /// Lets every user enter the directory, and returns its path.
     pub fn open_to_all(&self) -> &Path {
         use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(self.directory.path(), PermissionsExt::from_mode(0o755)).expect("its mode can be set");
+        std::fs::set_permissions(self.directory.path(), PermissionsExt::from_mode(0o755)).expect("setting the mode");
         self.directory.path()
     }
 
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
-        std::fs::write(&path, content).expect("the file can be written");
+        std::fs::write(&path, content).expect("writing the file");
         path
     }
 
-    /// An executable file.
+    /// Writes an executable file.
     pub fn script(&self, name: &str, content: &str) -> PathBuf {
         use std::os::unix::fs::PermissionsExt;
         let _alone = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.write(name, content);
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("its mode can be set");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("setting the mode");
         path
     }
 
-    /// The command of a witness that writes to `name`.
+    /// The command of a witness with these rules that writes to `name`.
     pub fn witness(&self, name: &str, rules: &str) -> String {
         format!("{} {} {rules}", witness().display(), self.path(name).display())
     }
 
-    /// The whole lines of a file so far; none while it does not exist.
+    /// The complete lines of a file; none if it does not exist.
     pub fn lines(&self, name: &str) -> Vec<String> {
         let text = std::fs::read_to_string(self.path(name)).unwrap_or_default();
         text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).map(str::to_owned).collect()
     }
 
-    /// What a witness has seen, its first line aside.
+    /// The signals that a witness has recorded.
     pub fn seen(&self, name: &str) -> Vec<String> {
         self.lines(name).into_iter().skip(1).collect()
     }
 
-    /// Waits until a witness is ready, and gives its PID (as it sees it), its parent's and its group.
+    /// Waits until a witness is ready. Returns its PID, its parent and its process group, all as in its PID namespace.
     #[track_caller]
     pub fn ready(&self, name: &str) -> [i32; 3] {
         let line = wait_for(&format!("{name} is ready"), || self.lines(name).into_iter().next());
@@ -147,13 +149,13 @@ impl Scene {
         numbers.try_into().unwrap()
     }
 
-    /// Waits until a witness has seen this.
+    /// Waits until a witness has recorded this line.
     #[track_caller]
     pub fn wait_for_line(&self, name: &str, line: &str) {
         wait_for(&format!("{name} holds {line}"), || self.lines(name).iter().any(|seen| seen == line).then_some(()));
     }
 
-    /// Kills whoever has a path of this scene among its arguments.
+    /// Kills every process that has a path of this scene in its arguments.
     pub fn kill_all(&self) {
         for pid in processes_with(self.directory.path().to_str().expect("a path in ASCII")) {
             try_kill(pid, Signal::KILL);
@@ -164,7 +166,7 @@ impl Scene {
         self.untrap_in(Place::Subreaper)
     }
 
-    /// untrap with this scene as its directory and none of its variables set.
+    /// untrap in the directory of this scene, without variables of its options.
     pub fn untrap_in(&self, place: Place) -> Command {
         self.program_in(place, Path::new(env!("CARGO_BIN_EXE_untrap")))
     }
@@ -186,7 +188,7 @@ impl Scene {
         command
     }
 
-    /// Runs untrap with these arguments to its end.
+    /// Runs untrap with these arguments until it exits.
     #[track_caller]
     pub fn run(&self, arguments: &[&str]) -> End {
         self.start(Place::Subreaper, arguments).end()
@@ -199,7 +201,7 @@ impl Scene {
     }
 }
 
-/// A running untrap. It is killed when the test is done with it.
+/// A running untrap. It is sent SIGKILL when it is dropped.
 pub struct Running {
     child: Child,
     pid: i32,
@@ -207,7 +209,7 @@ pub struct Running {
     reader: Option<std::thread::JoinHandle<()>>,
 }
 
-/// What is left of an untrap that has ended.
+/// The results of a run.
 #[derive(Debug)]
 pub struct End {
     pub status: i32,
@@ -223,7 +225,7 @@ impl Running {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("untrap can be started");
+            .expect("starting untrap");
         let messages = Arc::new(Mutex::new(Vec::new()));
         let (sink, stderr) = (messages.clone(), BufReader::new(child.stderr.take().unwrap()));
         let reader = std::thread::spawn(move || {
@@ -232,7 +234,7 @@ impl Running {
         let own = i32::try_from(child.id()).unwrap();
         let pid = match place {
             Place::Subreaper => own,
-            // A short one may have ended already.
+            // A short run may be over already.
             Place::Pid1 => wait_for("untrap runs in its namespace", || {
                 only_child(own).or_else(|| (state(own) == "Z").then_some(own))
             }),
@@ -240,7 +242,7 @@ impl Running {
         Self { child, pid, messages, reader: Some(reader) }
     }
 
-    /// The PID of untrap, as it is seen here.
+    /// The PID of untrap in the PID namespace of the test.
     pub fn pid(&self) -> i32 {
         self.pid
     }
@@ -249,7 +251,7 @@ impl Running {
         self.messages.lock().unwrap().clone()
     }
 
-    /// Waits for a message that holds this text.
+    /// Waits for a message that contains this text.
     #[track_caller]
     pub fn wait_for_message(&self, text: &str) -> String {
         wait_for(&format!("message '{text}'"), || self.messages().into_iter().find(|line| line.contains(text)))
@@ -264,14 +266,14 @@ impl Running {
         state(self.pid)
     }
 
-    /// Waits for its end.
+    /// Waits until untrap exits.
     #[track_caller]
     pub fn end(mut self) -> End {
         use std::io::Read;
-        let status = wait_for("untrap ends", || self.child.try_wait().unwrap());
-        let status = status.code().unwrap_or_else(|| panic!("untrap ended by itself: {status}"));
+        let status = wait_for("untrap exits", || self.child.try_wait().unwrap());
+        let status = status.code().unwrap_or_else(|| panic!("untrap was killed by a signal: {status}"));
         let reader = self.reader.take().unwrap();
-        wait_for("nobody holds untrap's standard error any more", || reader.is_finished().then_some(()));
+        wait_for("untrap's standard error is closed", || reader.is_finished().then_some(()));
         reader.join().unwrap();
         let mut stdout = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
@@ -287,7 +289,7 @@ impl Drop for Running {
 }
 
 impl End {
-    /// Whether a message holds this text.
+    /// Whether a message contains this text.
     pub fn said(&self, text: &str) -> bool {
         self.messages.iter().any(|line| line.contains(text))
     }
@@ -296,18 +298,18 @@ impl End {
 /// Sends a process a signal.
 #[track_caller]
 pub fn kill(pid: i32, name: &str) {
-    assert!(try_kill(pid, name.parse().unwrap()), "{pid} can be sent {name}");
+    assert!(try_kill(pid, name.parse().unwrap()), "{pid} cannot be sent {name}");
 }
 
-/// Sends a process a signal, if it is still there.
+/// Sends a process a signal. Returns false if the process does not exist.
 pub fn try_kill(pid: i32, signal: Signal) -> bool {
-    #[allow(unsafe_code, reason = "nix knows no real-time signals")]
-    // SAFETY: kill touches no memory.
+    #[allow(unsafe_code, reason = "nix has no real-time signals")]
+    // SAFETY: kill accesses no memory.
     let result = unsafe { libc::kill(pid, signal.number()) };
     result == 0
 }
 
-/// Living processes that have this text among their arguments.
+/// The processes that have this text in their arguments. A zombie has no arguments.
 pub fn processes_with(text: &str) -> Vec<i32> {
     let pids =
         std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
@@ -318,19 +320,19 @@ pub fn processes_with(text: &str) -> Vec<i32> {
     pids.filter(has_text).collect()
 }
 
-/// The state letter of a process in `/proc`, or nothing when it has gone.
+/// The state letter of a process in `/proc`; empty if the process does not exist.
 pub fn state(pid: i32) -> String {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").map(|(_, rest)| rest[..1].to_owned()).unwrap_or_default()
 }
 
-/// Children of a process, as it is seen here.
+/// The children of a process, by their PIDs in the PID namespace of the test.
 pub fn children(pid: i32) -> Vec<i32> {
     let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     list.split_ascii_whitespace().map(|pid| pid.parse().unwrap()).collect()
 }
 
-/// The only child, once it runs another program.
+/// The first child, once it has executed another program than its parent.
 fn only_child(pid: i32) -> Option<i32> {
     let child = *children(pid).first()?;
     let [own, its] = [pid, child].map(|pid| std::fs::read_link(format!("/proc/{pid}/exe")).ok());

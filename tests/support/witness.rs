@@ -1,8 +1,8 @@
-//! Writes down, line by line, each signal that it gets: `witness FILE [SIGNAL=STATUS | SIGNAL=ignore]...`
+//! Records each signal that it receives, one per line: `witness FILE [SIGNAL=STATUS | SIGNAL=ignore]...`
 //!
-//! Its first line is `ready PID PPID PGID`. TERM, INT and QUIT end it with 0 unless told otherwise; every other signal is
-//! only noted. `SIGNAL=STATUS` ends with that status, `SIGNAL=ignore` only notes it. With `-` for FILE it writes to
-//! standard output.
+//! The first line is `ready PID PPID PGID`. `SIGNAL=STATUS` makes the witness exit with this status on the signal, and
+//! `SIGNAL=ignore` makes it only record the signal. Without a rule, it exits with 0 on TERM, INT and QUIT, and only
+//! records every other signal. If FILE is `-`, it writes to standard output.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -12,7 +12,7 @@ use untrap::sys::poll::{Interest, PollSet};
 use untrap::sys::signalfd::{Received, Signals};
 
 fn main() {
-    let signals = Signals::block().expect("signals can be blocked");
+    let signals = Signals::block().expect("blocking signals");
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().expect("a file to write to");
     let mut rules: Vec<(Signal, Option<i32>)> = arguments
@@ -25,15 +25,15 @@ fn main() {
     let mut out: Box<dyn Write> = if path == "-" {
         Box::new(std::io::stdout())
     } else {
-        Box::new(OpenOptions::new().create(true).append(true).open(path).expect("the file can be written"))
+        Box::new(OpenOptions::new().create(true).append(true).open(path).expect("opening the file"))
     };
     let (pid, parent) = (nix::unistd::getpid(), nix::unistd::getppid());
-    let mut note = |line: String| out.write_all(line.as_bytes()).expect("it can be written");
+    let mut note = |line: String| out.write_all(line.as_bytes()).expect("writing a line");
     note(format!("ready {pid} {parent} {}\n", nix::unistd::getpgrp()));
     let mut set = PollSet::new(1);
     set.set(0, Some((signals.descriptor(), Interest::Read)));
     loop {
-        set.wait(None).expect("it can wait");
+        set.wait(None).expect("waiting for signals");
         while let Some(received) = signals.next() {
             let Received::Signal(signal, _) = received else { continue };
             note(format!("{signal}\n"));
