@@ -175,7 +175,8 @@ fn the_exit_of_one_service_stops_the_other_and_gives_the_status() {
     if !ready() {
         return;
     }
-    let container = start(&["redis: redis-server --dir /tmp", "sleep 1; exit 3"]);
+    let container =
+        start(&["redis: redis-server --dir /tmp", "until redis-cli ping | grep -q PONG; do sleep 0.1; done; exit 3"]);
     assert_eq!(container.status(), 3, "{}", container.logs());
     assert!(container.logs().contains("bye bye"));
 }

@@ -55,7 +55,7 @@ fn untrap_needs_no_privilege_of_a_container() {
     let all = denials.concat();
     for options in denials.into_iter().chain([&all[..]]) {
         // A service that exits on SIGTERM and has a daemon, and a service that must be killed.
-        let services = ["-t", "2s", "a: /actor - fork=-:session", "b: /actor - deaf"];
+        let services = ["-t", "2s", "a: /actor - fork=-:session", "b: /actor - ignore-stop"];
         let container = Container::start(BARE, options, &services);
         support::wait_for("all three are ready", || (container.logs().matches("ready ").count() == 3).then_some(()));
         docker_ok(&["kill", "--signal", "HUP", &container.0]);
@@ -105,7 +105,9 @@ fn a_service_that_exhausts_memory_is_killed_and_the_other_is_stopped() {
         return;
     }
     let memory = ["--memory", "24m", "--memory-swap", "24m"];
-    let container = Container::start(BARE, &memory, &["/witness -", "big: /actor - sleep=200 allocate=400"]);
+    // The witness handles SIGTERM once it has created its file.
+    let services = ["--ready", "witness=file:///ready", "/witness /ready", "big: /actor - allocate=400"];
+    let container = Container::start(BARE, &memory, &services);
     assert_eq!(container.status(), 137, "{}", container.logs());
     let logs = container.logs();
     assert!(logs.contains("big (pid") && logs.contains(") killed by SIGKILL"), "{logs}");

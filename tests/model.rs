@@ -57,7 +57,7 @@ fn every_run_is_as_the_contract_says() {
                     let Err(what) = std::panic::catch_unwind(|| run(seed, &places)).unwrap_or_else(panicked) else {
                         continue;
                     };
-                    // At once: a long run need not end for it.
+                    // Print it now, because a long test takes hours.
                     let rule = what.lines().next().unwrap_or_default();
                     let _ = writeln!(std::io::stderr(), "UNTRAP_MODEL_SEED={seed}: {rule}");
                     broken.lock().unwrap().push(format!("UNTRAP_MODEL_SEED={seed}\n{what}"));
@@ -70,7 +70,7 @@ fn every_run_is_as_the_contract_says() {
 }
 
 fn panicked(payload: Box<dyn std::any::Any + Send>) -> Result<(), String> {
-    Err(payload.downcast::<String>().map_or_else(|_| "it panicked".to_owned(), |text| *text))
+    Err(payload.downcast::<String>().map_or_else(|_| "a panic".to_owned(), |text| *text))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the program of a run has pauses")]
@@ -99,7 +99,7 @@ fn run(seed: u64, places: &[Place]) -> Result<(), String> {
             }
         }
     }
-    // Ends the run if it has not ended.
+    // Stop the run if it is not over.
     let dropped = program.rewrites.iter().any(|rewrite| rewrite.from == Signal::TERM && rewrite.to.is_none());
     sent.push(send(&scene, &untrap, if dropped { Signal::QUIT } else { Signal::TERM }));
     let end = untrap.end();

@@ -1,4 +1,4 @@
-//! Attacks that untrap holds against: hostile surroundings and hostile moments.
+//! Attacks on untrap by its surroundings, and signals at unfavourable moments.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ fn started_by(scene: &Scene, place: Place, starter: &[&str], arguments: &[&str])
 }
 
 #[test]
-fn signals_that_the_c_library_reserves_do_not_end_untrap() {
+fn signals_that_the_c_library_reserves_do_not_kill_untrap() {
     for place in places() {
         let scene = Scene::new();
         let untrap = scene.start(place, &[&scene.witness("a", "")]);
@@ -31,7 +31,7 @@ fn signals_that_the_c_library_reserves_do_not_end_untrap() {
 }
 
 #[test]
-fn a_service_that_has_exited_is_not_said_to_be_killed() {
+fn only_services_that_run_are_reported_as_killed() {
     for place in places() {
         let scene = Scene::new();
         let end = scene.start(place, &["--timeout", "0s", "sleep 1000", "true"]).end();
@@ -119,7 +119,8 @@ impl Freezer {
     fn freeze(pid: i32) -> Option<Self> {
         let mounts = std::fs::read_to_string("/proc/mounts").ok()?;
         let mounts: Vec<Vec<&str>> = mounts.lines().map(|line| line.split(' ').collect()).collect();
-        let is_freezer = |fields: &&Vec<&str>| fields[2] == "cgroup" && fields[3].split(',').any(|it| it == "freezer");
+        let is_freezer =
+            |fields: &&Vec<&str>| fields[2] == "cgroup" && fields[3].split(',').any(|name| name == "freezer");
         let (root, file, value) = match mounts.iter().find(is_freezer) {
             Some(fields) => (fields[1], "freezer.state", "FROZEN"),
             None => (mounts.iter().find(|fields| fields[2] == "cgroup2")?[1], "cgroup.freeze", "1"),

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::support::{Place, Running, Scene};
 
 #[test]
-fn what_untrap_opens_does_not_take_the_place_of_a_closed_standard_error() {
+fn a_closed_standard_stream_is_replaced_by_dev_null() {
     let scene = Scene::new();
     let show = scene.script("show", "#!/bin/sh\nfor fd in 0 1 2; do readlink /proc/$PPID/fd/$fd; done > shown\n");
     let line = format!("exec {} -- {} <&- >&- 2>&-", env!("CARGO_BIN_EXE_untrap"), show.display());

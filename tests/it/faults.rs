@@ -233,7 +233,7 @@ fn if_kill_fails_untrap_reports_it_and_exits_after_the_timeout() {
     assert!(end.said("is still alive after SIGKILL, not waiting longer"), "{:?}", end.messages);
     if let Some(line) = scene.lines("main").first() {
         let pid = line.split(' ').nth(1).unwrap().parse().unwrap();
-        wait_for("the service dies with untrap", || matches!(state(pid).as_str(), "" | "Z").then_some(()));
+        wait_for("the service is killed with untrap", || matches!(state(pid).as_str(), "" | "Z").then_some(()));
     }
 }
 

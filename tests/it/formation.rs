@@ -20,7 +20,7 @@ fn services(arguments: &[&str], formation: Option<&str>) -> Vec<String> {
 }
 
 #[test]
-fn without_a_formation_every_type_runs_once_but_release() {
+fn without_a_formation_each_type_except_release_runs_once() {
     assert_eq!(services(&[], None), ["web.1", "worker.1", "clock.1"]);
     assert_eq!(services(&["-f", "Procfile"], None), ["web.1", "worker.1", "clock.1"]);
 }
@@ -51,7 +51,7 @@ fn the_environment_can_give_the_formation_and_the_command_line_wins() {
 }
 
 #[test]
-fn an_unknown_type_is_an_error_beside_all_too() {
+fn an_unknown_type_is_an_error_also_beside_all() {
     let scene = Scene::new();
     scene.write("Procfile", PROCFILE);
     let end = scene.run(&["-f", "Procfile", "all=1", "wroker=2"]);
@@ -62,7 +62,7 @@ fn an_unknown_type_is_an_error_beside_all_too() {
 }
 
 #[test]
-fn release_runs_before_the_others_where_it_is_asked_for() {
+fn release_runs_before_the_services_if_before_names_it() {
     let scene = Scene::new();
     scene.write("Procfile", "web: test -e released\nrelease: touch released\n");
     let end = scene.run(&["--before", "release"]);

@@ -22,7 +22,7 @@ fn before_services_and_after_run_in_this_order() {
 }
 
 #[test]
-fn a_failing_before_ends_the_run_with_its_status() {
+fn a_failed_before_command_ends_the_run_with_its_status() {
     let scene = Scene::new();
     let end =
         scene.run(&["--before", "exit 7", "--before", &note("second"), "--after", &note("after"), &note("service")]);
@@ -93,7 +93,7 @@ fn after_runs_when_no_process_is_left() {
 }
 
 #[test]
-fn a_hanging_after_is_killed_at_its_own_timeout() {
+fn an_after_command_that_hangs_is_killed_at_its_own_timeout() {
     let scene = Scene::new();
     let end = scene.run(&["-t", "300ms", "--after", "sleep 1000", "true"]);
     assert_eq!(end.status, 137);
@@ -318,10 +318,10 @@ fn a_service_runs_as_another_user_and_cannot_become_root_again() {
     assert_eq!(id(&scene, &["--user", "4711:815"]), ["4711", "815", "815", "/ 4711 4711", "2"]);
     let back = scene.run(&["--user", "nobody", "--", "setpriv", "--reuid", "0", "true"]);
     assert_ne!(back.status, 0, "the service became root again");
-    let dies_with_untrap = scene.start(Place::Subreaper, &["--user", "nobody", "sleep 1000"]);
-    let pid = dies_with_untrap.wait_for_message("started (pid").split(['(', ')']).nth(1).unwrap()[4..].parse().unwrap();
-    drop(dies_with_untrap);
-    wait_for("the service dies with untrap", || matches!(state(pid).as_str(), "" | "Z").then_some(()));
+    let untrap = scene.start(Place::Subreaper, &["--user", "nobody", "sleep 1000"]);
+    let pid = untrap.wait_for_message("started (pid").split(['(', ')']).nth(1).unwrap()[4..].parse().unwrap();
+    drop(untrap);
+    wait_for("the service is killed with untrap", || matches!(state(pid).as_str(), "" | "Z").then_some(()));
 }
 
 #[test]
@@ -368,7 +368,7 @@ fn bad_hooks_are_refused_before_anything_is_started() {
 }
 
 #[test]
-fn a_readiness_check_dies_with_untrap_and_inherits_no_descriptor() {
+fn a_readiness_check_is_killed_with_untrap_and_inherits_no_descriptor() {
     let scene = Scene::new();
     // Fill the queue of the socket, so that the next connection blocks.
     let socket = scene.path("socket");
@@ -396,6 +396,6 @@ fn a_readiness_check_dies_with_untrap_and_inherits_no_descriptor() {
         (open == 0).then_some(())
     });
     drop(untrap);
-    wait_for("the check dies with untrap", || matches!(state(check).as_str(), "" | "Z").then_some(()));
+    wait_for("the check is killed with untrap", || matches!(state(check).as_str(), "" | "Z").then_some(()));
     drop(listener);
 }

@@ -217,7 +217,7 @@ fn a_traced_child_is_killed_at_the_deadline() {
         "{:?}",
         end.messages
     );
-    assert!(matches!(stopped(), wait::WaitStatus::Signaled(..)), "the process is not dead");
+    assert!(matches!(stopped(), wait::WaitStatus::Signaled(..)), "the process was not killed");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Files that are no ordinary files: untrap can be ended while it reads them, and reads no more than a bound.
+//! Procfiles and env files that are FIFOs or devices: untrap can be stopped while it reads them, and limits their size.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use nix::unistd::mkfifo;
 
 use crate::support::{Place, Running, Scene, places, state, wait_for};
 
-/// Command lines that read this file before anything is started.
+/// Command lines that read this file before any service starts.
 fn readers(file: &str) -> [Vec<&str>; 4] {
     [
         vec!["-f", file],
@@ -18,7 +18,7 @@ fn readers(file: &str) -> [Vec<&str>; 4] {
 }
 
 #[test]
-fn a_fifo_without_a_writer_does_not_hold_untrap_up_when_it_is_to_end() {
+fn untrap_can_be_stopped_while_it_opens_a_fifo_without_a_writer() {
     for place in places() {
         for arguments in readers("fifo") {
             for (signal, status) in [("TERM", 143), ("INT", 130), ("HUP", 129), ("QUIT", 131)] {
@@ -53,13 +53,13 @@ fn a_signal_that_untrap_inherited_as_ignored_stays_ignored_while_it_reads() {
 }
 
 #[test]
-fn a_file_without_an_end_is_refused_with_the_bound() {
+fn an_endless_file_is_refused_and_the_message_names_the_limit() {
     for arguments in readers("/dev/zero") {
-        let bound = if arguments.contains(&"-f") { "1 MiB" } else { "16 MiB" };
+        let limit = if arguments.contains(&"-f") { "1 MiB" } else { "16 MiB" };
         let mut command = Command::new(env!("CARGO_BIN_EXE_untrap"));
         let output = command.args(&arguments).stdin(Stdio::null()).output().unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{message}");
-        assert!(message.contains("/dev/zero") && message.contains(&format!("larger than {bound}")), "{message}");
+        assert!(message.contains("/dev/zero") && message.contains(&format!("larger than {limit}")), "{message}");
     }
 }

@@ -82,7 +82,7 @@ fn a_service_that_hangs_holds_no_descriptor_of_untrap() {
     let own = targets(untrap.pid(), &is_closed_by_exec);
     let held_of_untrap: Vec<_> = held
         .iter()
-        // `sh` has left one open.
+        // sh keeps a descriptor of /dev/null open.
         .filter(|target| own.contains(target) && *target != "/dev/null")
         .collect();
     assert!(
@@ -100,5 +100,5 @@ fn killing_untrap_kills_a_service_that_hangs() {
     scene.ready("other");
     let child = hanging_child(&untrap);
     drop(untrap);
-    wait_for("the child is dead", || matches!(state(child).as_str(), "" | "Z").then_some(()));
+    wait_for("the child is killed", || matches!(state(child).as_str(), "" | "Z").then_some(()));
 }

@@ -13,7 +13,7 @@ fn orphans_are_adopted_and_reaped() {
         let scene = Scene::new();
         let untrap = scene.start(place, &[&format!("(sleep 0.01 &); exec {}", scene.witness("main", ""))]);
         scene.ready("main");
-        wait_for("only the leader is left", || (children(untrap.pid()).len() == 1).then_some(()));
+        wait_for("the orphan is reaped", || (children(untrap.pid()).len() == 1).then_some(()));
         untrap.signal("TERM");
         assert_eq!(untrap.end().status, 0);
     }
@@ -139,7 +139,7 @@ fn processes_that_keep_replacing_themselves_are_killed() {
 }
 
 #[test]
-fn no_zombie_is_left_behind() {
+fn no_zombie_remains() {
     let scene = Scene::new();
     let many = "i=0; while [ $i -lt 300 ]; do (true &); i=$((i+1)); done; sleep 1000";
     let untrap = scene.start(Place::Subreaper, &[many]);

@@ -1,8 +1,8 @@
-//! Limits of the system: what untrap does about them, and what its messages say.
+//! Resource limits: open files and memory.
 
 use crate::support::{Place, Running, Scene};
 
-/// Runs untrap with these arguments from a shell that has set a limit before.
+/// Runs untrap with these arguments, started by a shell that sets a limit.
 fn run_limited(scene: &Scene, limit: &str, arguments: &[&str]) -> crate::support::End {
     let mut command = scene.program_in(Place::Subreaper, "sh".as_ref());
     command.args(["-c", &format!("{limit}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_untrap")]).args(arguments);
@@ -12,8 +12,9 @@ fn run_limited(scene: &Scene, limit: &str, arguments: &[&str]) -> crate::support
 #[test]
 fn a_low_soft_limit_of_open_files_is_raised_for_untrap_and_not_for_services() {
     let scene = Scene::new();
-    let services: Vec<String> =
-        (0..40).map(|number| format!("s{number}: sh -c 'ulimit -Sn; ulimit -Hn; sleep 0.1'")).collect();
+    // Each service waits until all services run, so that untrap needs the descriptors of all at the same time.
+    let all_run = "echo >> running; until [ $(wc -l < running) = 40 ]; do sleep 0.01; done";
+    let services: Vec<String> = (0..40).map(|number| format!("s{number}: ulimit -Sn; ulimit -Hn; {all_run}")).collect();
     let mut arguments = vec!["--output", "prefix", "--on-exit", "ignore"];
     arguments.extend(services.iter().map(String::as_str));
     let end = run_limited(&scene, "ulimit -Sn 64; ulimit -Hn 512", &arguments);
@@ -35,7 +36,7 @@ fn a_message_about_too_many_open_files_names_the_limit() {
 }
 
 #[test]
-fn a_service_that_is_killed_for_want_of_memory_is_said_to_be() {
+fn a_message_reports_that_the_oom_killer_killed_a_service() {
     let Some(cgroup) = MemoryCgroup::new() else {
         return crate::support::skip(
             "no memory cgroup can be made here (it takes root), so out of memory is not tested",
@@ -50,7 +51,7 @@ fn a_service_that_is_killed_for_want_of_memory_is_said_to_be() {
     assert!(!end.said("memory limit"), "{:?}", end.messages);
 }
 
-/// A cgroup whose processes may use 64 MiB.
+/// A cgroup with a memory limit of 64 MiB.
 struct MemoryCgroup(String);
 
 impl MemoryCgroup {

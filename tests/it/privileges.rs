@@ -1,4 +1,4 @@
-//! What a service with `--user` may still do.
+//! The capabilities of a service with `--user`.
 
 use std::process::Command;
 

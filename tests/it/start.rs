@@ -114,7 +114,7 @@ fn a_stop_signal_during_the_start_starts_nothing_more() {
     let count = |text: &str| end.messages.iter().filter(|line| line.contains(text)).count();
     let stopped = count(") killed by SIGTERM");
     assert!((1..401).contains(&stopped), "{stopped} were started");
-    // A leader that is stopped before it executes its program is not said to have started.
+    // A leader that is stopped before it executes its program has not started.
     assert!(count(" started ") <= stopped, "each started service was stopped and reaped");
 }
 
@@ -125,6 +125,6 @@ fn killing_untrap_leaves_no_leader_running() {
     let pids = [scene.ready("a")[0], scene.ready("b")[0]];
     drop(untrap);
     for pid in pids {
-        wait_for("the leader is dead", || matches!(crate::support::state(pid).as_str(), "" | "Z").then_some(()));
+        wait_for("the leader is killed", || matches!(crate::support::state(pid).as_str(), "" | "Z").then_some(()));
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::support::{Scene, places};
 
-/// Asks to be traced, then does what follows.
+/// The first lines of a program that asks to be traced.
 const TRACED: &str = "import ctypes, os, signal, sys\nctypes.CDLL(None).ptrace(0, 0, 0, 0)\n";
 
 #[track_caller]
-fn ends_with(program: &str, status: i32) {
+fn exits_with(program: &str, status: i32) {
     for place in places() {
         for options in [&[][..], &["sleep 1000"]] {
             let scene = Scene::new();
@@ -20,12 +20,12 @@ fn ends_with(program: &str, status: i32) {
 
 #[test]
 fn a_traced_program_that_executes_another_one_runs_on() {
-    ends_with("os.execvp('sh', ['sh', '-c', 'exit 7'])\n", 7);
+    exits_with("os.execvp('sh', ['sh', '-c', 'exit 7'])\n", 7);
 }
 
 #[test]
 fn a_traced_program_receives_its_signals() {
-    ends_with(
+    exits_with(
         "signal.signal(signal.SIGUSR1, lambda *_: sys.exit(8))\nos.kill(os.getpid(), signal.SIGUSR1)\nsys.exit(1)\n",
         8,
     );
@@ -33,6 +33,6 @@ fn a_traced_program_receives_its_signals() {
 
 #[test]
 fn a_traced_program_is_killed_by_a_signal_that_it_does_not_handle() {
-    ends_with("os.kill(os.getpid(), signal.SIGTERM)\nsys.exit(1)\n", 143);
-    ends_with("os.execvp('sh', ['sh', '-c', 'kill -TRAP $$; exit 1'])\n", 133);
+    exits_with("os.kill(os.getpid(), signal.SIGTERM)\nsys.exit(1)\n", 143);
+    exits_with("os.execvp('sh', ['sh', '-c', 'kill -TRAP $$; exit 1'])\n", 133);
 }

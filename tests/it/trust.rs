@@ -1,4 +1,5 @@
-//! Pid directories that another user can write: `ps` and `signal` obey nothing there, and no user can keep untrap out.
+//! Pid directories that another user can write to: `ps` and `signal` do not trust them, and the other user cannot keep
+//! untrap from using its directory.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -12,7 +13,7 @@ use crate::support::{Place, Scene, kill, skip, spawn, state, wait_for};
 /// A user that is not root.
 const OTHER: u32 = 65534;
 
-/// Whether this runs as root; loudly not.
+/// Whether the test runs as root. Reports a skipped test if it does not.
 fn is_root() -> bool {
     let is_root = nix::unistd::geteuid().is_root();
     if !is_root {
@@ -21,7 +22,7 @@ fn is_root() -> bool {
     is_root
 }
 
-/// A process that is signalled if a verb obeys a forged file.
+/// A process that receives a signal if a verb trusts a forged file.
 struct Victim(Child);
 
 impl Victim {
@@ -33,7 +34,7 @@ impl Victim {
         self.0.id() as i32
     }
 
-    fn lives(&self) -> bool {
+    fn is_alive(&self) -> bool {
         !matches!(state(self.pid()).as_str(), "" | "Z" | "T")
     }
 }
@@ -45,22 +46,22 @@ impl Drop for Victim {
     }
 }
 
-/// What a verb prints, and its status.
-struct Answer {
+/// The output and the status of a verb.
+struct VerbOutput {
     status: Option<i32>,
     stdout: String,
     stderr: String,
 }
 
-fn verb(scene: &Scene, arguments: &[&str]) -> Answer {
+fn verb(scene: &Scene, arguments: &[&str]) -> VerbOutput {
     let mut command = scene.untrap();
     let output = command.args(arguments).args(["--pid-dir", "pids"]).output().unwrap();
     let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-    Answer { status: output.status.code(), stdout, stderr }
+    VerbOutput { status: output.status.code(), stdout, stderr }
 }
 
 #[test]
-fn root_obeys_no_directory_of_another_user() {
+fn root_refuses_a_directory_of_another_user() {
     if !is_root() {
         return;
     }
@@ -77,12 +78,12 @@ fn root_obeys_no_directory_of_another_user() {
         let end = verb(&scene, arguments);
         assert_eq!(end.status, Some(1), "{}", end.stderr);
         assert!(end.stderr.contains(&format!("untrap.pid: it belongs to the user {OTHER}")), "{}", end.stderr);
-        assert!(victim.lives(), "{arguments:?}");
+        assert!(victim.is_alive(), "{arguments:?}");
     }
 }
 
 #[test]
-fn a_directory_whose_lock_no_untrap_holds_is_not_obeyed() {
+fn a_directory_without_a_held_lock_is_refused() {
     let scene = Scene::new();
     let victim = Victim::new();
     fs::create_dir(scene.path("pids")).unwrap();
@@ -95,12 +96,12 @@ fn a_directory_whose_lock_no_untrap_holds_is_not_obeyed() {
         let end = verb(&scene, &["signal", "STOP"]);
         assert_eq!(end.status, Some(1), "{}", end.stderr);
         assert!(end.stderr.contains("does not hold its lock"), "{}", end.stderr);
-        assert!(victim.lives());
+        assert!(victim.is_alive());
     }
 }
 
 #[test]
-fn a_file_of_a_service_that_another_user_has_replaced_is_not_obeyed() {
+fn a_pid_file_that_another_user_has_replaced_is_refused() {
     if !is_root() {
         return;
     }
@@ -119,7 +120,7 @@ fn a_file_of_a_service_that_another_user_has_replaced_is_not_obeyed() {
 }
 
 #[test]
-fn no_verb_hangs_on_a_fifo_or_reads_a_device() {
+fn verbs_do_not_block_on_a_fifo_or_read_a_device() {
     for file in ["untrap.pid", "web.pid"] {
         for kind in ["fifo", "zero", "directory", "large"] {
             let scene = Scene::new();
@@ -145,7 +146,7 @@ fn no_verb_hangs_on_a_fifo_or_reads_a_device() {
 }
 
 #[test]
-fn names_that_are_no_names_are_skipped() {
+fn invalid_names_of_services_are_skipped() {
     let scene = Scene::new();
     let untrap = scene.start(Place::Subreaper, &["--pid-dir", "pids", "web: sleep 1000"]);
     untrap.wait_for_message("web started");
@@ -159,7 +160,7 @@ fn names_that_are_no_names_are_skipped() {
 }
 
 #[test]
-fn no_other_user_can_lock_untrap_out() {
+fn another_user_cannot_lock_the_directory() {
     if !is_root() {
         return;
     }

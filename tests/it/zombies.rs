@@ -1,4 +1,4 @@
-//! Processes that look dead and are not, and processes that are dead and cannot be reaped by untrap.
+//! Zombies that only another process can reap, and living processes with the state of a zombie.
 
 use crate::support::{Scene, children, places, processes_with, state, wait_for};
 
@@ -8,6 +8,17 @@ const ZOMBIE_OF_A_DAEMON: &str = "\
 sh -c 'sleep 0 & exec setsid sleep \"$1\"' sh \"$1\" &
 trap 'exit 0' TERM
 while :; do sleep 0.1; done
+";
+
+/// Starts the same daemon, waits until it has left the process group and its child is a zombie, and exits.
+const ZOMBIE_AND_EXIT: &str = "\
+#!/bin/sh
+sh -c 'sleep 0 & exec setsid sleep 302' &
+proc=/proc/$!
+until grep -qx sleep $proc/comm && grep -q '^State:.Z' \"/proc/$(echo $(cat $proc/task/$!/children))/status\"; do
+    sleep 0.01
+done 2> /dev/null
+exit 3
 ";
 
 /// A python program whose main thread has exited while another thread sleeps.
@@ -50,7 +61,7 @@ fn a_zombie_of_another_parent_does_not_keep_a_group_alive() {
 fn a_service_with_a_foreign_zombie_in_its_group_is_restarted() {
     for place in places() {
         let scene = Scene::new();
-        scene.script("z.sh", "#!/bin/sh\nsh -c 'sleep 0 & exec setsid sleep 302' &\nsleep 0.2\nexit 3\n");
+        scene.script("z.sh", ZOMBIE_AND_EXIT);
         let untrap = scene.start(place, &["--timeout", "25s", "--on-exit", "restart", "z: ./z.sh"]);
         untrap.wait_for_message("restart 1");
         untrap.wait_for_message("restart 2");
@@ -68,7 +79,7 @@ fn a_process_whose_main_thread_has_exited_is_stopped_as_a_leftover_process() {
         scene.script("start", "#!/bin/sh\nsetsid python3 threads.py > up 2>&1 &\nexec sleep 1000\n");
         let untrap = scene.start(place, &["service: ./start"]);
         let python = wait_for("the main thread exits", || {
-            // Its command line is gone with its memory, so it is found by its threads.
+            // /proc shows no command line of a zombie, so find the process by its threads.
             processes_with("").into_iter().find(|pid| is_in_state_z(*pid) && has_living_threads(*pid))
         });
         untrap.signal("TERM");

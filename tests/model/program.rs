@@ -37,7 +37,7 @@ impl Actor {
 
     /// Whether it exits when it receives a stop signal, if not before.
     pub(crate) fn stops_when_signalled(&self) -> bool {
-        !self.has(&["deaf", "hang", "stop"])
+        !self.has(&["ignore-stop", "hang", "stop"])
     }
 
     /// Whether it exits by itself.

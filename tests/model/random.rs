@@ -171,10 +171,10 @@ impl Parts {
                 self.hook(random, format!("e{service}.ready"), Purpose::Ready(service), 0, &[attempts]);
             }
             if random.one_in(4) {
-                let tell = format!("tell={}", signal(random.pick(&STOPPING)));
-                let tell = tell.as_str();
-                let acts = [[tell, "exit=0"], [tell, "exit=0"], [tell, "exit=4"], ["write=1", "exit=4"]];
-                let acts = random.pick(&[acts[0], acts[1], acts[2], acts[3], ["write=1", "exit=0"], [tell, "hang"]]);
+                let signals = format!("signal={}", signal(random.pick(&STOPPING)));
+                let signals = signals.as_str();
+                let acts = [[signals, "exit=0"], [signals, "exit=0"], [signals, "exit=4"], ["write=1", "exit=4"]];
+                let acts = random.pick(&[acts[0], acts[1], acts[2], acts[3], ["write=1", "exit=0"], [signals, "hang"]]);
                 let steps = [["show=UNTRAP_NAME", "show=UNTRAP_PID"], acts].concat();
                 self.hook(random, format!("e{service}.stop"), Purpose::StopCommand(service), 0, &steps);
             }
@@ -193,7 +193,7 @@ impl Parts {
 fn behaviour(random: &mut Random) -> Vec<String> {
     let mut steps = vec![format!("write={}", random.below(2000))];
     if random.one_in(6) {
-        steps.push("deaf".to_owned());
+        steps.push("ignore-stop".to_owned());
     }
     if random.one_in(2) {
         steps.push(format!("sleep={}", random.below(300)));
@@ -341,7 +341,7 @@ fn stops_when_signalled(program: &Program, number: usize) -> bool {
     };
     let asked = program.stop_command_of(number).is_none_or(|command| {
         let has = |wanted: &str| program.actors[command].steps.iter().any(|step| step.starts_with(wanted));
-        program.services[command].shape == Shape::Missing || (has("exit") && (has("tell") || has("exit=4")))
+        program.services[command].shape == Shape::Missing || (has("exit") && (has("signal") || has("exit=4")))
     });
     program.actors_of(number).all(Actor::stops_when_signalled) && !hidden && alone && asked
 }

@@ -46,7 +46,7 @@ impl Run<'_> {
     }
 
     /// The places in the log between which a process can receive forwarded signals.
-    fn hears(&self, process: &Process) -> Option<(usize, usize)> {
+    fn receives_between(&self, process: &Process) -> Option<(usize, usize)> {
         let life = self.life_of(process)?;
         let from = match (process.role, self.service(life.service).policy.signal_to) {
             (Role::Daemon, _) => return None,
@@ -62,7 +62,7 @@ impl Run<'_> {
     fn forwarded(&self, process: &Process, signal: Signal) -> usize {
         let purpose = self.service(process.service).purpose;
         let concerned = signal.begins_shutdown() || signal.controls_jobs();
-        let Some((from, to)) = self.hears(process) else { return 0 };
+        let Some((from, to)) = self.receives_between(process) else { return 0 };
         let is_it = |message: &Logged| matches!(message, Logged::Received(received, Effect::Forwarded) if self.taken_for(*received) == Some(signal));
         match purpose {
             Purpose::StopCommand(_) if !concerned => 0,
@@ -74,7 +74,7 @@ impl Run<'_> {
     fn asked(&self, process: &Process, signal: Signal) -> usize {
         let command = self.program.stop_command_of(process.service).filter(|_| process.role != Role::Daemon);
         let processes = command.into_iter().flat_map(|command| self.processes_of(command));
-        processes.map(|process| process.count(&format!("tell {signal}"))).sum()
+        processes.map(|process| process.count(&format!("signal {signal}"))).sum()
     }
 
     fn no_process_receives_more_than_was_sent(&self, process: &Process) -> Result<(), String> {
@@ -84,8 +84,9 @@ impl Run<'_> {
             if self.service(process.service).is_check() {
                 continue;
             }
-            let told = self.stop_signal_for(process);
-            let once = usize::from(told == Some(signal)) + usize::from(told.is_some() && signal == Signal::CONT);
+            let stop_signal = self.stop_signal_for(process);
+            let once =
+                usize::from(stop_signal == Some(signal)) + usize::from(stop_signal.is_some() && signal == Signal::CONT);
             let once = once + self.asked(process, signal);
             // While a leader that is not a shell is alive, it alone receives signals.
             let service = self.service(process.service);
@@ -96,19 +97,19 @@ impl Run<'_> {
             let at_most = (self.forwarded(process, signal) + once).saturating_sub(by_leader.saturating_sub(once));
             let times = process.count(&line.text);
             rule(times <= at_most, || {
-                format!("{name} (pid {}) saw {signal} {times} times, sent it was {at_most} times", process.pid)
+                format!("{name} (pid {}) received {signal} {times} times, but it was sent {at_most} times", process.pid)
             })?;
         }
         Ok(())
     }
 
-    /// Whether a process was killed before it could see everything.
+    /// Whether a process was killed before it could record every signal.
     fn is_killed(&self, process: &Process) -> bool {
         let killed = self.life_of(process).is_some_and(|life| life.killed);
         killed || self.kill_all_at().is_some() || self.log.contains(&Logged::LeftoverKilled(process.pid))
     }
 
-    /// The place in the log until which a process writes every signal down.
+    /// The place in the log until which a process records every signal.
     fn listens_until(&self, life: &Life) -> usize {
         let ends = |at: &usize| {
             let message = &self.log[*at];
@@ -146,12 +147,12 @@ impl Run<'_> {
     fn no_process_misses_what_was_sent(&self, process: &Process) -> Result<(), String> {
         let actor = self.actor(process);
         let Some(life) = self.life_of(process) else { return Ok(()) };
-        let hears = match process.role {
+        let receives = match process.role {
             Role::Leader => !matches!(self.service(process.service).purpose, Purpose::StopCommand(_)),
             Role::InShell => self.service(process.service).policy.signal_to != "leader",
             Role::Member | Role::Daemon => false,
         };
-        if !self.stays(process) || !hears || self.is_killed(process) {
+        if !self.stays(process) || !receives || self.is_killed(process) {
             return Ok(());
         }
         for (signal, count) in self.due(process, life) {
@@ -159,7 +160,7 @@ impl Run<'_> {
             let least = if signal.to_string().contains("RT") { count } else { 1 };
             let times = process.count(&signal.to_string());
             rule(times >= least, || {
-                format!("{} (pid {}) saw {signal} {times} times, and should have {least}", actor.name, process.pid)
+                format!("{} (pid {}) received {signal} {times} times instead of {least}", actor.name, process.pid)
             })?;
         }
         Ok(())
@@ -195,7 +196,7 @@ impl Run<'_> {
         let Some(signal) = self.stop_signal_for(process) else { return Ok(()) };
         // Another stop signal may come first.
         let ends = |text: &str| text.parse::<Signal>().is_ok_and(Signal::begins_shutdown);
-        let told = process.lines.iter().any(|line| line.text == signal.to_string() || ends(&line.text));
-        rule(told, || format!("{} (pid {}) was never sent {signal}", self.actor(process).name, process.pid))
+        let received = process.lines.iter().any(|line| line.text == signal.to_string() || ends(&line.text));
+        rule(received, || format!("{} (pid {}) was never sent {signal}", self.actor(process).name, process.pid))
     }
 }

@@ -9,7 +9,7 @@
 //! | step | |
 //! | --- | --- |
 //! | `session` | becomes the leader of a session before it is ready |
-//! | `deaf` | ignores stop signals from now on |
+//! | `ignore-stop` | ignores stop signals from now on |
 //! | `sleep=MS` | pauses for this time; signals are handled |
 //! | `write=BYTES` | writes this number of bytes to standard output |
 //! | `allocate=MIB` | allocates memory and keeps it |
@@ -19,7 +19,7 @@
 //! | `attempt=N` | exits with 0 at the Nth start with the same FILE, with 1 before |
 //! | `fails=N` | exits with 1 at the first N starts with the same FILE |
 //! | `show=VARIABLE` | records `VARIABLE VALUE`, or `VARIABLE` if it is unset |
-//! | `tell=SIGNAL` | records `tell SIGNAL` and sends the signal to the process group that `UNTRAP_PID` leads |
+//! | `signal=SIGNAL` | records `signal SIGNAL` and sends the signal to the process group that `UNTRAP_PID` leads |
 //! | `fork=FILE:STEP:…` | starts another actor in the same process group |
 //! | `daemon=FILE:STEP:…` | starts another actor in a new session; its parent exits at once |
 
@@ -38,7 +38,7 @@ struct Actor {
     path: String,
     journal: Option<File>,
     log: Box<dyn Write>,
-    deaf: bool,
+    ignores_stop: bool,
     memory: Vec<u8>,
 }
 
@@ -57,7 +57,7 @@ fn main() {
     }
     let journal = std::env::var_os("ACTOR_JOURNAL").map(|path| append(path.as_ref()));
     let log: Box<dyn Write> = if path == "-" { Box::new(std::io::stdout()) } else { Box::new(append(path.as_ref())) };
-    let mut actor = Actor { signals, path, journal, log, deaf: false, memory: Vec::new() };
+    let mut actor = Actor { signals, path, journal, log, ignores_stop: false, memory: Vec::new() };
     let (pid, parent) = (nix::unistd::getpid(), nix::unistd::getppid());
     actor.note(&format!("ready {pid} {parent} {}", nix::unistd::getpgrp()));
     if is_stopped {
@@ -83,7 +83,7 @@ impl Actor {
     fn take(&mut self, step: &str) {
         let (name, value) = step.split_once('=').unwrap_or((step, ""));
         match name {
-            "deaf" => self.deaf = true,
+            "ignore-stop" => self.ignores_stop = true,
             "sleep" => self.listen(Some(Duration::from_millis(value.parse().expect("milliseconds")))),
             "allocate" => self.memory.resize(value.parse::<usize>().expect("a size") << 20, 1),
             "write" => print(value.parse().expect("a size")),
@@ -105,9 +105,9 @@ impl Actor {
                 let shown = std::env::var(value).map_or(value.to_owned(), |found| format!("{value} {found}"));
                 self.note(&shown);
             }
-            "tell" => {
-                self.note(&format!("tell {value}"));
-                tell(value.parse().expect("a signal"));
+            "signal" => {
+                self.note(&format!("signal {value}"));
+                send_to_service(value.parse().expect("a signal"));
             }
             "fork" => drop(itself().args(value.split(':')).spawn().expect("starting a process")),
             "daemon" => {
@@ -133,7 +133,7 @@ impl Actor {
                 self.note(&signal.to_string());
                 exits |= signal.begins_shutdown();
             }
-            if exits && !self.deaf {
+            if exits && !self.ignores_stop {
                 self.exit(0);
             }
         }
@@ -161,7 +161,7 @@ fn now() -> u128 {
     std::time::Duration::from(time).as_millis()
 }
 
-fn tell(signal: Signal) {
+fn send_to_service(signal: Signal) {
     let leader: i32 =
         std::env::var("UNTRAP_PID").expect("UNTRAP_PID, because this is a stop command").parse().expect("a PID");
     #[allow(unsafe_code, reason = "nix has no real-time signals")]

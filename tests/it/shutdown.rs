@@ -83,7 +83,7 @@ fn the_timeout_kills_the_whole_group() {
     let [pid, ..] = scene.ready("child");
     untrap.signal("TERM");
     assert_eq!(untrap.end().status, 137);
-    assert_eq!(crate::support::state(pid), "", "the child is dead and reaped");
+    assert_eq!(crate::support::state(pid), "", "the child is not killed and reaped");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_missing_program_gives_status_127_and_stops_the_started_services() {
         assert!(end.said("no-such-program not found"), "{:?}", end.messages);
         assert!(end.said("sleep (pid") && end.said("killed by SIGTERM"));
         let count = |text: &str| end.messages.iter().filter(|line| line.contains(text)).count();
-        // A leader that is stopped before it executes its program is not said to have started.
+        // A leader that is stopped before it executes its program has not started.
         assert!(count(" started ") <= count(") killed by SIGTERM"), "{:?}", end.messages);
     }
 }
