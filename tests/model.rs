@@ -130,7 +130,7 @@ fn is_over(line: &str) -> bool {
 }
 
 fn wait_until_ready(program: &Program, scene: &Scene, untrap: &Running) {
-    let before = program.with(|purpose| purpose == Purpose::Before).find(|before| !program.actors[*before].ends());
+    let before = program.with(|purpose| purpose == Purpose::Before).find(|before| !program.actors[*before].exits());
     // A `--before` command that does not exit keeps the services from starting.
     let is_awaited = |actor: &Actor| match before {
         Some(before) => actor.name == program.actors[before].name,

@@ -14,7 +14,7 @@ const LATE: u64 = 12_000;
 /// The rule that is broken, and how.
 pub(crate) fn check(observed: &Observed) -> Result<(), String> {
     let run = Run::new(observed)?;
-    run.nothing_is_left()?;
+    run.no_process_is_left()?;
     run.signals_have_the_right_consequence()?;
     run.each_exit_is_the_one_that_the_leader_wrote()?;
     run.each_exit_has_the_right_consequence()?;
@@ -26,7 +26,7 @@ pub(crate) fn check(observed: &Observed) -> Result<(), String> {
 }
 
 impl Run<'_> {
-    fn nothing_is_left(&self) -> Result<(), String> {
+    fn no_process_is_left(&self) -> Result<(), String> {
         rule(self.observed.left.is_empty(), || format!("these are alive after the run: {:?}", self.observed.left))
     }
 
@@ -85,7 +85,7 @@ impl Run<'_> {
             let leader = self.leader_of(life);
             let last = leader.and_then(|leader| leader.last().text.split_once(' '));
             let plausible = match (last, status) {
-                // Before an actor is ready, a signal ends it, or the shell that executes it.
+                // Before an actor is ready, a signal kills it, or the shell that executes it.
                 (None, ExitStatus::Signaled(_)) if leader.is_none() => true,
                 (Some(("exit", status)), ExitStatus::Exited(code)) => *status == code.to_string(),
                 (Some(("crash", name)), ExitStatus::Signaled(signal)) => *name == signal.to_string(),
@@ -152,12 +152,12 @@ impl Run<'_> {
             // Its timeout began before the shutdown.
             let leaves = |service| self.lives_of(service).next_back().is_some_and(|life| life.restarting.is_some());
             let began_before = matches!(message, Logged::Killed(service, _) if leaves(*service));
-            let hurried = began_before || self.kill_all_at().is_some_and(|kill_all_at| kill_all_at < at);
-            rule(after >= timeout || hurried, || {
-                format!("{subject} exited after {after} ms, before its {timeout} ms")
+            let is_early = began_before || self.kill_all_at().is_some_and(|kill_all_at| kill_all_at < at);
+            rule(after >= timeout || is_early, || {
+                format!("the timeout of {subject} was {after} ms instead of {timeout} ms")
             })?;
             rule(after <= timeout + LATE, || {
-                format!("{subject} exited after {after} ms, long after its {timeout} ms")
+                format!("the timeout of {subject} was {after} ms instead of {timeout} ms")
             })?;
         }
         Ok(())
@@ -172,8 +172,8 @@ impl Run<'_> {
                 Logged::LeftoverKilled(_) | Logged::KillingLeftovers(_) => has_long && !self.is_finishing(at),
                 _ => false,
             };
-            let hurried = self.kill_all_at().is_some_and(|kill_all_at| kill_all_at < at);
-            rule(!wrong || hurried, || format!("it stops in time, but: {message:?}"))?;
+            let by_second_int = self.kill_all_at().is_some_and(|kill_all_at| kill_all_at < at);
+            rule(!wrong || by_second_int, || format!("a process that stops in time was killed: {message:?}"))?;
         }
         Ok(())
     }

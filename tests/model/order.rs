@@ -187,17 +187,17 @@ impl Run<'_> {
     }
 
     /// A stop command that fails while its service runs is followed by the stop signal, and no other is. It has run if
-    /// nothing else can have ended its service.
+    /// nothing else can have stopped its service.
     fn stop_commands_are_run(&self) -> Result<(), String> {
         for command in 0..self.program.services.len() {
             let Purpose::StopCommand(of) = self.service(command).purpose else { continue };
             let Some(life) = self.lives_of(of).next_back() else { continue };
             let Some((end, _)) = life.exited else { continue };
-            let bad = |message: &Logged| match *message {
+            let is_failure = |message: &Logged| match *message {
                 Logged::Exited { service, status, .. } => service == command && status.is_failure(),
                 message => message == Logged::StartFailed(command),
             };
-            let failed = self.places(bad).any(|at| at < end);
+            let failed = self.places(is_failure).any(|at| at < end);
             let signalled = self.log.contains(&Logged::StopCommandFailed(of));
             rule(failed == signalled, || format!("the stop command of e{of} failed: {failed}; logged: {signalled}"))?;
             let leader = self.leader_of(life).filter(|leader| self.stays(leader) && leader.role == Role::Leader);

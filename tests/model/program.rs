@@ -22,7 +22,7 @@ pub(crate) enum Role {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Actor {
-    /// Its name, and that of its log.
+    /// Its name, which is also that of its log.
     pub(crate) name: String,
     /// Its service, by number.
     pub(crate) service: usize,
@@ -41,11 +41,11 @@ impl Actor {
     }
 
     /// Whether it exits by itself.
-    pub(crate) fn ends(&self) -> bool {
+    pub(crate) fn exits(&self) -> bool {
         self.has(&["exit", "crash", "attempt", "fails"]) && !self.has(&["hang", "stop"])
     }
 
-    /// Whether only a signal can end it at its Nth start, and it reads all signals until then.
+    /// Whether it exits only on a signal at its Nth start, and reads all signals until then.
     pub(crate) fn stays(&self, start: usize) -> bool {
         !self.has(&["exit", "crash", "attempt", "hang", "stop"]) && start > self.failures()
     }
@@ -123,9 +123,9 @@ impl Service {
 pub(crate) enum Move {
     /// Milliseconds.
     Wait(u64),
-    /// Until every actor is ready, or the shutdown has begun.
+    /// Wait until every actor is ready, or the shutdown has begun.
     WaitUntilReady,
-    /// Until this service has restarted this often and is ready, or the shutdown has begun.
+    /// Wait until this service has restarted this number of times and is ready, or the shutdown has begun.
     WaitUntilRestarted(usize, usize),
     Send(Signal),
     /// SIGTSTP, and SIGCONT once it has stopped.
@@ -144,7 +144,7 @@ pub(crate) struct Program {
     pub(crate) rewrites: Vec<Rewrite>,
     pub(crate) exit_map: Vec<ExitMapping>,
     pub(crate) stop_order: &'static str,
-    /// Milliseconds, as the next one.
+    /// Milliseconds, as is the wait timeout.
     pub(crate) stop_delay: u64,
     pub(crate) wait_timeout: u64,
     pub(crate) moves: Vec<Move>,

@@ -108,8 +108,8 @@ impl Parts {
         let children = random.pick(&[0, 0, 0, 1, 2]);
         let mut steps = behaviour(random);
         if policy.on_exit.starts_with("restart") && random.one_in(2) {
-            let ends = ["exit", "crash", "stop", "hang"];
-            steps.retain(|step| !ends.iter().any(|end| step.starts_with(end)));
+            let exits = ["exit", "crash", "stop", "hang"];
+            steps.retain(|step| !exits.iter().any(|exit| step.starts_with(exit)));
             steps.push(format!("fails={}", random.pick(&[1, 1, 2])));
             if random.one_in(3) {
                 // It delays the restart until it receives the stop signal.
@@ -262,13 +262,13 @@ fn wait_for_restarts(random: &mut Random, program: &mut Program) {
         let shape = program.services[*number].shape;
         match program.services[*number].policy.on_exit {
             _ if shape == Shape::Missing => false,
-            "restart" => actor.ends(),
-            "restart-on-failure" => actor.ends() && (fails(actor) || shape == Shape::Trap),
+            "restart" => actor.exits(),
+            "restart-on-failure" => actor.exits() && (fails(actor) || shape == Shape::Trap),
             _ => false,
         }
     };
     // A service that is never started is never restarted.
-    let blocked = program.with(|purpose| purpose == Purpose::Before).any(|before| !program.actors[before].ends());
+    let blocked = program.with(|purpose| purpose == Purpose::Before).any(|before| !program.actors[before].exits());
     let Some(service) = program.services().find(comes_back).filter(|_| !blocked && !random.one_in(4)) else { return };
     let place = random.below(program.moves.len() + 1);
     let times = match program.actors[service].failures() {
@@ -336,7 +336,7 @@ fn stops_when_signalled(program: &Program, number: usize) -> bool {
         // A process that a shell starts after its process group was signalled receives no signal.
         Purpose::Service => !(service.may_restart() && children && service.shape == Shape::Shell),
         // It receives no stop signal.
-        Purpose::After => !children && program.actors[number].ends(),
+        Purpose::After => !children && program.actors[number].exits(),
         _ => !children,
     };
     let asked = program.stop_command_of(number).is_none_or(|command| {

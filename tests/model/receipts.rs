@@ -111,16 +111,16 @@ impl Run<'_> {
 
     /// The place in the log until which a process records every signal.
     fn listens_until(&self, life: &Life) -> usize {
-        let ends = |at: &usize| {
+        let is_stop_signal = |at: &usize| {
             let message = &self.log[*at];
             matches!(message, Logged::Received(received, _) if *at > life.started && self.begins_shutdown(*received))
         };
         let restart = life.restarting.map(|(at, _)| at);
         let stop = self.stop.map(|stop| stop.at).filter(|at| *at > life.started);
-        (0..self.log.len()).find(ends).into_iter().chain(restart).chain(stop).min().unwrap_or(usize::MAX)
+        (0..self.log.len()).find(is_stop_signal).into_iter().chain(restart).chain(stop).min().unwrap_or(usize::MAX)
     }
 
-    /// The signals that a ready process must have received before a signal that ends it, and their numbers.
+    /// The signals that a ready process must have received before its stop signal, and their numbers.
     fn due(&self, process: &Process, life: &Life) -> Vec<(Signal, usize)> {
         let until = self.listens_until(life);
         let mut due: Vec<(Signal, usize)> = Vec::new();
@@ -195,8 +195,8 @@ impl Run<'_> {
         }
         let Some(signal) = self.stop_signal_for(process) else { return Ok(()) };
         // Another stop signal may come first.
-        let ends = |text: &str| text.parse::<Signal>().is_ok_and(Signal::begins_shutdown);
-        let received = process.lines.iter().any(|line| line.text == signal.to_string() || ends(&line.text));
+        let is_stop_signal = |text: &str| text.parse::<Signal>().is_ok_and(Signal::begins_shutdown);
+        let received = process.lines.iter().any(|line| line.text == signal.to_string() || is_stop_signal(&line.text));
         rule(received, || format!("{} (pid {}) was never sent {signal}", self.actor(process).name, process.pid))
     }
 }

@@ -164,20 +164,20 @@ impl<'a> Run<'a> {
                 Logged::StartFailed(service) => (service, NOT_FOUND),
                 _ => continue,
             };
-            let mended = matches!(self.log.get(at + 1), Some(Logged::Restarting(again, ..)) if *again == service);
-            let bad = match self.service(service).purpose {
+            let restarts = matches!(self.log.get(at + 1), Some(Logged::Restarting(again, ..)) if *again == service);
+            let failure = match self.service(service).purpose {
                 Purpose::After => &mut after_failure,
-                Purpose::Service | Purpose::Before if !mended => &mut first_failure,
+                Purpose::Service | Purpose::Before if !restarts => &mut first_failure,
                 _ => continue,
             };
             if code != 0 {
-                bad.get_or_insert(code);
+                failure.get_or_insert(code);
             }
         }
         let deciding = self.stop.filter(|stop| stop.at < place).and_then(|stop| stop.deciding);
         let map = |status| untrap::exit_status::ExitMapping::apply(&self.program.exit_map, status);
         match (map(deciding.or(first_failure).unwrap_or(0)), after_failure) {
-            (0, Some(bad)) => map(bad),
+            (0, Some(failure)) => map(failure),
             (status, _) => status,
         }
     }
