@@ -36,7 +36,10 @@ fuzz_target!(|line: &str| {
             assert!(!expanded.words.is_empty());
             let assignments =
                 expanded.variables.iter().map(|(name, value)| format!("{}={}", name.display(), quoted(value)));
-            let plain: String = assignments.chain(expanded.words.iter().map(|word| quoted(word))).collect();
+            let cd = expanded.directory.iter().map(|directory| format!("cd {}&& ", quoted(directory)));
+            let exec = simple.is_exec.then(|| "exec ".to_owned());
+            let words = expanded.words.iter().map(|word| quoted(word));
+            let plain: String = cd.chain(assignments).chain(exec).chain(words).collect();
             let Ok(Command::Simple(again)) = Command::read(&plain) else { panic!("a quoted line is not simple: {plain}") };
             assert_eq!(expand(&again, |_| None), Ok(expanded));
         }

@@ -13,7 +13,7 @@ use crate::config::procfile;
 use crate::config::procfile::ProcfileError;
 use crate::config::service::Service;
 use crate::config::target::Target;
-use crate::runtime::launch::{ExecCommand, ExecContext, LaunchError};
+use crate::runtime::launch::{ExecCommand, ExecContext, InShell, LaunchError};
 use crate::shell::classify::Command;
 
 /// The number of characters that are shown before and after the position of an error.
@@ -56,7 +56,13 @@ fn describe_command(f: &mut String, name: &impl fmt::Display, command: &Command,
     writeln!(f, "{name}: {line}")?;
     match &launch.shell {
         None => writeln!(f, "    executed directly"),
-        Some(reason) => writeln!(f, "    executed by {}, because of {reason}", launch.words[0].to_string_lossy()),
+        Some(InShell { reason, is_replaced }) => {
+            writeln!(f, "    executed by {}, because of {reason}", launch.words[0].to_string_lossy())?;
+            if *is_replaced {
+                writeln!(f, "    as {}", launch.words[2].to_string_lossy())?;
+            }
+            Ok(())
+        }
     }
 }
 

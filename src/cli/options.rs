@@ -466,7 +466,7 @@ With json, each message is a JSON object with the keys version (of the schema, 1
 also with -q; info; debug, only with -v), event, message (the text) and, if it concerns a service or a process, name \
 and pid. Events are launched, started, start-failed, signal-received, delaying, exited, restarting, killed, gave-up, waiting, \
 ready, wait-timeout, stop-command-failed, leftovers, leftover, orphan, not-signalled, pid-file, output-lost, \
-system-error, exit, and failure, after which untrap starts nothing.",
+shared-name, system-error, exit, and failure, after which untrap starts nothing.",
             completion: Completion::Words(&["text", "json"]),
             ..Argument::UNSET
         },

@@ -11,7 +11,7 @@ use clap::parser::ValueSource;
 
 use super::options::{Argument, OptionGroup, find};
 use super::{Source, UsageError};
-use crate::config::scoped::Scoped;
+use crate::config::scoped::{Scoped, program_as_name};
 use crate::log::line::Verbosity;
 
 /// The raw values of the command line and the environment.
@@ -79,7 +79,14 @@ impl OptionValues {
     pub(super) fn scoped<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Result<Scoped<T>, UsageError> {
         debug_assert!(self.argument(name).is_scoped(), "the help says what {name} takes");
         let mut values = Scoped::default();
-        self.each(name, |text| values.read(text))?;
+        self.each(name, |text| {
+            values.read(text).map_err(|error: T::Err| match program_as_name::<T>(text) {
+                Some((program, name)) => {
+                    format!("'{program}' is not a name; a service that runs {program} is called {name}")
+                }
+                None => error.to_string(),
+            })
+        })?;
         Ok(values)
     }
 

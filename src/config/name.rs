@@ -39,6 +39,13 @@ impl Name {
     }
 }
 
+/// Makes a name from that of a program: characters that a name cannot contain become `_`.
+#[must_use]
+pub fn name_after_program(program: &str) -> String {
+    let to_name_character = |character: char| if is_name_character(character) { character } else { '_' };
+    program.chars().take(LONGEST_NAME).map(to_name_character).collect()
+}
+
 /// Whether `text` can be a process type: `[A-Za-z0-9_-]{1,63}`.
 #[must_use]
 pub fn is_name(text: &str) -> bool {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use crate::config::hook::{self, Hook, HookError, HookOptions};
-use crate::config::name::{Name, is_name};
+use crate::config::name::{Name, is_name, name_after_program};
 use crate::config::policy::{OnExit, Policy, SignalTo, Timeout};
 use crate::config::procfile::{self, ProcfileError, split_name};
 use crate::config::scoped::Scoped;
@@ -25,6 +25,8 @@ pub struct Plan {
     pub services: Vec<Service>,
     /// The commands and readiness checks that run in addition to the services.
     pub hooks: Vec<Hook>,
+    /// The names that several commands without a name have, because they run the same program.
+    pub shared_names: Vec<String>,
 }
 
 /// In a formation, stands for every process type that the formation does not name, except [`RELEASE`].
@@ -145,7 +147,7 @@ impl Plan {
     /// See [`PlanError`].
     pub fn from_program(words: Vec<OsString>, options: &Options) -> Result<Self, PlanError> {
         let command = Command::Program(words);
-        let name = Name { process_type: name_after_program(&command), instance: None };
+        let name = Name { process_type: name_after_program(&command.program()), instance: None };
         Self::new(vec![(name, 0, Rc::new(command))], options, |_| None)
     }
 
@@ -157,23 +159,27 @@ impl Plan {
         let mut services: Vec<(Name, u32, Rc<Command>)> = Vec::with_capacity(arguments.len());
         // The index of each process type, and how many instances it has.
         let mut types: HashMap<String, (u32, u32)> = HashMap::new();
+        let mut shared_names = Vec::new();
         for (index, argument) in arguments.iter().enumerate() {
             if let Ok((_, Some(_))) = read_formation(argument) {
                 return Err(PlanError::TypeWithoutProcfile(argument.clone()));
             }
             let (given, line) = split_name(argument);
             let command = Command::read(line).map_err(|error| PlanError::Argument { number: index + 1, error })?;
-            let process_type = given.map_or_else(|| name_after_program(&command), str::to_owned);
+            let process_type = given.map_or_else(|| name_after_program(&command.program()), str::to_owned);
             let next_index = types.len() as u32;
             let (type_index, instances) = types.entry(process_type.clone()).or_insert((next_index, 0));
             *instances += 1;
             let instance = (*instances > 1).then_some(*instances);
+            if instance == Some(2) {
+                shared_names.push(process_type.clone());
+            }
             if given.is_some() && instance.is_some() {
                 return Err(PlanError::RepeatedName(process_type));
             }
             services.push((Name { process_type, instance }, *type_index, Rc::new(command)));
         }
-        Self::new(services, options, |_| None)
+        Ok(Self { shared_names, ..Self::new(services, options, |_| None)? })
     }
 
     /// Plans the process types of a Procfile that `formation` names, as `TYPE` or `TYPE=N`. If it is empty or names
@@ -255,7 +261,7 @@ impl Plan {
         let timeout = options.timeout.for_all().copied().unwrap_or_default();
         let policy = Policy { timeout, ..Policy::default() };
         let hooks = hook::hooks(&options.hooks, &services, policy, process_type).map_err(PlanError::Hook)?;
-        Ok(Self { services, hooks })
+        Ok(Self { services, hooks, shared_names: Vec::new() })
     }
 }
 
@@ -267,10 +273,4 @@ fn read_formation(word: &str) -> Result<(&str, Option<u32>), PlanError> {
         None => (word, None),
     };
     if is_name(process_type) { Ok((process_type, count)) } else { Err(bad()) }
-}
-
-/// Makes a service name from the name of a program: characters that a name cannot contain become `_`.
-fn name_after_program(command: &Command) -> String {
-    let to_name_character = |character: char| if is_name(character.encode_utf8(&mut [0; 4])) { character } else { '_' };
-    command.program().chars().take(63).map(to_name_character).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::name::Name;
+use super::name::{Name, name_after_program};
 
 /// The values of one option, in the order in which they were given.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +24,15 @@ impl<T: FromStr> Scoped<T> {
         self.0.push((scope, value.parse()?));
         Ok(())
     }
+}
+
+/// Returns the name of the service if the NAME of a `NAME=VALUE` is that of its program, which cannot be a name.
+#[must_use]
+pub fn program_as_name<T: FromStr>(text: &str) -> Option<(&str, String)> {
+    let (program, value) = text.split_once('=')?;
+    let is_mistaken = !program.is_empty() && Name::read(program).is_none() && value.parse::<T>().is_ok();
+    let name = program.rsplit('/').next().unwrap_or_default();
+    is_mistaken.then(|| (program, name_after_program(name)))
 }
 
 impl<T> Scoped<T> {

@@ -45,6 +45,16 @@ enum Subject {
     Process(i32),
 }
 
+/// Displays the hint that several services have the name of the same program.
+#[derive(Debug)]
+pub struct SharedName<'a>(pub &'a str);
+
+impl fmt::Display for SharedName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "several services run {0} and are called {0}, {0}.2; name each of them: 'NAME: COMMAND'", self.0)
+    }
+}
+
 /// A service as messages name it.
 #[derive(Debug)]
 struct UnitLabel {
@@ -144,6 +154,13 @@ impl Logger {
                     write!(f, "{name} can't start: can't make a process: {error}{}", remedy(error))
                 }
             }
+        });
+    }
+
+    /// Says that several services without a name are called after the same program.
+    pub fn shared_name(&mut self, name: &str) {
+        self.write(Verbosity::Normal, "shared-name", Subject::Untrap, Details::default(), |f, _| {
+            write!(f, "{}", SharedName(name))
         });
     }
 

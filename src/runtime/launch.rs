@@ -31,11 +31,20 @@ pub struct ExecCommand {
     /// Variables that are set only for it, each name once. They replace those of the shared environment.
     pub variables: Vec<Variable>,
     /// Why the program is a shell; `None`: it is not.
-    pub shell: Option<ShellReason>,
+    pub shell: Option<InShell>,
     /// The change of the working directory before the program.
     pub cd: Option<Cd>,
     /// The user that it runs as; `None`: untrap's own user.
     pub identity: Option<Identity>,
+}
+
+/// How a shell executes a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InShell {
+    /// Why the line needs a shell.
+    pub reason: ShellReason,
+    /// Whether the last program of the line replaces the shell, because untrap has inserted `exec`.
+    pub is_replaced: bool,
 }
 
 /// A `cd` that the process makes before it executes the program.
@@ -224,7 +233,7 @@ impl ExecContext {
                         // The shell says why the directory cannot be entered, and goes on after `;`.
                         let cd = expanded.directory.map(|operand| {
                             let reason = ShellReason::Word("cd".to_owned());
-                            let otherwise = self.in_shell(name, &simple.line, reason, variables.clone()).ok();
+                            let otherwise = self.shell_with(name, &simple.line, &reason, variables.clone()).ok();
                             Cd { operand, otherwise: otherwise.map(Box::new) }
                         });
                         variables.retain(|(own, _)| environment::get(&expanded.variables, own).is_none());
@@ -235,26 +244,28 @@ impl ExecContext {
                 }
             }
         };
-        self.in_shell(name, line, reason, variables)
+        let replaced = self.shell.line(line, self.environment.names());
+        let is_replaced = replaced.is_some();
+        let line = replaced.as_deref().unwrap_or(line);
+        let launch = self.shell_with(name, line, &reason, variables)?;
+        Ok(ExecCommand { shell: Some(InShell { reason, is_replaced }), ..launch })
     }
 
     /// Passes a line to the shell.
-    fn in_shell(
+    fn shell_with(
         &self,
         name: &impl ToString,
         line: &str,
-        reason: ShellReason,
+        reason: &ShellReason,
         variables: Vec<Variable>,
     ) -> Result<ExecCommand, LaunchError> {
+        let (name, reason) = (|| name.to_string(), || reason.clone());
         match &self.shell {
-            Shell::None => Err(LaunchError::ShellForbidden { name: name.to_string(), reason }),
+            Shell::None => Err(LaunchError::ShellForbidden { name: name(), reason: reason() }),
             Shell::Path(shell) if !shell.exists() => {
-                Err(LaunchError::ShellMissing { name: name.to_string(), reason, shell: shell.clone() })
+                Err(LaunchError::ShellMissing { name: name(), reason: reason(), shell: shell.clone() })
             }
-            Shell::Path(shell) => {
-                let words = vec![shell.into(), "-c".into(), line.into()];
-                Ok(ExecCommand { shell: Some(reason), ..ExecCommand::direct(words, variables) })
-            }
+            Shell::Path(shell) => Ok(ExecCommand::direct(vec![shell.into(), "-c".into(), line.into()], variables)),
         }
     }
 

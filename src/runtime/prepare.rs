@@ -52,7 +52,7 @@ pub fn run(input: RunInput) -> io::Result<u8> {
     let inherited = Inherited { descriptor_limit: DescriptorLimit::raise(), ..signals.inherited() };
     let alone = plan.services.len() == 1;
     let background = !alone || !plan.hooks.is_empty();
-    let Plan { services, hooks } = plan;
+    let Plan { services, hooks, shared_names } = plan;
     let policies = services.iter().map(|service| service.policy);
     let supervisor = Supervisor::new(policies, hooks.iter().map(|hook| (hook.role, hook.policy)), rules, seed());
     let names = services.iter().map(|service| service.name.to_string()).chain(hooks.into_iter().map(|hook| hook.name));
@@ -71,6 +71,9 @@ pub fn run(input: RunInput) -> io::Result<u8> {
         logger.collect();
     }
     drop(services);
+    for name in shared_names {
+        logger.shared_name(&name);
+    }
     // Without waitid(2) untrap could not observe exits, so it must not start a process.
     child::peek().map_err(|error| io::Error::other(format!("can't wait for children: {error}")))?;
     if let Err(error) = child::adopt_orphans() {

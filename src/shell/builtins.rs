@@ -29,6 +29,10 @@ pub(crate) fn reason_against_program(word: &str, is_exec: bool) -> Option<ShellR
     if word.contains('=') {
         return Some(ShellReason::Character('='));
     }
+    // To bash it is the name of a job.
+    if word.starts_with('%') {
+        return Some(ShellReason::Character('%'));
+    }
     is_shell_word(word).then(|| ShellReason::Word(word.to_owned()))
 }
 

@@ -3,8 +3,10 @@
 pub(crate) mod builtins;
 mod cd;
 pub mod classify;
+mod exec;
 pub mod expand;
 pub mod parse;
+mod program_name;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,20 @@ pub enum Shell {
     Path(PathBuf),
     /// No shell: a line that needs one is an error.
     None,
+}
+
+impl Shell {
+    /// The line to pass to the shell, in place of `line`: with `exec` before the last program if the shell is dash,
+    /// which otherwise stays behind as its parent. The environment must not define functions.
+    #[must_use]
+    pub fn line<'a>(&self, line: &'a str, mut environment: impl Iterator<Item = &'a [u8]>) -> Option<String> {
+        let Self::Path(shell) = self else { return None };
+        let defines_functions = |name: &[u8]| name == b"BASH_ENV" || name.starts_with(b"BASH_FUNC_");
+        if environment.any(defines_functions) || !shell.canonicalize().is_ok_and(|path| path.ends_with("dash")) {
+            return None;
+        }
+        exec::with_exec(line)
+    }
 }
 
 impl Default for Shell {

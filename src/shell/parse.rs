@@ -95,16 +95,6 @@ pub struct Expansion {
     pub quoted: bool,
 }
 
-impl Part {
-    /// Returns the text, or the name of the variable.
-    pub(crate) fn as_written(&self) -> &str {
-        match self {
-            Self::Text(text) => text,
-            Self::Expansion(expansion) => &expansion.name,
-        }
-    }
-}
-
 impl Expansion {
     /// Parses the expansion at the start of `text`, which is a `$`, and returns it with the rest of the text. Returns
     /// `None` if only sh makes this expansion.
@@ -341,6 +331,6 @@ pub(crate) fn split_variable_name(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Returns the name of the variable if a text begins with an assignment.
-fn split_assignment(text: &str) -> Option<&str> {
+pub(super) fn split_assignment(text: &str) -> Option<&str> {
     split_variable_name(text).filter(|(_, rest)| rest.starts_with('=')).map(|(name, _)| name)
 }

@@ -32,6 +32,11 @@ impl Environment {
         Self(variables)
     }
 
+    /// The names of the variables.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().filter_map(|variable| name(variable))
+    }
+
     /// The value of a variable; `None` if it is not set.
     #[must_use]
     pub fn get(&self, wanted: &str) -> Option<&OsStr> {

@@ -18,6 +18,7 @@ fn check_shows_each_service_how_it_is_executed_its_options_and_the_names_of_its_
              sets UNTRAP_NAME, PS, DYNO, PORT\n\
          worker.1: A=secret cd x && work  'a b'\n    \
              executed by /bin/sh, because of '&'\n    \
+             as A=secret cd x && exec work  'a b'\n    \
              timeout 8s, stop signal SIGQUIT, on exit ignore, signals to auto\n    \
              sets UNTRAP_NAME, PS, DYNO, PORT\n"
     );

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::support::{Scene, example};
+use crate::support::{Place, Scene, example};
 
 /// The output of `show` under untrap and under sh, both with only these variables in the environment.
 #[track_caller]
@@ -185,4 +185,58 @@ fn after_exec_a_word_is_a_program_also_if_the_shell_has_a_command_of_its_name() 
     let output =
         scene.untrap().args(["-q", "--shell", "none", "A=1 exec cd A=2"]).env("PATH", ".:/bin").output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "program A=2\n");
+}
+
+#[test]
+fn the_last_program_of_a_line_replaces_dash() {
+    let scene = Scene::new();
+    for (name, line) in
+        [("a", "A=1; export A; umask 027; "), ("b", "cd / && true && "), ("c", "false || A=1 "), ("d", "./none; ")]
+    {
+        let redirected = format!("{name}: {line}{} 2>&1 # comment", scene.witness(name, ""));
+        let untrap = scene.start(Place::Subreaper, &["--shell", "/usr/bin/dash", &redirected]);
+        let [pid, parent, group] = scene.ready(name);
+        assert_eq!((parent, group), (untrap.pid(), pid), "the leader is the program");
+        untrap.signal("TERM");
+        assert_eq!(untrap.end().status, 0, "the status is that of the program");
+        assert_eq!(scene.seen(name)[0], "SIGTERM");
+    }
+}
+
+#[test]
+fn a_line_is_left_as_it_is_if_the_shell_is_not_dash_or_has_functions_from_the_environment() {
+    let scene = Scene::new();
+    scene.script("shell", "#!/bin/sh\necho \"$2\"\n");
+    let shell = scene.path("shell").to_str().unwrap().to_owned();
+    assert_eq!(scene.run(&["-q", "--shell", &shell, "a && b"]).stdout, "a && b\n");
+    std::fs::create_dir(scene.path("bin")).unwrap();
+    std::fs::rename(scene.path("shell"), scene.path("bin/dash")).unwrap();
+    let shell = scene.path("bin/dash").to_str().unwrap().to_owned();
+    assert_eq!(scene.run(&["-q", "--shell", &shell, "a && b"]).stdout, "a && exec b\n");
+    for variable in ["BASH_ENV", "BASH_FUNC_b%%"] {
+        let output = scene.untrap().args(["-q", "--shell", &shell, "a && b"]).env(variable, "x").output().unwrap();
+        assert_eq!(output.stdout, b"a && b\n", "{variable}");
+    }
+}
+
+#[test]
+fn services_of_the_same_program_get_the_hint_to_name_them() {
+    let scene = Scene::new();
+    let hint = "several services run true and are called true, true.2; name each of them: 'NAME: COMMAND'";
+    let end = scene.run(&["true a", "cd / && exec true b", "true"]);
+    assert_eq!(end.messages.iter().filter(|line| line.contains(hint)).count(), 1, "{end:?}");
+    assert!(!scene.run(&["true a", "b: true b"]).said(hint));
+}
+
+#[test]
+fn an_option_for_a_program_says_how_its_service_is_called() {
+    let scene = Scene::new();
+    let end = scene.run(&["--on-exit", "run.sh=ignore", "touch started"]);
+    assert_eq!(end.status, 2);
+    assert!(
+        end.said("--on-exit 'run.sh=ignore': 'run.sh' is not a name; a service that runs run.sh is called run_sh"),
+        "{end:?}"
+    );
+    assert!(scene.run(&["--on-exit", "run.sh=never", "true"]).said("--on-exit 'run.sh=never': "));
+    assert!(!scene.path("started").exists());
 }
