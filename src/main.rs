@@ -1,11 +1,12 @@
 //! The `untrap` program: block signals, parse, run, exit.
 #![no_main]
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 
+use untrap::cli::advice::one_program::{Found, ProgramForm};
 use untrap::cli::running::VerbError;
 use untrap::cli::{self, LaunchOptions, Request, Settings, Source, check, generate};
 use untrap::config::plan::{Plan, PlanError};
@@ -19,6 +20,7 @@ use untrap::runtime::{self, RunInput};
 use untrap::sys;
 use untrap::sys::descriptors::open_standard;
 use untrap::sys::environment::Environment;
+use untrap::sys::programs;
 use untrap::sys::signalfd::Signals;
 
 /// An error before the first start: exit status and message.
@@ -65,14 +67,16 @@ fn run(settings: Settings, signals: Signals) -> Result<u8, StartError> {
     let read = || Ok((procfile_text(&settings.source)?, exec_context(&settings.launch)?));
     let has_files = matches!(settings.source, Source::Procfile { .. }) || !settings.launch.env_files.is_empty();
     let (text, exec_context) = if has_files { signals.interruptible(read)? } else { read()? };
+    refuse_one_program(&settings, &exec_context)?;
     let plan = plan(&settings, &text).map_err(|error| StartError::usage(&error))?;
     let runnables = exec_context.runnables(&plan).map_err(|error| StartError(error.status(), error.to_string()))?;
     drop(settings.source);
     let names = plan.services.iter().map(|service| service.name.to_string());
     let pid_dir = settings.pid_dir.as_deref().map(|path| PidDir::open(path, names)).transpose();
     let pid_dir = pid_dir.map_err(|error| StartError::usage(&error))?;
-    let Settings { rules, log, output, .. } = settings;
-    let input = RunInput { plan, runnables, exec_context, rules, log, output, pid_dir, signals };
+    let Settings { rules, log, output, program_form, .. } = settings;
+    let not_found_hint = program_form.as_ref().map(ProgramForm::hint);
+    let input = RunInput { not_found_hint, plan, runnables, exec_context, rules, log, output, pid_dir, signals };
     let status = runtime::run(input);
     status.map_err(|error| StartError(INTERNAL_ERROR, format!("can't prepare the start: {error}{}", remedy(&error))))
 }
@@ -80,6 +84,7 @@ fn run(settings: Settings, signals: Signals) -> Result<u8, StartError> {
 fn check(settings: &Settings) -> Result<u8, StartError> {
     let text = procfile_text(&settings.source)?;
     let exec_context = exec_context(&settings.launch)?;
+    refuse_one_program(settings, &exec_context)?;
     let plan = match plan(settings, &text) {
         Ok(plan) => plan,
         Err(PlanError::Procfile { path, errors }) => {
@@ -110,6 +115,17 @@ fn exec_context(options: &LaunchOptions) -> Result<ExecContext, StartError> {
     let hidden: Vec<&str> = cli::environment_variables().collect();
     let environment = Environment::new(sys::environment(), variables, &hidden);
     Ok(ExecContext { environment, shell: options.shell.clone(), port: options.port })
+}
+
+/// Refuses commands that are one program and its arguments.
+fn refuse_one_program(settings: &Settings, exec_context: &ExecContext) -> Result<(), StartError> {
+    let path = exec_context.environment.get("PATH");
+    let found = |word: &OsStr| match () {
+        () if programs::is_found(word, path) => Found::Program,
+        () if programs::is_missing(word, path) => Found::Nothing,
+        () => Found::Other,
+    };
+    settings.refusal(found).map_or(Ok(()), |message| Err(StartError(USAGE, message)))
 }
 
 fn plan(settings: &Settings, text: &[u8]) -> Result<Plan, PlanError> {

@@ -1,5 +1,6 @@
 //! The command line: converts arguments and variables to [`Settings`].
 
+pub mod advice;
 pub mod check;
 pub mod definition;
 pub mod generate;
@@ -10,13 +11,14 @@ pub mod signal;
 mod values;
 pub mod verbs;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::error::ErrorKind;
 
+use self::advice::one_program::{Found, ProgramForm};
 use self::options::Kind;
 use self::ps::PsRequest;
 use self::signal::SignalRequest;
@@ -52,6 +54,8 @@ pub enum Request {
 pub struct Settings {
     /// The commands, Procfile or program to run.
     pub source: Source,
+    /// The same command line as one program, if the commands may be that.
+    pub program_form: Option<ProgramForm>,
     /// Options of services.
     pub options: Options,
     /// Options of the whole run.
@@ -64,6 +68,17 @@ pub struct Settings {
     pub log: LogSettings,
     /// Format of the services' output.
     pub output: OutputSettings,
+}
+
+impl Settings {
+    /// Returns the answer to commands that are almost surely one program and its arguments. It is none if a hook may
+    /// make a program, or waits until there is one.
+    pub fn refusal(&self, found: impl Fn(&OsStr) -> Found) -> Option<String> {
+        let Source::Arguments(commands) = &self.source else { return None };
+        let HookOptions { before, wait_for, ready, .. } = &self.options.hooks;
+        let has_hook = !before.is_empty() || !wait_for.is_empty() || !ready.is_empty();
+        self.program_form.as_ref().filter(|_| !has_hook)?.refusal(commands, found)
+    }
 }
 
 /// Options for starting services.
@@ -129,10 +144,19 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, UsageError> {
 }
 
 fn parse_verb(verb: &'static Verb, words: &[OsString]) -> Result<Request, UsageError> {
+    if verb.takes_commands()
+        && let Some(answer) = advice::answer(verb, words)
+    {
+        return Err(UsageError::new(answer));
+    }
     match definition::definition(verb).try_get_matches_from(words) {
         Ok(matches) => {
             let has_program = words.iter().any(|word| word == "--");
-            (verb.read)(&OptionValues { groups: verb.groups, matches, has_program })
+            let mut request = (verb.read)(&OptionValues { groups: verb.groups, matches, has_program })?;
+            if let Request::Run(settings) | Request::Check(settings) = &mut request {
+                settings.program_form = advice::program_form(verb, words);
+            }
+            Ok(request)
         }
         Err(error) if error.use_stderr() => {
             let variable = non_utf8_variable(verb).filter(|_| error.kind() == ErrorKind::InvalidUtf8);
@@ -222,7 +246,7 @@ fn read_settings(values: &OptionValues) -> Result<Box<Settings>, UsageError> {
     };
     let pid_dir = values.path("pid-dir")?;
     let source = values.source()?;
-    Ok(Box::new(Settings { source, options, rules, launch, pid_dir, log, output }))
+    Ok(Box::new(Settings { source, program_form: None, options, rules, launch, pid_dir, log, output }))
 }
 
 /// The value of `--port`, from 1 to 65535.

@@ -104,6 +104,11 @@ impl Verb {
         if self.is_run() { "untrap".to_owned() } else { format!("untrap {}", self.name) }
     }
 
+    /// Whether its positional arguments are commands.
+    pub(super) fn takes_commands(&self) -> bool {
+        self.argument("program").is_some()
+    }
+
     /// Whether it is a call without a verb.
     #[must_use]
     pub fn is_run(&self) -> bool {

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::rc::Rc;
 
 use crate::config::hook::{self, Hook, HookError, HookOptions};
-use crate::config::name::{Name, is_name, name_after_program};
+use crate::config::name::{Name, name_after_program};
 use crate::config::policy::{OnExit, Policy, SignalTo, Timeout};
-use crate::config::procfile::{self, ProcfileError, split_name};
+use crate::config::procfile::{self, ProcfileError, split_name, split_number};
 use crate::config::scoped::Scoped;
 use crate::config::service::Service;
 use crate::config::user::User;
@@ -161,7 +161,7 @@ impl Plan {
         let mut types: HashMap<String, (u32, u32)> = HashMap::new();
         let mut shared_names = Vec::new();
         for (index, argument) in arguments.iter().enumerate() {
-            if let Ok((_, Some(_))) = read_formation(argument) {
+            if let Some((_, Some(_))) = split_number(argument) {
                 return Err(PlanError::TypeWithoutProcfile(argument.clone()));
             }
             let (given, line) = split_name(argument);
@@ -196,7 +196,7 @@ impl Plan {
         let mut counts: Vec<(&str, u32)> = Vec::new();
         let mut named = HashMap::new();
         for word in formation {
-            let (process_type, count) = read_formation(word)?;
+            let (process_type, count) = split_number(word).ok_or_else(|| PlanError::BadFormation(word.to_owned()))?;
             if named.insert(process_type, count.unwrap_or(1)).is_some() {
                 return Err(PlanError::RepeatedType(process_type.to_owned()));
             }
@@ -263,14 +263,4 @@ impl Plan {
         let hooks = hook::hooks(&options.hooks, &services, policy, process_type).map_err(PlanError::Hook)?;
         Ok(Self { services, hooks, shared_names: Vec::new() })
     }
-}
-
-/// Reads `TYPE` or `TYPE=N`.
-fn read_formation(word: &str) -> Result<(&str, Option<u32>), PlanError> {
-    let bad = || PlanError::BadFormation(word.to_owned());
-    let (process_type, count) = match word.split_once('=') {
-        Some((process_type, count)) => (process_type, Some(count.parse().map_err(|_| bad())?)),
-        None => (word, None),
-    };
-    if is_name(process_type) { Ok((process_type, count)) } else { Err(bad()) }
 }

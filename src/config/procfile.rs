@@ -190,6 +190,16 @@ fn parse_line(bytes: &[u8], line: usize) -> Result<Option<ProcfileLine<'_>>, Pro
     }
 }
 
+/// Splits `TYPE` or `TYPE=N`. `None`: the word is neither.
+#[must_use]
+pub fn split_number(word: &str) -> Option<(&str, Option<u32>)> {
+    let (process_type, number) = match word.split_once('=') {
+        Some((process_type, number)) => (process_type, Some(number.parse().ok()?)),
+        None => (word, None),
+    };
+    is_name(process_type).then_some((process_type, number))
+}
+
 /// Splits an argument of the form `[NAME:] COMMAND`.
 #[must_use]
 pub fn split_name(text: &str) -> (Option<&str>, &str) {

@@ -48,6 +48,12 @@ impl<T> Scoped<T> {
             .or_else(|| self.for_all())
     }
 
+    /// Whether there is no value.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the value for all services.
     #[must_use]
     pub fn for_all(&self) -> Option<&T> {

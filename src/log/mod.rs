@@ -3,6 +3,7 @@
 pub mod line;
 
 use std::fmt::{self, Write as _};
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::config::unit::UnitId;
@@ -32,6 +33,8 @@ pub struct Logger {
     /// Lines that the output writes, see [`Logger::hand_over`].
     collected: Option<String>,
     lost: u64,
+    /// The end of the message that the program of one of these services was not found.
+    not_found_hint: (Range<usize>, String),
     /// The count of the cgroup when a service was last killed.
     oom_kills: u64,
 }
@@ -69,7 +72,17 @@ impl Logger {
         let services = services.into_iter().map(|(name, program)| UnitLabel { name, program, pid: 0 }).collect();
         // Allocate both buffers now, so that a message about a failure needs no memory.
         let (text, line) = (String::with_capacity(LONGEST), Vec::with_capacity(LONGEST));
-        Self { settings, services, text, line, stderr: Writer::stderr(), collected: None, lost: 0, oom_kills: 0 }
+        Self {
+            settings,
+            services,
+            text,
+            line,
+            stderr: Writer::stderr(),
+            collected: None,
+            lost: 0,
+            not_found_hint: (0..0, String::new()),
+            oom_kills: 0,
+        }
     }
 
     /// From now on collects its lines for [`Self::hand_over`] instead of writing them.
@@ -77,6 +90,11 @@ impl Logger {
         self.collected = Some(String::with_capacity(COLLECTED));
         // The output gives the lines their format.
         self.settings.format = LogFormat::Text;
+    }
+
+    /// From now on ends the message that the program of one of these services was not found with this hint.
+    pub fn set_not_found_hint(&mut self, services: Range<usize>, hint: String) {
+        self.not_found_hint = (services, hint);
     }
 
     /// Hands over the lines collected so far, one by one. False from `take` counts as lost.
@@ -131,14 +149,16 @@ impl Logger {
 
     /// Says that a service could not be started, and why.
     pub fn start_failed(&mut self, id: UnitId, error: &SpawnError) {
+        let has_hint = matches!(error, SpawnError::NotFound) && self.not_found_hint.0.contains(&id.index());
+        let hint = if has_hint { self.not_found_hint.1.clone() } else { String::new() };
         self.write(Verbosity::Quiet, "start-failed", Subject::Service(id), Details::default(), |f, services| {
             let UnitLabel { name, program, .. } = &services[id];
             match error {
                 SpawnError::NotFound if program.contains('/') => {
-                    write!(f, "{name} can't start: there is no file {program}, or its interpreter is missing")
+                    write!(f, "{name} can't start: there is no file {program}, or its interpreter is missing{hint}")
                 }
                 SpawnError::NotFound => {
-                    write!(f, "{name} can't start: program {program} not found; install it, or write its path")
+                    write!(f, "{name} can't start: program {program} not found; install it, or write its path{hint}")
                 }
                 SpawnError::NotExecutable(error) => write!(f, "{name} can't start: can't execute {program}: {error}"),
                 SpawnError::NotPermitted(error) => {

@@ -31,6 +31,8 @@ pub struct RunInput {
     pub runnables: Vec<Runnable>,
     /// The environment and the shell that they start with.
     pub exec_context: ExecContext,
+    /// The end of the message that the program of a service after the first was not found.
+    pub not_found_hint: Option<String>,
     /// The policies of the whole run.
     pub rules: Rules,
     /// untrap's own messages.
@@ -48,7 +50,7 @@ pub struct RunInput {
 /// # Errors
 /// Fails if a preparation fails. No process has been started.
 pub fn run(input: RunInput) -> io::Result<u8> {
-    let RunInput { plan, runnables, exec_context, rules, log, output, pid_dir, signals } = input;
+    let RunInput { not_found_hint, plan, runnables, exec_context, rules, log, output, pid_dir, signals } = input;
     let inherited = Inherited { descriptor_limit: DescriptorLimit::raise(), ..signals.inherited() };
     let alone = plan.services.len() == 1;
     let background = !alone || !plan.hooks.is_empty();
@@ -62,6 +64,9 @@ pub fn run(input: RunInput) -> io::Result<u8> {
     });
     let names: Vec<String> = names.collect();
     let mut logger = Logger::new(log, names.iter().cloned().zip(paths));
+    if let Some(hint) = not_found_hint {
+        logger.set_not_found_hint(1..services.len(), hint);
+    }
     let writes = names.into_iter().zip(&runnables).map(|(name, work)| match work {
         Runnable::Program(program) => Some((name, program.user())),
         Runnable::TargetCheck(_) => None,

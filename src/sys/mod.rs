@@ -17,6 +17,7 @@ pub mod pipe;
 pub mod poll;
 pub mod process_groups;
 pub mod procfs;
+pub mod programs;
 pub mod readiness;
 pub mod shells;
 pub mod signalfd;

@@ -29,7 +29,7 @@ use crate::sys::credentials::Identity;
 use crate::sys::environment::{Assignment, Environment, Variable, assignment, c_string, name};
 
 /// Where sh looks for programs if `PATH` is not set (the default of dash).
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A program to start.
 #[derive(Debug)]
@@ -442,7 +442,7 @@ impl Child<'_> {
 }
 
 /// The paths to try, as execvp(3) does.
-fn candidates(program: &OsStr, path: &[u8]) -> Vec<CString> {
+pub(super) fn candidates(program: &OsStr, path: &[u8]) -> Vec<CString> {
     if program.as_bytes().contains(&b'/') {
         return vec![c_string(program.to_owned())];
     }

@@ -10,6 +10,7 @@ mod completions;
 mod descriptors;
 mod environment;
 mod faults;
+mod first_moves;
 mod formation;
 mod hooks;
 mod hostile;

@@ -1,0 +1,66 @@
+//! Answers to command lines that are nearly right: each names the line that works.
+//!
+//! A wrong correction is worse than none, so a correction is checked before it is printed. The decisions are pure: what
+//! they need to know of the system is passed to them.
+
+mod late_option;
+pub mod one_program;
+mod parts;
+mod quote;
+mod word;
+
+use std::ffi::{OsStr, OsString};
+
+use self::one_program::ProgramForm;
+use super::verbs::Verb;
+use super::{Request, Source, parse_verb};
+use crate::config::plan::Plan;
+use crate::config::{bounded, procfile};
+use crate::sys::programs;
+
+/// What the answers depend on, apart from the command line.
+struct Surroundings<'a> {
+    /// Whether `UNTRAP_PROCFILE` names a Procfile.
+    has_procfile_variable: bool,
+    /// Whether `PATH` has a program of this name.
+    is_program: &'a dyn Fn(&OsStr) -> bool,
+    /// Whether a command line with this verb can be run.
+    is_valid: &'a dyn Fn(&[OsString]) -> bool,
+    /// Whether untrap is the first process of a container.
+    is_first_process: bool,
+}
+
+/// Returns the answer to a command line of a verb that runs commands, if it is wrong in a way that clap accepts or
+/// explains badly.
+pub(super) fn answer(verb: &'static Verb, arguments: &[OsString]) -> Option<String> {
+    let path = std::env::var_os("PATH");
+    let surroundings = Surroundings {
+        has_procfile_variable: std::env::var_os("UNTRAP_PROCFILE").is_some_and(|path| !path.is_empty()),
+        is_program: &|word| programs::is_found(word, path.as_deref()),
+        is_valid: &|arguments| is_valid(verb, arguments),
+        is_first_process: std::process::id() == 1,
+    };
+    late_option::answer(verb, arguments, &surroundings)
+}
+
+/// The same command line as one program after `--`, see [`ProgramForm`].
+pub(super) fn program_form(verb: &'static Verb, arguments: &[OsString]) -> Option<ProgramForm> {
+    ProgramForm::new(verb, arguments, std::process::id() == 1)
+}
+
+/// Whether a command line can be run: its options are valid, and so are the files that they name.
+fn is_valid(verb: &'static Verb, arguments: &[OsString]) -> bool {
+    let Ok(Request::Run(settings) | Request::Check(settings)) = parse_verb(verb, arguments) else { return false };
+    // Only a regular file is read: to read a pipe would take its content away.
+    if !settings.launch.env_files.iter().all(|path| path.is_file()) {
+        return false;
+    }
+    match &settings.source {
+        Source::Program(_) | Source::Arguments(_) => true,
+        Source::Procfile { path, formation } if path.is_file() => bounded::read(path, bounded::PROCFILE)
+            .is_ok_and(|text| Plan::from_procfile(path, &text, formation, &settings.options).is_ok()),
+        Source::Procfile { path, formation } => {
+            path.as_os_str() == "-" && formation.iter().all(|word| procfile::split_number(word).is_some())
+        }
+    }
+}
