@@ -28,13 +28,13 @@ pub(super) enum HookState {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Hook {
+pub(super) struct HookUnit {
     pub(super) role: HookRole,
     pub(super) policy: Policy,
     pub(super) state: HookState,
 }
 
-impl Hook {
+impl HookUnit {
     /// A readiness check that takes longer has failed.
     const CHECK_LIMIT: Duration = Duration::from_secs(5);
 

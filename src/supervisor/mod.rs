@@ -33,9 +33,9 @@ use crate::signal::Signal;
 use crate::supervisor::action::{Action, Actions};
 use crate::supervisor::event::Event;
 use crate::supervisor::message::{LeaderExit, Message};
-use hook::Hook;
+use hook::HookUnit;
 use phase::{Cause, Phase, StartProgress};
-use service::Service;
+use service::ServiceUnit;
 use start::start_order;
 use status::Failures;
 use unit::Unit;
@@ -66,9 +66,9 @@ impl Supervisor {
         rules: Rules,
         seed: u64,
     ) -> Self {
-        let service = |(index, policy)| Unit::Service(Service::new(policy, seed ^ (index as u64).rotate_left(32)));
+        let service = |(index, policy)| Unit::Service(ServiceUnit::new(policy, seed ^ (index as u64).rotate_left(32)));
         let services = services.into_iter().enumerate().map(service);
-        let hooks = hooks.into_iter().map(|(role, policy)| Unit::Hook(Hook::new(role, policy)));
+        let hooks = hooks.into_iter().map(|(role, policy)| Unit::Hook(HookUnit::new(role, policy)));
         let units: Vec<Unit> = services.chain(hooks).collect();
         Self {
             start_order: start_order(&units),

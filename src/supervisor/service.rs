@@ -27,7 +27,7 @@ pub(super) enum ServiceState {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Service {
+pub(super) struct ServiceUnit {
     pub(super) policy: Policy,
     pub(super) state: ServiceState,
     backoff: Backoff,
@@ -35,7 +35,7 @@ pub(super) struct Service {
     pub(super) restarts: u32,
 }
 
-impl Service {
+impl ServiceUnit {
     /// The seed determines the random part of the backoff.
     pub(super) fn new(policy: Policy, seed: u64) -> Self {
         Self { policy, state: ServiceState::Pending, backoff: Backoff::new(seed), restarts: 0 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Supervisor;
 use super::group::GroupStop;
-use super::hook::{Hook, HookState};
+use super::hook::{HookState, HookUnit};
 use super::phase::{Cause, KillWait, LeftoverStop, Phase, StopClock};
 use super::unit::Unit;
 use crate::config::policy::{SignalTo, StopOrder};
@@ -142,7 +142,7 @@ impl Supervisor {
         let of_stop = self.phase.clock().map(|clock| clock.since);
         let since = if has_own_time { Some(group.since) } else { of_stop };
         let message = Message::Killed(id, since.map(|since| now.saturating_duration_since(since)));
-        let is_readiness_check = unit.as_hook().is_some_and(Hook::is_readiness_check);
+        let is_readiness_check = unit.as_hook().is_some_and(HookUnit::is_readiness_check);
         actions.push(Action::Kill(id, (!is_readiness_check).then_some(message)));
         self.set_stop(id, GroupStop::Killed);
     }

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::Supervisor;
 use super::group::{GroupStop, LiveGroup};
-use super::hook::{Hook, HookState};
+use super::hook::{HookState, HookUnit};
 use super::phase::{Cause, Phase, ReadinessWait, StartProgress};
-use super::service::{Service, ServiceState};
+use super::service::{ServiceState, ServiceUnit};
 use super::unit::Unit;
 use crate::config::policy::SignalTo;
 use crate::config::unit::{HookRole, UnitId};
@@ -55,7 +55,7 @@ impl Supervisor {
     }
 
     fn find_due(&self, is_wanted: impl Fn(HookRole) -> bool) -> Option<UnitId> {
-        let is_due = |hook: &Hook| hook.state == HookState::Due && is_wanted(hook.role);
+        let is_due = |hook: &HookUnit| hook.state == HookState::Due && is_wanted(hook.role);
         self.find(|unit| unit.as_hook().is_some_and(is_due))
     }
 
@@ -122,7 +122,7 @@ impl Supervisor {
     /// A program that cannot be executed begins the shutdown regardless of `--on-exit`, because it is a mistake of the
     /// user. If the service has run before, the cause may be temporary, such as a limit of processes: it is restarted.
     pub(super) fn on_start_failed(&mut self, id: UnitId, status: u8, now: Instant, actions: &mut Actions) {
-        let restarts = self.phase.is_serving() && self.units[id].as_service().is_some_and(Service::is_restarted);
+        let restarts = self.phase.is_serving() && self.units[id].as_service().is_some_and(ServiceUnit::is_restarted);
         if self.units[id].is_alive() {
             self.units[id].drain(now);
         } else {

@@ -3,17 +3,17 @@
 use std::time::Instant;
 
 use super::group::{DrainingGroup, GroupStop, LiveGroup};
-use super::hook::{Hook, HookState};
+use super::hook::{HookState, HookUnit};
 use super::phase::StopClock;
-use super::service::{Service, ServiceState};
+use super::service::{ServiceState, ServiceUnit};
 use crate::config::policy::{Policy, SignalTo};
 use crate::config::unit::HookRole;
 use crate::supervisor::event::Receivers;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Unit {
-    Service(Service),
-    Hook(Hook),
+    Service(ServiceUnit),
+    Hook(HookUnit),
 }
 
 impl Unit {
@@ -24,11 +24,11 @@ impl Unit {
         }
     }
 
-    pub(super) fn as_service(&self) -> Option<&Service> {
+    pub(super) fn as_service(&self) -> Option<&ServiceUnit> {
         if let Self::Service(service) = self { Some(service) } else { None }
     }
 
-    pub(super) fn as_hook(&self) -> Option<&Hook> {
+    pub(super) fn as_hook(&self) -> Option<&HookUnit> {
         if let Self::Hook(hook) = self { Some(hook) } else { None }
     }
 
@@ -122,7 +122,7 @@ impl Unit {
     /// Whether the members of its process group must be sent the stop signal when its leader exits: it is being
     /// stopped, and the leader alone has received the signal.
     pub(super) fn stops_members_at_exit(&self) -> bool {
-        let is_stopping = self.is_stopping() || self.as_hook().is_some_and(Hook::is_part_of_stop);
+        let is_stopping = self.is_stopping() || self.as_hook().is_some_and(HookUnit::is_part_of_stop);
         let has_signalled_group =
             self.group().is_some_and(|group| group.stop == GroupStop::Signalled(Receivers::Group));
         is_stopping && !has_signalled_group

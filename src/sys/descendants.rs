@@ -1,4 +1,4 @@
-//! The descendants of this process: found in `/proc`, signalled and killed.
+//! The descendants of untrap, found in `/proc`.
 
 use std::collections::HashSet;
 use std::io;
@@ -8,21 +8,22 @@ use super::child;
 use super::procfs::{Process, children, pids};
 use crate::signal::Signal;
 
-/// Sends signals to every living descendant of this process, each once, and gives those that they were sent to.
+/// Sends these signals to every living descendant once, and returns the processes that received them.
 ///
 /// # Errors
-/// `/proc` can't be read.
+/// `/proc` cannot be read.
 pub fn send_to_descendants(signals: &[Signal]) -> io::Result<Vec<Process>> {
     let mut descendants = living_descendants()?;
     descendants.retain(|process| process.send_all(signals));
     Ok(descendants)
 }
 
-/// Kills every descendant, and gives those that were killed. A process can be born while we look, so we look until
-/// there is no new one, but not for long: without a reaping the dead of a bomb get in the way.
+/// Sends SIGKILL to every descendant, and returns the processes that received it. A process can fork during the scan, so
+/// the scan is repeated until it finds no new process. The time is bounded, because the zombies of a fork bomb slow the
+/// scan down until they are reaped.
 ///
 /// # Errors
-/// `/proc` can't be read.
+/// `/proc` cannot be read.
 pub fn kill_descendants() -> io::Result<Vec<Process>> {
     const LONGEST: Duration = Duration::from_millis(20);
     let until = Instant::now() + LONGEST;
@@ -45,7 +46,7 @@ pub fn kill_descendants() -> io::Result<Vec<Process>> {
 /// processes of the machine, so that a process that forks and exits at once is found. A list that changes while it is
 /// read can lack a process.
 fn family(until: Instant) -> Vec<Process> {
-    // Of our own, thousands may wait to be reaped: to ask the kernel is faster than to read what /proc says.
+    // Thousands of children may be zombies: waitid is faster than reading them in /proc.
     let own = children(std::process::id() as i32).filter(|pid| !child::has_exited(*pid));
     let mut family: Vec<Process> = own.filter_map(Process::read).collect();
     let mut next = 0;
@@ -61,10 +62,9 @@ fn family(until: Instant) -> Vec<Process> {
 
 /// The processes that have this one among their ancestors, without zombies.
 fn living_descendants() -> io::Result<Vec<Process>> {
-    // Where it is not mounted the directory can be there, and empty; and the numbers of another PID namespace mean
-    // others.
+    // The directory can exist without the mount, and the PIDs of another PID namespace are other processes.
     if std::fs::read_link("/proc/self")?.as_os_str() != std::process::id().to_string().as_str() {
-        return Err(io::Error::other("it is that of another PID namespace"));
+        return Err(io::Error::other("it belongs to another PID namespace"));
     }
     // Scanning /proc needs two free descriptors. Fail if only one is left: an empty result would claim that there are
     // no descendants.
@@ -77,7 +77,7 @@ fn living_descendants() -> io::Result<Vec<Process>> {
     Ok(all)
 }
 
-/// Of `all`, which know their processes, those that have `ancestor` among their ancestors.
+/// Retains the elements whose process has `ancestor` among its ancestors.
 pub(super) fn retain_descendants<T>(all: &mut Vec<T>, ancestor: i32, process: impl Fn(&T) -> &Process) {
     let mut family = HashSet::from([ancestor]);
     let mut size = 0;

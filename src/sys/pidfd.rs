@@ -1,4 +1,4 @@
-//! Descriptors of processes and groups, which name them also when their PIDs are reused, see `pidfd_open(2)`.
+//! Descriptors of processes and process groups. They remain valid when a PID is reused, see `pidfd_open(2)`.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
@@ -11,25 +11,25 @@ use super::procfs::Process;
 use crate::signal::Signal;
 
 impl Process {
-    /// Sends it a signal, unless its PID has become another process's since it was read.
+    /// Sends the process a signal. If its PID has been reused, the new process receives none.
     pub(super) fn send(&self, signal: Signal) -> io::Result<()> {
         match self.open()?.map(|descriptor| send_through(&descriptor, signal.number(), 0)) {
             Some(Err(error)) if !matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => Err(error),
             Some(Ok(())) => Ok(()),
-            // Kernels before 5.3, and sandboxes that deny one of the two calls.
-            // SAFETY: kill touches no memory of ours.
+            // A kernel before 5.3, or a sandbox that denies one of the two calls.
+            // SAFETY: kill accesses no memory.
             _ => check(unsafe { libc::kill(self.pid, signal.number()) }).map(drop),
         }
     }
 
-    /// Sends a signal to everyone in the group that has its PID for an id. `ENOSYS` or `EINVAL`: the kernel can't name
-    /// a group by a descriptor (before 6.9).
+    /// Sends a signal to every member of the process group whose id is the PID. `ENOSYS` or `EINVAL`: the kernel has no
+    /// descriptors of process groups (before 6.9).
     pub(super) fn send_to_group(&self, signal: Signal) -> io::Result<()> {
         let descriptor = self.open()?.ok_or(io::Error::from_raw_os_error(libc::ENOSYS))?;
         send_through(&descriptor, signal.number(), libc::PIDFD_SIGNAL_PROCESS_GROUP)
     }
 
-    /// Waits for it to end, at most so long, and says whether it has.
+    /// Waits for the exit of the process, at most for this time. Returns whether it has exited.
     #[must_use]
     pub fn exits_within(&self, time: Duration) -> bool {
         match self.open() {
@@ -53,19 +53,18 @@ impl Process {
     }
 }
 
-/// A descriptor that names a group for good: also when its leader is reaped, and when its id has become another
-/// group's.
+/// A descriptor of a process group. It remains valid when the leader is reaped and the id is reused.
 #[derive(Debug)]
 pub(super) struct GroupPidfd(OwnedFd);
 
 impl GroupPidfd {
-    /// That of a child's group, the child running or ended, not yet reaped; `None` where the kernel has no such thing,
-    /// or doesn't give it.
+    /// The descriptor of the process group of a child that is not reaped yet. `None` if the kernel has no pidfds, or
+    /// denies the call.
     pub(super) fn open(leader: i32) -> Option<Self> {
         open(leader).map(Self)
     }
 
-    /// Sends every member a signal; 0 is none.
+    /// Sends every member a signal; 0 sends nothing.
     pub(super) fn send(&self, signal: i32) -> io::Result<()> {
         send_through(&self.0, signal, libc::PIDFD_SIGNAL_PROCESS_GROUP)
     }
@@ -90,7 +89,7 @@ fn open(pid: i32) -> Option<OwnedFd> {
 
 fn send_through(descriptor: &OwnedFd, signal: i32, flags: libc::c_uint) -> io::Result<()> {
     let no_info = std::ptr::null::<libc::siginfo_t>();
-    // SAFETY: a null siginfo is allowed: the kernel fills it in as kill does.
+    // SAFETY: the siginfo may be null; the kernel then fills it in as for kill.
     let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, descriptor.as_raw_fd(), signal, no_info, flags) };
     check(sent as i32).map(drop)
 }
