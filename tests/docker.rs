@@ -86,7 +86,8 @@ fn redis_behind_a_shell_line_saves_its_data() {
     let container = start(&["cd /tmp && redis-server"]);
     container.wait_for_log("Ready to accept connections");
     container.exec("redis-cli set key value");
-    container.stops_in_time_with(143);
+    // redis is the leader itself, so the status is its own.
+    container.stops_in_time_with(0);
     let logs = container.logs();
     assert!(logs.contains("DB saved on disk") && logs.contains("bye bye"), "{logs}");
     assert!(container.has_file("/tmp/dump.rdb"));
@@ -355,4 +356,32 @@ fn untrap_works_as_the_init_of_the_engine() {
     assert!(logs().contains("untrap: SIGTERM from pid 0 (outside this container): stopping"), "{}", logs());
     assert!(logs().contains("SIGTERM\n"), "{}", logs());
     engine.docker(&["rm", "--force", &id]);
+}
+
+#[test]
+fn a_service_that_makes_its_output_nonblocking_breaks_no_other() {
+    if !ready() {
+        return;
+    }
+    for user in ["0", "65534"] {
+        for mode in ["raw", "prefix", "json"] {
+            let nonblocking = "n: perl -MFcntl -e \"fcntl(STDOUT, F_SETFL, O_NONBLOCK | O_WRONLY); open(F, '>/tmp/set'); close(F); sleep 1000\"";
+            let writer = "p: until [ -e /tmp/set ]; do sleep 0.01; done; seq 1 300000";
+            // Not the log of the engine, which it may cut at a size.
+            let run = ["run", "--rm", "--network", "none", "--user", user, IMAGE];
+            let output = docker(&[&run[..], &["-q", "--output", mode, nonblocking, writer]].concat());
+            assert!(output.status.success(), "{mode} as {user}: {}", String::from_utf8_lossy(&output.stderr));
+            let lines = String::from_utf8_lossy(&output.stdout).lines().count();
+            assert_eq!(lines, 300_000, "{mode} as {user}");
+        }
+    }
+}
+
+#[test]
+fn a_service_of_another_user_can_open_the_pipe_of_the_engine() {
+    if !ready() {
+        return;
+    }
+    let container = start_with(&[], &["-q", "--user", "65534", "--", "sh", "-c", "echo written > /dev/stdout"]);
+    assert_eq!((container.status(), container.logs().as_str()), (0, "written\n"));
 }

@@ -92,7 +92,12 @@ impl<'a> Row<'a> {
             figures.processes.to_string(),
             format!("{:.1}s", figures.cpu.as_secs_f64()),
             size(figures.memory),
-            if figures.command.is_empty() { dash() } else { printable(&shell_words::join(&figures.command)) },
+            match figures.command.as_slice() {
+                [] => dash(),
+                // A program that has replaced its arguments by a title, as redis does.
+                [title] if title.contains(' ') => printable(title),
+                words => printable(&shell_words::join(words)),
+            },
         ]
     }
 

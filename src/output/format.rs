@@ -119,12 +119,22 @@ impl LineFormat {
     pub fn write(self, out: &mut Vec<u8>, stamp: &Timestamp, head: &LinePrefix, line: OutputLine) {
         match self {
             Self::Prefix { timestamps } => {
-                if timestamps {
-                    out.extend_from_slice(&stamp.0);
-                    out.push(b' ');
+                // A carriage return moves the cursor to the start of the line, so the prefix is written again after it.
+                // The one before the newline has no text after it.
+                let text = line.text.strip_suffix(b"\r").unwrap_or(line.text);
+                let mut start = 0;
+                loop {
+                    if timestamps {
+                        out.extend_from_slice(&stamp.0);
+                        out.push(b' ');
+                    }
+                    out.extend_from_slice(if line.is_partial { &head.piece } else { &head.line });
+                    let Some(length) = memchr::memchr(b'\r', &text[start..]) else { break };
+                    let next = start + length + 1;
+                    out.extend_from_slice(&text[start..next]);
+                    start = next;
                 }
-                out.extend_from_slice(if line.is_partial { &head.piece } else { &head.line });
-                out.extend_from_slice(line.text);
+                out.extend_from_slice(&line.text[start..]);
                 out.push(b'\n');
             }
             Self::Json => {
@@ -229,6 +239,14 @@ mod tests {
         assert_eq!(written(form, Style::new(), b"text", false), "web.1    | text\n");
         assert_eq!(written(form, Style::new(), b"text", true), "web.1    + text\n");
         assert_eq!(written(form, colour(6), b"text", false), "\x1b[36mweb.1    |\x1b[0m text\n");
+    }
+
+    #[test]
+    fn a_progress_bar_keeps_its_prefix() {
+        let form = LineFormat::Prefix { timestamps: false };
+        assert_eq!(written(form, Style::new(), b"1%\r2%\r3%", false), "web.1    | 1%\rweb.1    | 2%\rweb.1    | 3%\n");
+        assert_eq!(written(form, Style::new(), b"line of DOS\r", false), "web.1    | line of DOS\r\n");
+        assert_eq!(written(form, Style::new(), b"\r\r", false), "web.1    | \rweb.1    | \r\n");
     }
 
     #[test]

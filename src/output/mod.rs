@@ -160,8 +160,8 @@ impl Output {
         }
         let first = first + self.sinks.len();
         for (index, stream) in self.streams.iter().enumerate() {
-            let has_room = self.sinks[stream.sink].has_room();
-            set.set(first + index, has_room.then(|| (stream.pipe.reader(), Interest::Read)));
+            let reader = stream.pipe.reader().filter(|_| self.sinks[stream.sink].has_room());
+            set.set(first + index, reader.map(|reader| (reader, Interest::Read)));
         }
     }
 
@@ -252,6 +252,10 @@ impl Output {
 
     fn flush(&mut self) {
         self.sinks.iter_mut().for_each(Sink::flush);
+        // A service that writes to a closed file receives SIGPIPE or EPIPE, as with raw output.
+        for stream in self.streams.iter_mut().filter(|stream| self.sinks[stream.sink].is_closed()) {
+            stream.pipe.close_reader();
+        }
     }
 
     /// Reads up to a limit from each stream of a sink, round-robin: begins after the stream that was read last, so that

@@ -34,7 +34,7 @@ pub struct Sink {
     written: usize,
     /// Whether the last write would have blocked.
     is_full: bool,
-    /// Whether the reader has closed the file. Further lines are discarded, so that the services do not block.
+    /// Whether the reader has closed the file. Further lines are discarded.
     is_closed: bool,
     /// The number of lines that could not be written.
     lost: u64,
@@ -135,6 +135,12 @@ impl Sink {
             self.stamp.set_now();
         }
         self.form.write(&mut self.output, &self.stamp, head, line);
+    }
+
+    /// Whether the reader has closed the file.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// The number of bytes that are queued.

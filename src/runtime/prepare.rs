@@ -16,6 +16,7 @@ use crate::shell::Shell;
 use crate::supervisor::Supervisor;
 use crate::supervisor::action::Actions;
 use crate::sys::child;
+use crate::sys::descriptors::open_output_pipes_to_all;
 use crate::sys::limits::DescriptorLimit;
 use crate::sys::poll::{Interest, PollSet};
 use crate::sys::signalfd::{Inherited, Signals};
@@ -71,7 +72,11 @@ pub fn run(input: RunInput) -> io::Result<u8> {
         Runnable::Program(program) => Some((name, program.user())),
         Runnable::TargetCheck(_) => None,
     });
+    let has_users = runnables.iter().any(|work| matches!(work, Runnable::Program(program) if program.user().is_some()));
     let output = Output::new(output, writes.collect())?;
+    if output.is_none() && has_users {
+        open_output_pipes_to_all();
+    }
     if output.is_some() {
         logger.collect();
     }

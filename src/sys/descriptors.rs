@@ -1,8 +1,11 @@
 //! The descriptors of this process.
 
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
 
 use nix::poll::PollTimeout;
+use nix::sys::stat::{Mode, SFlag, fchmod, fstat};
+
+use super::procfs::ProcPath;
 
 /// Opens `/dev/null` for each of standard input, output and error that is closed. Otherwise the next file that untrap
 /// opens would have that number, and a message would be written into it.
@@ -17,6 +20,49 @@ pub fn open_standard() {
         // SAFETY: the path is a C string.
         unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) };
     }
+}
+
+/// Whether a descriptor is a pipe or FIFO.
+pub(super) fn is_pipe(descriptor: BorrowedFd) -> bool {
+    fstat(descriptor).is_ok_and(|status| SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT == SFlag::S_IFIFO)
+}
+
+/// Lets every user open the pipes on standard output and standard error again (`> /dev/stdout`), as services with `--user`
+/// do. Errors are ignored: the pipe belongs to another user then, and its permissions are that user's affair.
+pub fn open_output_pipes_to_all() {
+    for descriptor in [libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        // SAFETY: `open_standard` has opened both, and no code closes them.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+        if is_pipe(descriptor) {
+            let _ = fchmod(descriptor, Mode::from_bits_truncate(0o622));
+        }
+    }
+}
+
+/// Opens the pipe on this descriptor again and puts it in its place, so that a change of its flags (`O_NONBLOCK`) does not
+/// affect the processes that share the open file description. An error leaves the descriptor as it is. For a child
+/// between fork and exec.
+pub(super) fn reopen_pipe(descriptor: RawFd) {
+    // SAFETY: `open_standard` has opened the standard descriptors, and no code closes them.
+    let is_pipe = is_pipe(unsafe { BorrowedFd::borrow_raw(descriptor) });
+    let Some(path) = ProcPath::new_self(descriptor).filter(|_| is_pipe) else { return };
+    // O_NONBLOCK, because the open of a pipe that has no reader would block. It is cleared afterwards.
+    let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    // SAFETY: `path` is a C string, and no value owns `descriptor` in the child.
+    unsafe {
+        let own = libc::open(path.as_ptr(), flags);
+        if own != -1 {
+            clear_flags(own);
+            libc::dup2(own, descriptor);
+            libc::close(own);
+        }
+    }
+}
+
+/// Clears the flags of an open file description (`O_NONBLOCK`). A process that had it before may have set them.
+pub(super) fn clear_flags(descriptor: RawFd) {
+    // SAFETY: F_SETFL accesses no memory.
+    unsafe { libc::fcntl(descriptor, libc::F_SETFL, 0) };
 }
 
 /// The descriptors above 2 that untrap was started with: those that an exec does not close, because all that untrap

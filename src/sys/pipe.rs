@@ -11,10 +11,11 @@ use nix::unistd::pipe2;
 const SIZE: libc::c_int = 256 * 1024;
 
 /// A pipe of which untrap keeps both ends. While it does, the reader never sees end of file when a writer exits:
-/// a service that is started again writes into the same pipe.
+/// a service that is restarted writes to the same pipe.
 #[derive(Debug)]
 pub struct Pipe {
-    reader: OwnedFd,
+    /// `None`: closed, so that a write fails with EPIPE.
+    reader: Option<OwnedFd>,
     writer: OwnedFd,
 }
 
@@ -34,13 +35,18 @@ impl Pipe {
             // Denied if the container lacks the capability. The service can write to the inherited descriptor anyway.
             let _ = fchown(&writer, user, None);
         }
-        Ok(Self { reader, writer })
+        Ok(Self { reader: Some(reader), writer })
     }
 
-    /// The read end, to poll.
+    /// The read end, to poll. `None` if it is closed.
     #[must_use]
-    pub fn reader(&self) -> BorrowedFd<'_> {
-        self.reader.as_fd()
+    pub fn reader(&self) -> Option<BorrowedFd<'_>> {
+        self.reader.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Closes the read end: a process that writes to the pipe is sent SIGPIPE, or its write fails with EPIPE.
+    pub fn close_reader(&mut self) {
+        self.reader = None;
     }
 
     /// The write end, for a service.
@@ -52,15 +58,16 @@ impl Pipe {
     /// Reads into `buffer`, and returns the number of bytes; 0 if the pipe is empty.
     pub fn read(&self, buffer: &mut [u8]) -> usize {
         // It fails only with EAGAIN.
-        nix::unistd::read(&self.reader, buffer).unwrap_or(0)
+        self.reader.as_ref().map_or(0, |reader| nix::unistd::read(reader, buffer).unwrap_or(0))
     }
 
     /// How many bytes wait to be read.
     #[must_use]
     pub fn waiting(&self) -> usize {
+        let Some(reader) = &self.reader else { return 0 };
         let mut bytes: libc::c_int = 0;
         // SAFETY: the number outlives the call.
-        unsafe { libc::ioctl(self.reader.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+        unsafe { libc::ioctl(reader.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
         bytes as usize
     }
 }

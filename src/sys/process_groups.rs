@@ -67,7 +67,8 @@ pub fn is_hidden(pid: i32) -> bool {
 pub fn command_line(pid: i32) -> Vec<String> {
     let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    let words = text.strip_suffix('\0').unwrap_or(&text);
+    // A program that has replaced its arguments by a title leaves NULs after it.
+    let words = text.trim_end_matches('\0');
     if words.is_empty() { Vec::new() } else { words.split('\0').map(str::to_owned).collect() }
 }
 

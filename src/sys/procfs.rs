@@ -1,7 +1,7 @@
 //! Processes in `/proc`, see proc(5).
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use super::check;
 
@@ -114,10 +114,19 @@ pub(super) struct ProcPath([u8; 32]);
 
 impl ProcPath {
     pub(super) fn new(pid: i32, name: &str) -> Option<Self> {
+        Self::format(format_args!("/proc/{pid}/{name}"))
+    }
+
+    /// `/proc/self/fd/N`.
+    pub(super) fn new_self(descriptor: RawFd) -> Option<Self> {
+        Self::format(format_args!("/proc/self/fd/{descriptor}"))
+    }
+
+    fn format(text: std::fmt::Arguments) -> Option<Self> {
         let mut path = Self([0; 32]);
         // The last byte is never written, so that the string ends with a NUL.
         let mut free = &mut path.0[..31];
-        std::io::Write::write_fmt(&mut free, format_args!("/proc/{pid}/{name}")).ok()?;
+        std::io::Write::write_fmt(&mut free, text).ok()?;
         Some(path)
     }
 

@@ -418,6 +418,12 @@ impl Child<'_> {
                 Errno::result(unsafe { libc::dup2(own.as_raw_fd(), standard) })?;
             }
         }
+        for descriptor in [libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+            match self.output {
+                Some(_) => descriptors::clear_flags(descriptor),
+                None => descriptors::reopen_pipe(descriptor),
+            }
+        }
         if let Some(kept) = self.kept {
             // SAFETY: the child uses no descriptor but the standard ones and the pipe, which are kept.
             unsafe { close_except(kept) };

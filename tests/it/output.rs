@@ -59,9 +59,8 @@ fn text(bytes: &[u8]) -> &str {
 
 #[test]
 fn prefix_puts_the_padded_name_before_each_line_and_changes_no_byte() {
-    let output =
-        run(&["--output", "prefix", "--on-exit", "ignore", r"w: printf 'one\r\n\n10%%\r20%%\n\377\000\nlast'"]);
-    let expected = b"w      | one\r\nw      | \nw      | 10%\r20%\nw      | \xff\0\nw      | last\n";
+    let output = run(&["--output", "prefix", "--on-exit", "ignore", r"w: printf 'one\r\n\n10%%\n\377\000\nlast'"]);
+    let expected = b"w      | one\r\nw      | \nw      | 10%\nw      | \xff\0\nw      | last\n";
     assert_eq!(output.stdout, expected);
     let output = run(&["--output", "prefix", "--on-exit", "ignore", "a: echo a", "longest: echo b"]);
     let mut lines: Vec<_> = text(&output.stdout).lines().collect();
@@ -202,11 +201,11 @@ fn output_from_before_a_restart_keeps_its_pid() {
 }
 
 #[test]
-fn output_without_a_reader_does_not_stop_the_services() {
+fn a_service_that_writes_nothing_does_not_notice_that_the_reader_has_gone() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut untrap = self::untrap();
-    untrap.args(["--output", "prefix", "w: seq 200000 && exit 5"]).stdout(writer).stderr(Stdio::null());
+    untrap.args(["--output", "prefix", "w: exit 5"]).stdout(writer).stderr(Stdio::null());
     assert_eq!(untrap.status().unwrap().code(), Some(5));
 }
 
@@ -345,4 +344,65 @@ fn raw_gives_services_the_descriptors_of_untrap() {
     }
     untrap.signal("TERM");
     untrap.end();
+}
+
+/// Sets `O_NONBLOCK` on its standard output, as node does, and waits.
+const NONBLOCKING: &str =
+    "n: perl -MFcntl -e \"fcntl(STDOUT, F_SETFL, O_NONBLOCK | O_WRONLY); open(F, '>set'); close(F); sleep 1000\"";
+
+/// The output of untrap through a pipe that a shell line reads. Another program starts both.
+fn piped(scene: &Scene, before: &[&str], arguments: &[&str], reader: &str) -> std::process::Output {
+    let mut command = Command::new("env");
+    command.args(before).args(["bash", "-c", &format!("set -o pipefail; \"$@\" | {reader}"), "bash"]);
+    command.arg(env!("CARGO_BIN_EXE_untrap")).args(arguments).current_dir(scene.path(".")).output().unwrap()
+}
+
+#[test]
+fn a_service_that_makes_its_output_nonblocking_breaks_no_other() {
+    let user: &[&str] = &["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"];
+    for before in [&[], user] {
+        for mode in ["raw", "prefix", "json"] {
+            let scene = Scene::new();
+            std::fs::set_permissions(scene.open_to_all(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+            let writer = "p: until [ -e set ]; do sleep 0.01; done; seq 1 300000";
+            let arguments = ["-q", "--output", mode, NONBLOCKING, writer];
+            // The pipe is full when the reader begins.
+            let output = piped(&scene, before, &arguments, "(sleep 0.5; grep -c '[0-9]')");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "300000\n", "{mode} {before:?}: {output:?}");
+        }
+    }
+}
+
+#[test]
+fn a_restarted_service_has_a_blocking_output_again() {
+    let scene = Scene::new();
+    scene.script(
+        "once",
+        "#!/bin/sh\nif [ -e set ]; then seq 1 300000; exit 0; fi\n\
+         perl -MFcntl -e \"fcntl(STDOUT, F_SETFL, O_NONBLOCK | O_WRONLY)\"; touch set; exit 1\n",
+    );
+    let arguments = ["-q", "--output", "prefix", "--on-exit", "restart-on-failure", "./once"];
+    let output = piped(&scene, &[], &arguments, "(sleep 1; wc -l)");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "300000\n", "{output:?}");
+}
+
+#[test]
+fn when_the_reader_has_gone_writers_are_killed_by_sigpipe() {
+    for mode in ["raw", "prefix", "json"] {
+        let scene = Scene::new();
+        let output = piped(&scene, &[], &["-q", "--output", mode, "yes"], "head -c 1000");
+        assert_eq!(output.stdout.len(), 1000, "{mode}");
+        assert_eq!(output.status.code(), Some(141), "{mode}: {output:?}");
+    }
+}
+
+#[test]
+fn with_raw_output_another_user_can_open_the_pipe_again() {
+    if !nix::unistd::geteuid().is_root() {
+        return crate::support::skip("only root can run a service as another user");
+    }
+    let scene = Scene::new();
+    let arguments = ["-q", "--user", "nobody", "--", "sh", "-c", "echo x > /dev/stdout"];
+    let output = piped(&scene, &[], &arguments, "cat");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "x\n", "{output:?}");
 }
