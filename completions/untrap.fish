@@ -25,7 +25,7 @@ function __fish_untrap_using_subcommand
 end
 
 complete -c untrap -n "__fish_untrap_needs_command" -s f -l procfile -d 'Run the process types of FILE; \'-\' reads standard input [default: ./Procfile]' -r -F
-complete -c untrap -n "__fish_untrap_needs_command" -s e -l env-file -d 'Set the variables of FILE unless they are set already; a later file wins' -r -F
+complete -c untrap -n "__fish_untrap_needs_command" -s e -l env-file -d 'Set the variables of FILE unless they are set already; \'?\': if it exists' -r -F
 complete -c untrap -n "__fish_untrap_needs_command" -l port -d 'Set PORT to N, plus 100 per process type and 1 per instance' -r
 complete -c untrap -n "__fish_untrap_needs_command" -l user -d 'Run services as USER' -r
 complete -c untrap -n "__fish_untrap_needs_command" -l shell -d 'Shell for commands that need one; \'none\' refuses them [default: /bin/sh]' -r -F
@@ -82,7 +82,7 @@ complete -c untrap -n "__fish_untrap_needs_command" -f -a "check" -d 'Prints wha
 complete -c untrap -n "__fish_untrap_needs_command" -f -a "ps" -d 'Shows the services of a running untrap, each with its whole process group'
 complete -c untrap -n "__fish_untrap_needs_command" -f -a "signal" -d 'Sends a signal to services of a running untrap, each with its whole process group'
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s f -l procfile -d 'Run the process types of FILE; \'-\' reads standard input [default: ./Procfile]' -r -F
-complete -c untrap -n "__fish_untrap_using_subcommand check" -s e -l env-file -d 'Set the variables of FILE unless they are set already; a later file wins' -r -F
+complete -c untrap -n "__fish_untrap_using_subcommand check" -s e -l env-file -d 'Set the variables of FILE unless they are set already; \'?\': if it exists' -r -F
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l port -d 'Set PORT to N, plus 100 per process type and 1 per instance' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l user -d 'Run services as USER' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l shell -d 'Shell for commands that need one; \'none\' refuses them [default: /bin/sh]' -r -F

@@ -17,8 +17,8 @@ _untrap() {
     _arguments "${_arguments_options[@]}" : \
 '-f+[Run the process types of FILE; '\''-'\'' reads standard input \[default\: ./Procfile\]]:FILE:_files' \
 '--procfile=[Run the process types of FILE; '\''-'\'' reads standard input \[default\: ./Procfile\]]:FILE:_files' \
-'*-e+[Set the variables of FILE unless they are set already; a later file wins]:FILE:_files' \
-'*--env-file=[Set the variables of FILE unless they are set already; a later file wins]:FILE:_files' \
+'*-e+[Set the variables of FILE unless they are set already; '\''?'\''\: if it exists]:[NAME=][?]FILE:_files' \
+'*--env-file=[Set the variables of FILE unless they are set already; '\''?'\''\: if it exists]:[NAME=][?]FILE:_files' \
 '--port=[Set PORT to N, plus 100 per process type and 1 per instance]:N:_default' \
 '*--user=[Run services as USER]:[NAME=]USER[:GROUP]:_default' \
 '--shell=[Shell for commands that need one; '\''none'\'' refuses them \[default\: /bin/sh\]]:PATH|none:_files' \
@@ -65,8 +65,8 @@ _untrap() {
 _arguments "${_arguments_options[@]}" : \
 '-f+[Run the process types of FILE; '\''-'\'' reads standard input \[default\: ./Procfile\]]:FILE:_files' \
 '--procfile=[Run the process types of FILE; '\''-'\'' reads standard input \[default\: ./Procfile\]]:FILE:_files' \
-'*-e+[Set the variables of FILE unless they are set already; a later file wins]:FILE:_files' \
-'*--env-file=[Set the variables of FILE unless they are set already; a later file wins]:FILE:_files' \
+'*-e+[Set the variables of FILE unless they are set already; '\''?'\''\: if it exists]:[NAME=][?]FILE:_files' \
+'*--env-file=[Set the variables of FILE unless they are set already; '\''?'\''\: if it exists]:[NAME=][?]FILE:_files' \
 '--port=[Set PORT to N, plus 100 per process type and 1 per instance]:N:_default' \
 '*--user=[Run services as USER]:[NAME=]USER[:GROUP]:_default' \
 '--shell=[Shell for commands that need one; '\''none'\'' refuses them \[default\: /bin/sh\]]:PATH|none:_files' \

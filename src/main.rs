@@ -8,9 +8,10 @@ use std::path::Path;
 
 use untrap::cli::advice::one_program::{Found, ProgramForm};
 use untrap::cli::running::VerbError;
-use untrap::cli::{self, LaunchOptions, Request, Settings, Source, check, generate};
+use untrap::cli::{self, Request, Settings, Source, check, generate};
+use untrap::config::bounded;
+use untrap::config::environment::{FileNote, ServiceVariables};
 use untrap::config::plan::{Plan, PlanError};
-use untrap::config::{bounded, env_file};
 use untrap::exit_status::{INTERNAL_ERROR, USAGE};
 use untrap::log::line::{LogFormat, LogLine};
 use untrap::log::remedy;
@@ -64,9 +65,9 @@ fn respond(arguments: Vec<OsString>) -> u8 {
 }
 
 fn run(settings: Settings, signals: Signals) -> Result<u8, StartError> {
-    let read = || Ok((procfile_text(&settings.source)?, exec_context(&settings.launch)?));
-    let has_files = matches!(settings.source, Source::Procfile { .. }) || !settings.launch.env_files.is_empty();
-    let (text, exec_context) = if has_files { signals.interruptible(read)? } else { read()? };
+    let read = || Ok((procfile_text(&settings.source)?, exec_context(&settings)?));
+    let has_files = matches!(settings.source, Source::Procfile { .. }) || settings.options.environment.has_files();
+    let (text, (exec_context, notes)) = if has_files { signals.interruptible(read)? } else { read()? };
     refuse_one_program(&settings, &exec_context)?;
     let plan = plan(&settings, &text).map_err(|error| StartError::usage(&error))?;
     let runnables = exec_context.runnables(&plan).map_err(|error| StartError(error.status(), error.to_string()))?;
@@ -76,14 +77,14 @@ fn run(settings: Settings, signals: Signals) -> Result<u8, StartError> {
     let pid_dir = pid_dir.map_err(|error| StartError::usage(&error))?;
     let Settings { rules, log, output, program_form, .. } = settings;
     let not_found_hint = program_form.as_ref().map(ProgramForm::hint);
-    let input = RunInput { not_found_hint, plan, runnables, exec_context, rules, log, output, pid_dir, signals };
+    let input = RunInput { not_found_hint, plan, runnables, exec_context, rules, notes, log, output, pid_dir, signals };
     let status = runtime::run(input);
     status.map_err(|error| StartError(INTERNAL_ERROR, format!("can't prepare the start: {error}{}", remedy(&error))))
 }
 
 fn check(settings: &Settings) -> Result<u8, StartError> {
     let text = procfile_text(&settings.source)?;
-    let exec_context = exec_context(&settings.launch)?;
+    let (exec_context, notes) = exec_context(settings)?;
     refuse_one_program(settings, &exec_context)?;
     let plan = match plan(settings, &text) {
         Ok(plan) => plan,
@@ -94,7 +95,7 @@ fn check(settings: &Settings) -> Result<u8, StartError> {
         }
         Err(error) => return Err(StartError::usage(&error)),
     };
-    match check::plan(&plan, &exec_context) {
+    match check::plan(&plan, &exec_context, &notes) {
         Ok(text) => Ok(print(text.as_bytes())),
         Err(errors) => {
             let (last, others) = errors.split_last().expect("there is an error");
@@ -106,15 +107,15 @@ fn check(settings: &Settings) -> Result<u8, StartError> {
     }
 }
 
-/// Reads the env files.
-fn exec_context(options: &LaunchOptions) -> Result<ExecContext, StartError> {
-    let mut variables = Vec::new();
-    for path in &options.env_files {
-        variables.extend(env_file::read(path).map_err(|error| StartError::usage(&error))?);
-    }
-    let hidden: Vec<&str> = cli::environment_variables().collect();
-    let environment = Environment::new(sys::environment(), variables, &hidden);
-    Ok(ExecContext { environment, shell: options.shell.clone(), port: options.port })
+/// Reads the env files and secrets.
+fn exec_context(settings: &Settings) -> Result<(ExecContext, Vec<FileNote>), StartError> {
+    let Settings { options, launch, .. } = settings;
+    let mut hidden: Vec<&str> = cli::environment_variables().collect();
+    let variables = options.environment.read(sys::environment(), &hidden).map_err(|error| StartError::usage(&error))?;
+    let ServiceVariables { shared, named, removed, notes } = variables;
+    hidden.extend(removed.iter().map(String::as_str));
+    let environment = Environment::new(sys::environment(), shared, &hidden);
+    Ok((ExecContext { environment, named, shell: launch.shell.clone(), port: launch.port }, notes))
 }
 
 /// Refuses commands that are one program and its arguments.

@@ -25,6 +25,7 @@ use proptest::string::{RegexGeneratorStrategy, string_regex};
 use proptest::test_runner::{Config, TestRunner};
 use support::{Scene, example, skip};
 
+use untrap::config::environment::NamedVariables;
 use untrap::runtime::launch::{ExecCommand, ExecContext};
 use untrap::shell::Shell;
 use untrap::sys::environment::Environment;
@@ -332,7 +333,12 @@ impl Bench {
         let variables = self.environment(case).into_iter().map(|(name, value)| (name.into(), value.into()));
         let environment = Environment::new([], variables, &[]);
         let shell = Shell::Path(SHELLS[0][0].into());
-        let context = ExecContext { environment: environment.clone(), shell: shell.clone(), port: None };
+        let context = ExecContext {
+            environment: environment.clone(),
+            named: NamedVariables::default(),
+            shell: shell.clone(),
+            port: None,
+        };
         let launch: ExecCommand = context.launch(&"x", &command, Vec::new()).unwrap();
         let is_direct = launch.shell.is_none();
         if launch.shell.as_ref().is_some_and(|shell| !shell.is_replaced) {

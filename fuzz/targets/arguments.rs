@@ -11,6 +11,7 @@ use std::path::Path;
 use libfuzzer_sys::fuzz_target;
 
 use untrap::cli::{self, Request, Source};
+use untrap::config::environment::NamedVariables;
 use untrap::config::plan::Plan;
 use untrap::config::policy::Policy;
 use untrap::runtime::launch::ExecContext;
@@ -74,7 +75,9 @@ fuzz_target!(|bytes: &[u8]| {
     let names: HashSet<String> = plan.services.iter().map(|service| service.name.to_string()).collect();
     assert_eq!(names.len(), plan.services.len(), "each service has a name of its own");
     let (shell, port) = (settings.launch.shell.clone(), settings.launch.port);
-    match check::plan(&plan, &ExecContext { environment: Environment::default(), shell, port }) {
+    let (environment, named) = (Environment::default(), NamedVariables::default());
+    let exec_context = ExecContext { environment, named, shell, port };
+    match check::plan(&plan, &exec_context, &[]) {
         Ok(text) => {
             let lines: Vec<&str> = text.split('\n').collect();
             plan.services.iter().zip(lines.chunks(4)).for_each(|(service, lines)| check_shown(service, lines));

@@ -6,6 +6,7 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::config::environment::FileNote;
 use crate::config::hook::Task;
 use crate::config::plan::Plan;
 use crate::config::policy::{OnExit, Policy, SignalTo, Timeout};
@@ -20,11 +21,11 @@ use crate::shell::classify::Command;
 const CONTEXT: usize = 60;
 
 /// Describes each service with its command, how it is executed, its options and the names of its variables; then each
-/// hook.
+/// hook, and the values of env files that are not as written.
 ///
 /// # Errors
 /// Returns the error of every service and hook that cannot be launched.
-pub fn plan(plan: &Plan, exec_context: &ExecContext) -> Result<String, Vec<LaunchError>> {
+pub fn plan(plan: &Plan, exec_context: &ExecContext, notes: &[FileNote]) -> Result<String, Vec<LaunchError>> {
     let mut text = String::new();
     let mut errors = Vec::new();
     for service in &plan.services {
@@ -39,10 +40,13 @@ pub fn plan(plan: &Plan, exec_context: &ExecContext) -> Result<String, Vec<Launc
             let _ = writeln!(text, "{}: checked until it is ready", hook.name);
             continue;
         };
-        match exec_context.launch_hook(&hook.name, command) {
+        match exec_context.launch_hook(hook, command, plan) {
             Ok(launch) => drop(describe_command(&mut text, &hook.name, command, &launch)),
             Err(error) => errors.push(error),
         }
+    }
+    for note in notes {
+        let _ = writeln!(text, "{note}");
     }
     if errors.is_empty() { Ok(text) } else { Err(errors) }
 }

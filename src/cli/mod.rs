@@ -25,6 +25,7 @@ use self::signal::SignalRequest;
 use self::values::OptionValues;
 use self::verbs::{RUN, Verb};
 use crate::cli::generate::Page;
+use crate::config::environment::EnvironmentOptions;
 use crate::config::hook::HookOptions;
 use crate::config::plan::Options;
 use crate::config::policy::{Delay, Rules};
@@ -84,8 +85,6 @@ impl Settings {
 /// Options for starting services.
 #[derive(Debug)]
 pub struct LaunchOptions {
-    /// `--env-file`, in the order given.
-    pub env_files: Vec<PathBuf>,
     /// `--shell`.
     pub shell: Shell,
     /// `--port`.
@@ -215,6 +214,7 @@ fn read_settings(values: &OptionValues) -> Result<Box<Settings>, UsageError> {
         stop_signal: values.scoped("stop-signal")?,
         on_exit: values.scoped("on-exit")?,
         signal_to: values.scoped("signal-to")?,
+        environment: EnvironmentOptions { env_files: values.scoped("env-file")?, secrets: Vec::new() },
         user: values.scoped("user")?,
         hooks: HookOptions {
             before: values.values("before")?,
@@ -240,7 +240,6 @@ fn read_settings(values: &OptionValues) -> Result<Box<Settings>, UsageError> {
     let verbosity = values.verbosity()?;
     let log = LogSettings { verbosity, format: values.value("log-format")?.unwrap_or_default() };
     let launch = LaunchOptions {
-        env_files: values.values("env-file")?,
         shell: values.value("shell")?.unwrap_or_default(),
         port: values.value("port")?.map(|Port(port)| port),
     };

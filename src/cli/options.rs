@@ -209,9 +209,17 @@ pub(super) const SERVICES: OptionGroup = OptionGroup {
             name: "env-file",
             short: Some('e'),
             kind: Kind::List,
-            value_name: "FILE",
+            value_name: "[NAME=][?]FILE",
             variable: Some("UNTRAP_ENV_FILE"),
-            help: "Set the variables of FILE unless they are set already; a later file wins",
+            help: "Set the variables of FILE unless they are set already; '?': if it exists",
+            details: "\
+untrap's own environment wins, then the files with NAME=, which set the variables of single services, then a later \
+file over an earlier one. Write './' before a file name that contains '=' or begins with '?'.
+
+A line is NAME=VALUE, as python-dotenv reads it. An unquoted value is the rest of the line, without a comment (a blank, \
+then '#') and surrounding blanks. Double quotes know \\n, \\r, \\t, \\\\, \\\" and \\$; single quotes keep the text as it \
+is; both may span lines. ${NAME}, ${NAME:-word} and ${NAME-word} are expanded outside single quotes, $NAME is not. \
+'untrap check' shows where an unquoted value is not the text of its line.",
             completion: Completion::File,
             is_common: true,
             ..Argument::UNSET
@@ -466,7 +474,7 @@ With json, each message is a JSON object with the keys version (of the schema, 1
 also with -q; info; debug, only with -v), event, message (the text) and, if it concerns a service or a process, name \
 and pid. Events are launched, started, start-failed, signal-received, delaying, exited, restarting, killed, gave-up, waiting, \
 ready, wait-timeout, stop-command-failed, leftovers, leftover, orphan, not-signalled, pid-file, output-lost, \
-shared-name, system-error, exit, and failure, after which untrap starts nothing.",
+shared-name, env-file, system-error, exit, and failure, after which untrap starts nothing.",
             completion: Completion::Words(&["text", "json"]),
             ..Argument::UNSET
         },

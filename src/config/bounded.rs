@@ -4,13 +4,16 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-const MEBIBYTE: u64 = 1024 * 1024;
+pub(super) const MEBIBYTE: u64 = 1024 * 1024;
 
 /// The largest Procfile, in bytes.
 pub const PROCFILE: u64 = MEBIBYTE;
 
 /// The largest env file, in bytes.
 pub const ENV_FILE: u64 = 16 * MEBIBYTE;
+
+/// The largest secret, in bytes.
+pub const SECRET: u64 = MEBIBYTE;
 
 /// Reads a whole file of at most `limit` bytes.
 ///

@@ -2,13 +2,16 @@
 
 pub mod bounded;
 pub mod env_file;
+pub mod environment;
 pub mod hook;
 pub mod name;
 pub mod plan;
 pub mod policy;
 pub mod procfile;
 pub mod scoped;
+pub mod secret;
 pub mod service;
 pub mod target;
 pub mod unit;
 pub mod user;
+pub mod variables;

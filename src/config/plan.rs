@@ -7,12 +7,14 @@ use std::fmt;
 use std::path::Path;
 use std::rc::Rc;
 
+use crate::config::environment::EnvironmentOptions;
 use crate::config::hook::{self, Hook, HookError, HookOptions};
 use crate::config::name::{Name, name_after_program};
 use crate::config::policy::{OnExit, Policy, SignalTo, Timeout};
 use crate::config::procfile::{self, ProcfileError, split_name, split_number};
 use crate::config::scoped::Scoped;
 use crate::config::service::Service;
+use crate::config::unit::HookRole;
 use crate::config::user::User;
 use crate::shell::classify::Command;
 use crate::shell::parse::CommandError;
@@ -46,6 +48,8 @@ pub struct Options {
     pub on_exit: Scoped<OnExit>,
     /// `--signal-to`.
     pub signal_to: Scoped<SignalTo>,
+    /// `--env-file` and `--secret`.
+    pub environment: EnvironmentOptions,
     /// `--user`.
     pub user: Scoped<User>,
     /// The options that define hooks.
@@ -141,6 +145,15 @@ impl fmt::Display for PlanError {
 impl std::error::Error for PlanError {}
 
 impl Plan {
+    /// The service that a hook belongs to.
+    #[must_use]
+    pub fn service_of(&self, hook: &Hook) -> Option<&Service> {
+        match hook.role {
+            HookRole::Ready(id) | HookRole::StopCommand(id) => self.services.get(id.index()),
+            HookRole::Before | HookRole::After | HookRole::WaitFor => None,
+        }
+    }
+
     /// Plans one program with its arguments, taken literally.
     ///
     /// # Errors
@@ -238,6 +251,7 @@ impl Plan {
             ("--stop-signal", options.stop_signal.unknown(&names)),
             ("--on-exit", options.on_exit.unknown(&names)),
             ("--signal-to", options.signal_to.unknown(&names)),
+            ("--env-file", options.environment.env_files.unknown(&names)),
             ("--user", options.user.unknown(&names)),
             ("--ready", options.hooks.ready.unknown(&names)),
             ("--stop-command", options.hooks.stop_command.unknown(&names)),

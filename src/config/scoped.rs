@@ -60,6 +60,11 @@ impl<T> Scoped<T> {
         self.0.iter().rev().find(|(scope, _)| scope.is_none()).map(|(_, value)| value)
     }
 
+    /// Returns each value with its NAME.
+    pub fn iter(&self) -> impl Iterator<Item = (Option<&Name>, &T)> {
+        self.0.iter().map(|(scope, value)| (scope.as_ref(), value))
+    }
+
     /// Returns the first NAME that is neither one of `names` nor the process type of one.
     #[must_use]
     pub fn unknown<'a>(&'a self, names: &[Name]) -> Option<&'a Name> {

@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::config::environment::FileNote;
 use crate::config::unit::UnitId;
 use crate::exit_status::ExitStatus;
 use crate::log::line::{Details, LONGEST, LogFormat, LogLine, LogSettings, Verbosity};
@@ -213,6 +214,12 @@ impl Logger {
         self.write(Verbosity::Quiet, "pid-file", Subject::Service(id), Details::default(), |f, services| {
             write!(f, "{}: its pid file can't be {done}: {error}; it runs all the same", services[id])
         });
+    }
+
+    /// Says that the value of an env file is not as a reader of the file may expect it.
+    pub fn env_file(&mut self, note: &FileNote) {
+        let level = if note.is_warning() { Verbosity::Quiet } else { Verbosity::Verbose };
+        self.write(level, "env-file", Subject::Untrap, Details::default(), |f, _| write!(f, "{note}"));
     }
 
     /// Says that something that untrap needs from the system went wrong, and what follows from it.

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::config::environment::NamedVariables;
 use crate::config::hook::{Hook, Task};
 use crate::config::plan::Plan;
 use crate::config::service::Service;
@@ -70,6 +71,8 @@ pub enum Runnable {
 pub struct ExecContext {
     /// The shared environment.
     pub environment: Environment,
+    /// The variables of single services, from env files.
+    pub named: NamedVariables,
     /// `--shell`.
     pub shell: Shell,
     /// `--port`.
@@ -169,13 +172,13 @@ impl ExecContext {
             program.foreground = alone;
             Ok(Runnable::Program(program))
         };
-        plan.services.iter().map(service).chain(plan.hooks.iter().map(|hook| self.hook(hook))).collect()
+        plan.services.iter().map(service).chain(plan.hooks.iter().map(|hook| self.hook(hook, plan))).collect()
     }
 
-    fn hook(&self, hook: &Hook) -> Result<Runnable, LaunchError> {
+    fn hook(&self, hook: &Hook, plan: &Plan) -> Result<Runnable, LaunchError> {
         Ok(match &hook.task {
             Task::Command(command) | Task::ReadinessCheck(Target::Exec(command)) => {
-                Runnable::Program(self.launch_hook(&hook.name, command)?.into())
+                Runnable::Program(self.launch_hook(hook, command, plan)?.into())
             }
             Task::ReadinessCheck(Target::Tcp { host, port }) => {
                 Runnable::TargetCheck(TargetCheck::Tcp(host.clone(), *port))
@@ -185,11 +188,11 @@ impl ExecContext {
         })
     }
 
-    /// Prepares the command of a hook.
+    /// Prepares the command of a hook, which has the variables of its service.
     ///
     /// # Errors
     /// It needs a shell that it cannot have.
-    pub fn launch_hook(&self, name: &String, command: &Command) -> Result<ExecCommand, LaunchError> {
+    pub fn launch_hook(&self, hook: &Hook, command: &Command, plan: &Plan) -> Result<ExecCommand, LaunchError> {
         let late = |simple: &Simple| simple.expanded().find(|name| SET_LATER.contains(name)).map(str::to_owned);
         let left_to_the_shell = match command {
             Command::Simple(simple) => {
@@ -197,7 +200,8 @@ impl ExecContext {
             }
             Command::Program(_) | Command::Shell(..) => None,
         };
-        self.launch(name, left_to_the_shell.as_ref().unwrap_or(command), Vec::new())
+        let variables = plan.service_of(hook).map(|service| self.variables(service)).transpose()?.unwrap_or_default();
+        self.launch(&hook.name, left_to_the_shell.as_ref().unwrap_or(command), variables)
     }
 
     /// Prepares the command of a service.
@@ -207,7 +211,10 @@ impl ExecContext {
     pub fn launch_service(&self, service: &Service) -> Result<ExecCommand, LaunchError> {
         let identity = service.user.as_ref().map(User::look_up).transpose().map_err(LaunchError::User)?;
         let mut variables = self.variables(service)?;
-        variables.extend(identity.iter().flat_map(Identity::variables));
+        for variable in identity.iter().flat_map(Identity::variables) {
+            variables.retain(|(name, _)| *name != variable.0);
+            variables.push(variable);
+        }
         Ok(ExecCommand { identity, ..self.launch(&service.name, &service.command, variables)? })
     }
 
@@ -269,20 +276,23 @@ impl ExecContext {
         }
     }
 
-    /// The variables that identify a service.
+    /// The variables of a service: those of its env files, and those that identify it.
     fn variables(&self, service: &Service) -> Result<Vec<Variable>, LaunchError> {
         let name = service.name.to_string();
-        let mut variables = vec![("UNTRAP_NAME".into(), name.clone().into()), ("PS".into(), name.clone().into())];
-        if self.environment.get("DYNO").is_none() {
-            variables.push(("DYNO".into(), name.clone().into()));
+        let mut identifying = vec![("UNTRAP_NAME", name.clone()), ("PS", name.clone())];
+        let files = self.named.get(&service.name);
+        if self.environment.get("DYNO").is_none() && environment::get(files, OsStr::new("DYNO")).is_none() {
+            identifying.push(("DYNO", name.clone()));
         }
         if let Some(base) = self.port {
             let port = u32::from(base) + 100 * service.type_index + service.name.instance.unwrap_or(1) - 1;
             if port > u32::from(u16::MAX) {
                 return Err(LaunchError::NoPort { name, port });
             }
-            variables.push(("PORT".into(), port.to_string().into()));
+            identifying.push(("PORT", port.to_string()));
         }
-        Ok(variables)
+        let is_kept = |(name, _): &&Variable| identifying.iter().all(|(own, _)| name != own);
+        let files: Vec<Variable> = files.iter().filter(is_kept).cloned().collect();
+        Ok(identifying.into_iter().map(|(name, value)| (name.into(), value.into())).chain(files).collect())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use super::{EXEC_PIPE_SLOTS, Runtime, SIGNALS_SLOT, Slot};
+use crate::config::environment::FileNote;
 use crate::config::plan::Plan;
 use crate::config::policy::Rules;
 use crate::config::unit::UnitId;
@@ -36,6 +37,8 @@ pub struct RunInput {
     pub not_found_hint: Option<String>,
     /// The policies of the whole run.
     pub rules: Rules,
+    /// What to say about the values of env files.
+    pub notes: Vec<FileNote>,
     /// untrap's own messages.
     pub log: LogSettings,
     /// The lines of services.
@@ -51,7 +54,7 @@ pub struct RunInput {
 /// # Errors
 /// Fails if a preparation fails. No process has been started.
 pub fn run(input: RunInput) -> io::Result<u8> {
-    let RunInput { not_found_hint, plan, runnables, exec_context, rules, log, output, pid_dir, signals } = input;
+    let RunInput { not_found_hint, plan, runnables, exec_context, rules, notes, log, output, pid_dir, signals } = input;
     let inherited = Inherited { descriptor_limit: DescriptorLimit::raise(), ..signals.inherited() };
     let alone = plan.services.len() == 1;
     let background = !alone || !plan.hooks.is_empty();
@@ -80,7 +83,10 @@ pub fn run(input: RunInput) -> io::Result<u8> {
     if output.is_some() {
         logger.collect();
     }
-    drop(services);
+    for note in &notes {
+        logger.env_file(note);
+    }
+    drop((services, notes));
     for name in shared_names {
         logger.shared_name(&name);
     }

@@ -182,8 +182,10 @@ impl Spawner {
 
     /// The program's environment: the shared variables, except those that it has itself, and its own.
     fn environment<'a>(&'a self, program: &'a Program) -> Vec<&'a CStr> {
-        let own: Vec<_> = program.variables.iter().map(|own| name(own)).collect();
-        let shared = self.environment.iter().filter(|variable| !own.contains(&name(variable)));
+        let mut own: Vec<_> = program.variables.iter().map(|own| name(own)).collect();
+        // An env file can define many thousands of variables.
+        own.sort_unstable();
+        let shared = self.environment.iter().filter(|variable| own.binary_search(&name(variable)).is_err());
         shared.map(AsRef::as_ref).chain(program.variables.iter().map(CString::as_c_str)).collect()
     }
 

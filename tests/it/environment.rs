@@ -1,4 +1,4 @@
-//! The environment of services: their names and ports, and env files.
+//! The environment of services: their names and ports.
 
 use crate::support::Scene;
 
@@ -56,39 +56,5 @@ fn an_invalid_port_is_an_error() {
         let end = scene.run(&["--port", port, "touch started"]);
         assert!(end.status == 2 && end.said(&format!("--port '{port}': not a port")), "{end:?}");
     }
-    assert!(!scene.path("started").exists());
-}
-
-#[test]
-fn a_later_env_file_wins_over_an_earlier_one_and_the_environment_over_both() {
-    let scene = Scene::new();
-    scene.write("show", "echo $A $B $C $D $1\n");
-    scene.write("first", "A=first\nB=first\nC=first\nD='x  y'\nUNTRAP_ON_EXIT=explode\n");
-    scene.write("second", "# ours\n\nexport B=second\nC=second\n");
-    let line = "sh show ${C}-$D";
-    let arguments = ["-e", "first", "--env-file", "second", line];
-    assert_eq!(printed(&scene, &arguments, &[("C", "real")]), ["first second real x y real-x"]);
-    assert_eq!(printed(&scene, &[line], &[("UNTRAP_ENV_FILE", "second,first")]), ["first first first x y first-x"]);
-    let path = scene.write("path", "PATH=/nowhere\n");
-    let mut untrap = scene.untrap();
-    untrap.args(["-e", path.to_str().unwrap(), "ls"]).env_remove("PATH");
-    assert_eq!(untrap.output().unwrap().status.code(), Some(127), "programs are looked up in PATH of the env file");
-}
-
-#[test]
-fn a_bad_env_file_is_refused_with_file_and_line() {
-    let scene = Scene::new();
-    for (content, message) in [
-        ("A=1\nnonsense\n", "env:2: not a variable"),
-        ("A=1\nB=secret words\n", "env:2: not a variable"),
-        ("A='open\nB=1\n", "env:1: not a variable"),
-    ] {
-        scene.write("env", content);
-        let end = scene.run(&["-e", "env", "touch started"]);
-        assert_eq!(end.status, 2, "{end:?}");
-        assert!(end.messages.len() == 1 && end.said(message) && !end.said("secret"), "{end:?}");
-    }
-    let end = scene.run(&["-e", "missing", "touch started"]);
-    assert!(end.status == 2 && end.said("can't read missing: No such file"), "{end:?}");
     assert!(!scene.path("started").exists());
 }

@@ -8,6 +8,7 @@ mod check;
 mod comparison;
 mod completions;
 mod descriptors;
+mod env_files;
 mod environment;
 mod faults;
 mod first_moves;

@@ -52,7 +52,8 @@ pub(super) fn program_form(verb: &'static Verb, arguments: &[OsString]) -> Optio
 fn is_valid(verb: &'static Verb, arguments: &[OsString]) -> bool {
     let Ok(Request::Run(settings) | Request::Check(settings)) = parse_verb(verb, arguments) else { return false };
     // Only a regular file is read: to read a pipe would take its content away.
-    if !settings.launch.env_files.iter().all(|path| path.is_file()) {
+    let env_files = &settings.options.environment.env_files;
+    if !env_files.iter().all(|(_, file)| file.is_optional || file.path.is_file()) {
         return false;
     }
     match &settings.source {
