@@ -32,7 +32,7 @@ _untrap() {
 
     case "${cmd}" in
         untrap)
-            opts="-f -e -t -s -r -q -v -h -V --procfile --env-file --port --user --shell --before --wait-for --wait-timeout --ready --timeout --stop-signal --on-exit --stop-order --stop-command --stop-delay --after --rewrite --signal-to --exit-map --output --timestamps --log-format --quiet --verbose --pid-dir --generate --help --version check ps signal"
+            opts="-f -e -t -s -r -q -v -h -V --procfile --env-file --secret --cwd --port --user --shell --before --wait-for --wait-timeout --ready --timeout --stop-signal --on-exit --stop-order --stop-command --stop-delay --after --rewrite --signal-to --exit-map --output --timestamps --log-format --quiet --verbose --pid-dir --generate --help --version check ps signal"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -95,6 +95,17 @@ _untrap() {
                     fi
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --secret)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cwd)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
                     fi
                     return 0
                     ;;
@@ -216,7 +227,7 @@ _untrap() {
             return 0
             ;;
         untrap__subcmd__check)
-            opts="-f -e -t -s -r -q -v -h -V --procfile --env-file --port --user --shell --before --wait-for --wait-timeout --ready --timeout --stop-signal --on-exit --stop-order --stop-command --stop-delay --after --rewrite --signal-to --exit-map --output --timestamps --log-format --quiet --verbose --pid-dir --help --version"
+            opts="-f -e -t -s -r -q -v -h -V --procfile --env-file --secret --cwd --port --user --shell --before --wait-for --wait-timeout --ready --timeout --stop-signal --on-exit --stop-order --stop-command --stop-delay --after --rewrite --signal-to --exit-map --output --timestamps --log-format --quiet --verbose --pid-dir --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -279,6 +290,17 @@ _untrap() {
                     fi
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --secret)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cwd)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
                     fi
                     return 0
                     ;;

@@ -19,6 +19,8 @@ _untrap() {
 '--procfile=[Run the process types of FILE; '\''-'\'' reads standard input \[default\: ./Procfile\]]:FILE:_files' \
 '*-e+[Set the variables of FILE unless they are set already; '\''?'\''\: if it exists]:[NAME=][?]FILE:_files' \
 '*--env-file=[Set the variables of FILE unless they are set already; '\''?'\''\: if it exists]:[NAME=][?]FILE:_files' \
+'*--secret=[Set VARIABLE to the content of FILE, or of the file that VARIABLE_FILE names]:VARIABLE[=FILE]:_default' \
+'*--cwd=[Working directory of services \[default\: where untrap runs\]]:[NAME=]DIR:_files -/' \
 '--port=[Set PORT to N, plus 100 per process type and 1 per instance]:N:_default' \
 '*--user=[Run services as USER]:[NAME=]USER[:GROUP]:_default' \
 '--shell=[Shell for commands that need one; '\''none'\'' refuses them \[default\: /bin/sh\]]:PATH|none:_files' \
@@ -67,6 +69,8 @@ _arguments "${_arguments_options[@]}" : \
 '--procfile=[Run the process types of FILE; '\''-'\'' reads standard input \[default\: ./Procfile\]]:FILE:_files' \
 '*-e+[Set the variables of FILE unless they are set already; '\''?'\''\: if it exists]:[NAME=][?]FILE:_files' \
 '*--env-file=[Set the variables of FILE unless they are set already; '\''?'\''\: if it exists]:[NAME=][?]FILE:_files' \
+'*--secret=[Set VARIABLE to the content of FILE, or of the file that VARIABLE_FILE names]:VARIABLE[=FILE]:_default' \
+'*--cwd=[Working directory of services \[default\: where untrap runs\]]:[NAME=]DIR:_files -/' \
 '--port=[Set PORT to N, plus 100 per process type and 1 per instance]:N:_default' \
 '*--user=[Run services as USER]:[NAME=]USER[:GROUP]:_default' \
 '--shell=[Shell for commands that need one; '\''none'\'' refuses them \[default\: /bin/sh\]]:PATH|none:_files' \

@@ -16,6 +16,7 @@ use crate::config::service::Service;
 use crate::config::target::Target;
 use crate::runtime::launch::{ExecCommand, ExecContext, InShell, LaunchError};
 use crate::shell::classify::Command;
+use crate::shell::used::used_variables;
 
 /// The number of characters that are shown before and after the position of an error.
 const CONTEXT: usize = 60;
@@ -31,7 +32,7 @@ pub fn plan(plan: &Plan, exec_context: &ExecContext, notes: &[FileNote]) -> Resu
     for service in &plan.services {
         match exec_context.launch_service(service) {
             // Writing to a String cannot fail.
-            Ok(launch) => drop(describe(&mut text, service, &launch)),
+            Ok(launch) => drop(describe(&mut text, service, &launch, exec_context)),
             Err(error) => errors.push(error),
         }
     }
@@ -41,7 +42,7 @@ pub fn plan(plan: &Plan, exec_context: &ExecContext, notes: &[FileNote]) -> Resu
             continue;
         };
         match exec_context.launch_hook(hook, command, plan) {
-            Ok(launch) => drop(describe_command(&mut text, &hook.name, command, &launch)),
+            Ok(launch) => drop(describe_command(&mut text, &hook.name, command, &launch, exec_context)),
             Err(error) => errors.push(error),
         }
     }
@@ -51,27 +52,41 @@ pub fn plan(plan: &Plan, exec_context: &ExecContext, notes: &[FileNote]) -> Resu
     if errors.is_empty() { Ok(text) } else { Err(errors) }
 }
 
-fn describe_command(f: &mut String, name: &impl fmt::Display, command: &Command, launch: &ExecCommand) -> fmt::Result {
+fn describe_command(
+    f: &mut String,
+    name: &impl fmt::Display,
+    command: &Command,
+    launch: &ExecCommand,
+    exec_context: &ExecContext,
+) -> fmt::Result {
     let line = match command {
         Command::Program(words) => shell_words::join(words.iter().map(|word| word.to_string_lossy())),
         Command::Simple(simple) => simple.line.clone(),
         Command::Shell(line, _) => line.clone(),
     };
     writeln!(f, "{name}: {line}")?;
+    if let Some(directory) = &launch.directory {
+        writeln!(f, "    in {}", directory.display())?;
+    }
     match &launch.shell {
-        None => writeln!(f, "    executed directly"),
+        None => writeln!(f, "    executed directly")?,
         Some(InShell { reason, is_replaced }) => {
             writeln!(f, "    executed by {}, because of {reason}", launch.words[0].to_string_lossy())?;
             if *is_replaced {
                 writeln!(f, "    as {}", launch.words[2].to_string_lossy())?;
             }
-            Ok(())
         }
     }
+    if !matches!(command, Command::Program(_)) {
+        for unset in used_variables(&line).into_iter().filter(|used| !exec_context.is_set(used, &launch.variables)) {
+            writeln!(f, "    warning: ${unset} is not set anywhere, so it is empty")?;
+        }
+    }
+    Ok(())
 }
 
-fn describe(f: &mut String, service: &Service, launch: &ExecCommand) -> fmt::Result {
-    describe_command(f, &service.name, &service.command, launch)?;
+fn describe(f: &mut String, service: &Service, launch: &ExecCommand, exec_context: &ExecContext) -> fmt::Result {
+    describe_command(f, &service.name, &service.command, launch, exec_context)?;
     let Policy { stop_signal, timeout, on_exit, signal_to } = service.policy;
     write!(f, "    timeout {}, ", Shown(timeout))?;
     match stop_signal {

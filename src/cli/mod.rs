@@ -214,7 +214,8 @@ fn read_settings(values: &OptionValues) -> Result<Box<Settings>, UsageError> {
         stop_signal: values.scoped("stop-signal")?,
         on_exit: values.scoped("on-exit")?,
         signal_to: values.scoped("signal-to")?,
-        environment: EnvironmentOptions { env_files: values.scoped("env-file")?, secrets: Vec::new() },
+        cwd: values.scoped("cwd")?,
+        environment: EnvironmentOptions { env_files: values.scoped("env-file")?, secrets: values.values("secret")? },
         user: values.scoped("user")?,
         hooks: HookOptions {
             before: values.values("before")?,

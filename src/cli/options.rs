@@ -225,6 +225,35 @@ is; both may span lines. ${NAME}, ${NAME:-word} and ${NAME-word} are expanded ou
             ..Argument::UNSET
         },
         Argument {
+            name: "secret",
+            kind: Kind::List,
+            value_name: "VARIABLE[=FILE]",
+            variable: Some("UNTRAP_SECRET"),
+            help: "Set VARIABLE to the content of FILE, or of the file that VARIABLE_FILE names",
+            details: "\
+The file is read once, as untrap's own user, before anything starts; one final newline is taken off. VARIABLE_FILE is \
+removed from the environment of the services. It is an error if VARIABLE is set already. The value is in no message, \
+and 'untrap check' does not show it. A command that expands it has it among its arguments, which other processes can \
+see.",
+            completion: Completion::Unknown,
+            is_secret: true,
+            ..Argument::UNSET
+        },
+        Argument {
+            name: "cwd",
+            kind: Kind::List,
+            value_name: "[NAME=]DIR",
+            variable: Some("UNTRAP_CWD"),
+            default: Some("where untrap runs"),
+            help: "Working directory of services",
+            details: "\
+The readiness check and the stop command of a service run there too; without NAME= also the commands of --before, \
+--after and --wait-for. PWD is set to it. The directory is entered as the user of the service. Files that options name \
+are looked up where untrap runs.",
+            completion: Completion::Directory,
+            ..Argument::UNSET
+        },
+        Argument {
             name: "port",
             kind: Kind::Value,
             value_name: "N",

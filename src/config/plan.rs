@@ -13,7 +13,7 @@ use crate::config::name::{Name, name_after_program};
 use crate::config::policy::{OnExit, Policy, SignalTo, Timeout};
 use crate::config::procfile::{self, ProcfileError, split_name, split_number};
 use crate::config::scoped::Scoped;
-use crate::config::service::Service;
+use crate::config::service::{Service, WorkingDirectory};
 use crate::config::unit::HookRole;
 use crate::config::user::User;
 use crate::shell::classify::Command;
@@ -29,6 +29,8 @@ pub struct Plan {
     pub hooks: Vec<Hook>,
     /// The names that several commands without a name have, because they run the same program.
     pub shared_names: Vec<String>,
+    /// The working directory of hooks that belong to no service; `None`: where untrap runs.
+    pub directory: Option<WorkingDirectory>,
 }
 
 /// In a formation, stands for every process type that the formation does not name, except [`RELEASE`].
@@ -48,6 +50,8 @@ pub struct Options {
     pub on_exit: Scoped<OnExit>,
     /// `--signal-to`.
     pub signal_to: Scoped<SignalTo>,
+    /// `--cwd`.
+    pub cwd: Scoped<WorkingDirectory>,
     /// `--env-file` and `--secret`.
     pub environment: EnvironmentOptions,
     /// `--user`.
@@ -154,6 +158,12 @@ impl Plan {
         }
     }
 
+    /// The working directory of a hook; `None`: where untrap runs.
+    #[must_use]
+    pub fn directory_of(&self, hook: &Hook) -> Option<&WorkingDirectory> {
+        self.service_of(hook).map_or(self.directory.as_ref(), |service| service.directory.as_ref())
+    }
+
     /// Plans one program with its arguments, taken literally.
     ///
     /// # Errors
@@ -251,6 +261,7 @@ impl Plan {
             ("--stop-signal", options.stop_signal.unknown(&names)),
             ("--on-exit", options.on_exit.unknown(&names)),
             ("--signal-to", options.signal_to.unknown(&names)),
+            ("--cwd", options.cwd.unknown(&names)),
             ("--env-file", options.environment.env_files.unknown(&names)),
             ("--user", options.user.unknown(&names)),
             ("--ready", options.hooks.ready.unknown(&names)),
@@ -269,12 +280,14 @@ impl Plan {
                 on_exit: options.on_exit.get(&name).copied().unwrap_or_default(),
                 signal_to: options.signal_to.get(&name).copied().unwrap_or_default(),
             };
-            Service { user: options.user.get(&name).cloned(), name, type_index, command, policy }
+            let directory = options.cwd.get(&name).cloned();
+            Service { directory, user: options.user.get(&name).cloned(), name, type_index, command, policy }
         };
         let services: Vec<Service> = services.into_iter().map(service).collect();
         let timeout = options.timeout.for_all().copied().unwrap_or_default();
         let policy = Policy { timeout, ..Policy::default() };
         let hooks = hook::hooks(&options.hooks, &services, policy, process_type).map_err(PlanError::Hook)?;
-        Ok(Self { services, hooks, shared_names: Vec::new() })
+        let directory = options.cwd.for_all().cloned();
+        Ok(Self { services, hooks, directory, shared_names: Vec::new() })
     }
 }

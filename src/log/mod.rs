@@ -168,6 +168,9 @@ impl Logger {
                         "{name} can't start: can't become its user: {error}; start untrap as root, or leave out --user"
                     )
                 }
+                SpawnError::NoWorkingDirectory(error) => {
+                    write!(f, "{name} can't start: can't change to the directory of --cwd: {error}")
+                }
                 SpawnError::NoDirectory(error) => {
                     write!(f, "{name} can't start: can't change to the directory of its cd: {error}")
                 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::config::environment::NamedVariables;
 use crate::config::hook::{Hook, Task};
 use crate::config::plan::Plan;
-use crate::config::service::Service;
+use crate::config::service::{Service, WorkingDirectory};
 use crate::config::target::Target;
 use crate::config::user::{User, UserError};
 use crate::exit_status::{NOT_FOUND, USAGE};
@@ -17,7 +17,7 @@ use crate::shell::expand::expand;
 use crate::shell::parse::Simple;
 use crate::shell::{Shell, ShellReason};
 use crate::sys::credentials::Identity;
-use crate::sys::environment::{self, Environment, Variable};
+use crate::sys::environment::{self, Environment, Variable, c_string};
 use crate::sys::readiness::TargetCheck;
 use crate::sys::spawn::Program;
 
@@ -33,6 +33,8 @@ pub struct ExecCommand {
     pub variables: Vec<Variable>,
     /// Why the program is a shell; `None`: it is not.
     pub shell: Option<InShell>,
+    /// The directory of `--cwd`; `None`: where untrap runs.
+    pub directory: Option<PathBuf>,
     /// The change of the working directory before the program.
     pub cd: Option<Cd>,
     /// The user that it runs as; `None`: untrap's own user.
@@ -146,13 +148,14 @@ impl LaunchError {
 
 impl ExecCommand {
     fn direct(words: Vec<OsString>, variables: Vec<Variable>) -> Self {
-        Self { words, variables, shell: None, cd: None, identity: None }
+        Self { words, variables, shell: None, directory: None, cd: None, identity: None }
     }
 }
 
 impl From<ExecCommand> for Program {
     fn from(launch: ExecCommand) -> Self {
         let mut program = Self::new(launch.words, launch.variables, launch.identity);
+        program.directory = launch.directory.map(|path| c_string(path.into()));
         if let Some(Cd { operand, otherwise }) = launch.cd {
             program.change_directory(operand, otherwise.map(|otherwise| Self::from(*otherwise)));
         }
@@ -201,7 +204,8 @@ impl ExecContext {
             Command::Program(_) | Command::Shell(..) => None,
         };
         let variables = plan.service_of(hook).map(|service| self.variables(service)).transpose()?.unwrap_or_default();
-        self.launch(&hook.name, left_to_the_shell.as_ref().unwrap_or(command), variables)
+        let command = left_to_the_shell.as_ref().unwrap_or(command);
+        self.launch_in(plan.directory_of(hook), &hook.name, command, variables)
     }
 
     /// Prepares the command of a service.
@@ -212,10 +216,26 @@ impl ExecContext {
         let identity = service.user.as_ref().map(User::look_up).transpose().map_err(LaunchError::User)?;
         let mut variables = self.variables(service)?;
         for variable in identity.iter().flat_map(Identity::variables) {
-            variables.retain(|(name, _)| *name != variable.0);
-            variables.push(variable);
+            replace(&mut variables, variable);
         }
-        Ok(ExecCommand { identity, ..self.launch(&service.name, &service.command, variables)? })
+        let launch = self.launch_in(service.directory.as_ref(), &service.name, &service.command, variables)?;
+        Ok(ExecCommand { identity, ..launch })
+    }
+
+    fn launch_in(
+        &self,
+        directory: Option<&WorkingDirectory>,
+        name: &impl ToString,
+        command: &Command,
+        mut variables: Vec<Variable>,
+    ) -> Result<ExecCommand, LaunchError> {
+        let Some(WorkingDirectory(path)) = directory else { return self.launch(name, command, variables) };
+        // Programs would take an inherited PWD for their directory.
+        if let Ok(absolute) = std::path::absolute(path) {
+            let path: PathBuf = absolute.components().collect();
+            replace(&mut variables, ("PWD".into(), path.into()));
+        }
+        Ok(ExecCommand { directory: Some(path.clone()), ..self.launch(name, command, variables)? })
     }
 
     /// Prepares a command that has these variables of its own.
@@ -276,6 +296,13 @@ impl ExecContext {
         }
     }
 
+    /// Whether a command that has these variables of its own finds this variable set when it starts.
+    #[must_use]
+    pub fn is_set(&self, name: &str, own: &[Variable]) -> bool {
+        let is_own = || environment::get(own, OsStr::new(name)).is_some();
+        SET_LATER.contains(&name) || self.environment.get(name).is_some() || is_own()
+    }
+
     /// The variables of a service: those of its env files, and those that identify it.
     fn variables(&self, service: &Service) -> Result<Vec<Variable>, LaunchError> {
         let name = service.name.to_string();
@@ -295,4 +322,10 @@ impl ExecContext {
         let files: Vec<Variable> = files.iter().filter(is_kept).cloned().collect();
         Ok(identifying.into_iter().map(|(name, value)| (name.into(), value.into())).chain(files).collect())
     }
+}
+
+/// Sets a variable; it replaces the one with the same name.
+fn replace(variables: &mut Vec<Variable>, variable: Variable) {
+    variables.retain(|(name, _)| *name != variable.0);
+    variables.push(variable);
 }

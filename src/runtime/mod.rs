@@ -265,7 +265,7 @@ impl Runtime {
         let status = match error {
             SpawnError::NotFound => NOT_FOUND,
             SpawnError::NotExecutable(_) => NOT_EXECUTABLE,
-            SpawnError::NoDirectory(_) => USAGE,
+            SpawnError::NoDirectory(_) | SpawnError::NoWorkingDirectory(_) => USAGE,
             SpawnError::NotPermitted(_) | SpawnError::NoProcess(_) => INTERNAL_ERROR,
         };
         self.handle(Event::StartFailed(id, status));

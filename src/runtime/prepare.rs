@@ -58,7 +58,7 @@ pub fn run(input: RunInput) -> io::Result<u8> {
     let inherited = Inherited { descriptor_limit: DescriptorLimit::raise(), ..signals.inherited() };
     let alone = plan.services.len() == 1;
     let background = !alone || !plan.hooks.is_empty();
-    let Plan { services, hooks, shared_names } = plan;
+    let Plan { services, hooks, shared_names, .. } = plan;
     let policies = services.iter().map(|service| service.policy);
     let supervisor = Supervisor::new(policies, hooks.iter().map(|hook| (hook.role, hook.policy)), rules, seed());
     let names = services.iter().map(|service| service.name.to_string()).chain(hooks.into_iter().map(|hook| hook.name));

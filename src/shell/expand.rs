@@ -12,7 +12,7 @@ use crate::shell::cd::{is_clean, is_plain_operand};
 use crate::shell::parse::{Expansion, Part, Simple, Word};
 
 /// Variables that some shells set if the environment does not contain them.
-const SET_BY_SHELL: &[&str] = &["HOME", "HOSTNAME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"];
+pub(super) const SET_BY_SHELL: &[&str] = &["HOME", "HOSTNAME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"];
 
 /// A simple command after its expansions.
 #[derive(Clone, PartialEq, Eq, Debug)]

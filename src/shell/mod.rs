@@ -7,6 +7,7 @@ mod exec;
 pub mod expand;
 pub mod parse;
 mod program_name;
+pub mod used;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

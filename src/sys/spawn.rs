@@ -16,7 +16,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigHandler, SigmaskHow, Signal as Standard, signal, sigprocmask};
 use nix::sys::stat::Mode;
-use nix::unistd::{ForkResult, Pid, fork, getpid, getppid, pipe2, setpgid};
+use nix::unistd::{ForkResult, Pid, chdir, fork, getpid, getppid, pipe2, setpgid};
 
 use super::child::Leader;
 use super::credentials::become_user;
@@ -40,6 +40,8 @@ pub struct Program {
     variables: Box<[CString]>,
     /// The user that it runs as; `None`: untrap's own user.
     identity: Option<Box<Identity>>,
+    /// Its working directory, which its user enters; `None`: that of untrap.
+    pub directory: Option<CString>,
     /// The change of the working directory before it.
     cd: Option<Box<Cd>>,
     /// Whether it has untrap's standard input and the terminal instead of `/dev/null`.
@@ -59,7 +61,8 @@ impl Program {
     #[must_use]
     pub fn new(words: Vec<OsString>, variables: Vec<Variable>, identity: Option<Identity>) -> Self {
         let variables = variables.into_iter().map(assignment).collect();
-        Self { words: words.into(), variables, identity: identity.map(Box::new), cd: None, foreground: false }
+        let identity = identity.map(Box::new);
+        Self { words: words.into(), variables, identity, directory: None, cd: None, foreground: false }
     }
 
     /// Changes the working directory before the program starts, as `cd` of sh does. If that fails, `otherwise` is
@@ -118,6 +121,8 @@ pub enum SpawnError {
     NotExecutable(io::Error),
     /// The child cannot become the user that the program runs as.
     NotPermitted(io::Error),
+    /// The child cannot change to the program's working directory.
+    NoWorkingDirectory(io::Error),
     /// The child cannot change to the directory of the program's `cd`.
     NoDirectory(io::Error),
     /// No process could be created, or it could not be prepared.
@@ -224,6 +229,7 @@ impl Spawner {
         });
         let mut child = Child {
             image,
+            directory: program.directory.as_deref(),
             cd: cd.map(|cd| cd.operand.as_os_str()),
             otherwise,
             inherited: self.inherited,
@@ -306,6 +312,7 @@ impl Image<'_> {
 /// because memory that it writes is copied, unless it changes the directory.
 struct Child<'a> {
     image: Image<'a>,
+    directory: Option<&'a CStr>,
     cd: Option<&'a OsStr>,
     /// What is executed if the change of the directory fails.
     otherwise: Option<Image<'a>>,
@@ -324,6 +331,7 @@ struct Child<'a> {
 enum Failure {
     Identity(Errno),
     Preparation(Errno),
+    WorkingDirectory(Errno),
     Directory(Errno),
     Execution(Errno),
 }
@@ -336,7 +344,8 @@ impl Failure {
             Self::Identity(errno) => (0, errno),
             Self::Preparation(errno) => (1, errno),
             Self::Directory(errno) => (2, errno),
-            Self::Execution(errno) => (3, errno),
+            Self::WorkingDirectory(errno) => (3, errno),
+            Self::Execution(errno) => (4, errno),
         };
         let [a, b, c, d] = (errno as i32).to_ne_bytes();
         [step, a, b, c, d]
@@ -348,6 +357,7 @@ impl Failure {
             0 => Self::Identity(errno),
             1 => Self::Preparation(errno),
             2 => Self::Directory(errno),
+            3 => Self::WorkingDirectory(errno),
             _ => Self::Execution(errno),
         }
     }
@@ -358,6 +368,7 @@ impl From<Failure> for SpawnError {
         match failure {
             Failure::Identity(errno) => Self::NotPermitted(errno.into()),
             Failure::Preparation(errno) => Self::NoProcess(errno.into()),
+            Failure::WorkingDirectory(errno) => Self::NoWorkingDirectory(errno.into()),
             Failure::Directory(errno) => Self::NoDirectory(errno.into()),
             Failure::Execution(Errno::ENOENT | Errno::ENOTDIR) => Self::NotFound,
             Failure::Execution(errno) => Self::NotExecutable(errno.into()),
@@ -387,6 +398,9 @@ impl Child<'_> {
             become_user(identity).map_err(Failure::Identity)?;
             // The change of the user clears the parent-death signal.
             self.bind_to_parent().map_err(Failure::Preparation)?;
+        }
+        if let Some(directory) = self.directory {
+            chdir(directory).map_err(Failure::WorkingDirectory)?;
         }
         self.reset().map_err(Failure::Preparation)
     }
@@ -479,6 +493,7 @@ mod tests {
             Failure::Identity(Errno::EPERM),
             Failure::Preparation(Errno::EAGAIN),
             Failure::Directory(Errno::ENOTDIR),
+            Failure::WorkingDirectory(Errno::EACCES),
             Failure::Execution(Errno::ENOENT),
         ] {
             assert_eq!(Failure::from_bytes(failure.to_bytes()), failure);

@@ -94,6 +94,23 @@ fn check_shows_the_hooks_of_the_services() {
 }
 
 #[test]
+fn check_warns_about_variables_that_are_set_nowhere() {
+    let scene = Scene::new();
+    scene.write("env", "HOST=db\n");
+    let warnings = |options: &[&str]| {
+        let hooks = ["--before", "migrate $URL", "--stop-command", "web=kill $UNTRAP_PID $NOPE"];
+        let commands = ["web: puma -p $PORT -h $HOST", "job: cd x && A=1; work $A ${B:-2} '$C' | tee $LOG"];
+        let end = scene.run(&[&["check"], options, &hooks, &commands].concat());
+        assert_eq!((end.status, end.messages.len()), (0, 0), "{end:?}");
+        let unset = |line: &str| Some(line.strip_prefix("    warning: $")?.split(' ').next().unwrap().to_owned());
+        end.stdout.lines().filter_map(unset).collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(&[]), ["PORT", "HOST", "LOG", "URL", "NOPE"]);
+    assert_eq!(warnings(&["--port", "80", "-e", "web=env"]), ["LOG", "URL", "NOPE"]);
+    assert_eq!(warnings(&["-e", "job=env"]), ["PORT", "HOST", "LOG", "URL", "NOPE"], "the file of another service");
+}
+
+#[test]
 fn a_program_named_check_can_still_run() {
     let scene = Scene::new();
     scene.script("check", "#!/bin/sh\necho checked\n");
