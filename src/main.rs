@@ -121,7 +121,10 @@ fn exec_context(settings: &Settings) -> Result<(ExecContext, Vec<FileNote>), Sta
 /// Refuses commands that are one program and its arguments.
 fn refuse_one_program(settings: &Settings, exec_context: &ExecContext) -> Result<(), StartError> {
     let path = exec_context.environment.get("PATH");
+    let has_directory = !settings.options.cwd.is_empty();
+    let is_elsewhere = |word: &Path| has_directory && word.is_relative() && word.components().count() > 1;
     let found = |word: &OsStr| match () {
+        () if is_elsewhere(Path::new(word)) => Found::Other,
         () if programs::is_found(word, path) => Found::Program,
         () if programs::is_missing(word, path) => Found::Nothing,
         () => Found::Other,
@@ -132,9 +135,10 @@ fn refuse_one_program(settings: &Settings, exec_context: &ExecContext) -> Result
 fn plan(settings: &Settings, text: &[u8]) -> Result<Plan, PlanError> {
     let options = &settings.options;
     match &settings.source {
-        Source::Program(words) => Plan::from_program(words.clone(), options),
-        Source::Arguments(arguments) => Plan::from_arguments(arguments, options),
-        Source::Procfile { path, formation } => Plan::from_procfile(path, text, formation, options),
+        Source::Arguments { commands, program } => Plan::from_arguments(commands, program.clone(), options),
+        Source::Procfile { path, formation, program } => {
+            Plan::from_procfile(path, text, formation, program.clone(), options)
+        }
     }
 }
 

@@ -32,7 +32,7 @@ fn check_shown(service: &Service, lines: &[&str]) {
         assert_eq!(Command::read(line).as_ref(), Ok(&*service.command));
     }
     let parts = ["    timeout ", ", stop signal ", ", on exit ", ", signals to "];
-    let mut rest = lines[2];
+    let mut rest = *lines.iter().find(|line| line.starts_with("    timeout ")).expect("its options follow");
     let values = parts.map(|part| {
         let (value, after) = rest.split_once(part).expect(part);
         rest = after;
@@ -58,13 +58,12 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let options = &settings.options;
     let plan = match &settings.source {
-        Source::Program(words) => Plan::from_program(words.clone(), options),
-        Source::Arguments(arguments) => Plan::from_arguments(arguments, options),
-        Source::Procfile { formation, .. } => {
+        Source::Arguments { commands, program } => Plan::from_arguments(commands, program.clone(), options),
+        Source::Procfile { formation, program, .. } => {
             if formation.iter().any(|word| word.split_once('=').is_some_and(|(_, count)| count.len() > DIGITS)) {
                 return;
             }
-            Plan::from_procfile(Path::new("Procfile"), PROCFILE, formation, options)
+            Plan::from_procfile(Path::new("Procfile"), PROCFILE, formation, program.clone(), options)
         }
     };
     let plan = match plan {
@@ -79,9 +78,10 @@ fuzz_target!(|bytes: &[u8]| {
     let exec_context = ExecContext { environment, named, shell, port };
     match check::plan(&plan, &exec_context, &[]) {
         Ok(text) => {
-            let is_optional = |line: &&str| line.starts_with("    warning: ") || line.starts_with("    in ");
-            let lines: Vec<&str> = text.split('\n').filter(|line| !is_optional(line)).collect();
-            plan.services.iter().zip(lines.chunks(4)).for_each(|(service, lines)| check_shown(service, lines));
+            let lines: Vec<&str> = text.split('\n').collect();
+            let is_first = |line: &&str| !line.starts_with("    ");
+            let shown = lines.chunk_by(|_, next| !is_first(next));
+            plan.services.iter().zip(shown).for_each(|(service, lines)| check_shown(service, lines));
         }
         Err(errors) => assert!(errors.iter().all(|error| !error.to_string().contains('\n')), "a message is one line"),
     }

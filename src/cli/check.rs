@@ -14,6 +14,7 @@ use crate::config::procfile;
 use crate::config::procfile::ProcfileError;
 use crate::config::service::Service;
 use crate::config::target::Target;
+use crate::config::unit::UnitId;
 use crate::runtime::launch::{ExecCommand, ExecContext, InShell, LaunchError};
 use crate::shell::classify::Command;
 use crate::shell::used::used_variables;
@@ -29,10 +30,15 @@ const CONTEXT: usize = 60;
 pub fn plan(plan: &Plan, exec_context: &ExecContext, notes: &[FileNote]) -> Result<String, Vec<LaunchError>> {
     let mut text = String::new();
     let mut errors = Vec::new();
-    for service in &plan.services {
+    for (index, service) in plan.services.iter().enumerate() {
         match exec_context.launch_service(service) {
-            // Writing to a String cannot fail.
-            Ok(launch) => drop(describe(&mut text, service, &launch, exec_context)),
+            Ok(launch) => {
+                // Writing to a String cannot fail.
+                let _ = describe(&mut text, service, &launch, exec_context);
+                if plan.services.len() > 1 && plan.foreground == Some(UnitId::new(index)) {
+                    text.push_str("    has standard input and the terminal\n");
+                }
+            }
             Err(error) => errors.push(error),
         }
     }

@@ -75,7 +75,7 @@ impl Settings {
     /// Returns the answer to commands that are almost surely one program and its arguments. It is none if a hook may
     /// make a program, or waits until there is one.
     pub fn refusal(&self, found: impl Fn(&OsStr) -> Found) -> Option<String> {
-        let Source::Arguments(commands) = &self.source else { return None };
+        let Source::Arguments { commands, program: None } = &self.source else { return None };
         let HookOptions { before, wait_for, ready, .. } = &self.options.hooks;
         let has_hook = !before.is_empty() || !wait_for.is_empty() || !ready.is_empty();
         self.program_form.as_ref().filter(|_| !has_hook)?.refusal(commands, found)
@@ -94,16 +94,21 @@ pub struct LaunchOptions {
 /// The source of the services.
 #[derive(Debug)]
 pub enum Source {
-    /// The program and its arguments, after `--`.
-    Program(Vec<OsString>),
-    /// Commands, each one argument.
-    Arguments(Vec<String>),
+    /// Commands, each one argument, or none if there is a program.
+    Arguments {
+        /// The commands.
+        commands: Vec<String>,
+        /// The program and its arguments, after `--`.
+        program: Option<Vec<OsString>>,
+    },
     /// A Procfile.
     Procfile {
         /// Its path, or `-`.
         path: PathBuf,
         /// `TYPE` or `TYPE=N`; empty for all process types.
         formation: Vec<String>,
+        /// The program and its arguments, after `--`.
+        program: Option<Vec<OsString>>,
     },
 }
 

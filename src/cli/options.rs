@@ -182,7 +182,7 @@ pub(super) const COMMANDS: OptionGroup = OptionGroup {
             name: "program",
             kind: Kind::Program,
             value_name: "PROGRAM [ARG]...",
-            help: "One program and its arguments, taken as they are",
+            help: "One program and its arguments, taken as they are; beside commands it has standard input",
             is_hidden: true,
             ..Argument::UNSET
         },

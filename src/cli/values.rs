@@ -128,21 +128,21 @@ impl OptionValues {
 
     /// Determines the source of the services from the positional arguments.
     pub(super) fn source(&self) -> Result<Source, UsageError> {
-        if self.has_program {
-            let program: Vec<OsString> = self.all("program");
-            if program.is_empty() {
-                return Err(UsageError::new("no program after '--'; write '-- PROGRAM [ARG]...'"));
-            }
-            if self.is_given("words") || self.is_given("procfile") {
-                return Err(UsageError::new("'--' runs one program alone; take out -f and the words before '--'"));
-            }
-            return Ok(Source::Program(program));
+        let program: Option<Vec<OsString>> = self.has_program.then(|| self.all("program"));
+        if program.as_ref().is_some_and(Vec::is_empty) {
+            return Err(UsageError::new(
+                "no program after '--'; write '-- PROGRAM [ARG]...', or set CMD in the Dockerfile",
+            ));
+        }
+        // An image may set UNTRAP_PROCFILE, and `-- bash` is still the program alone.
+        if program.is_some() && !self.is_given("words") && !self.is_given("procfile") {
+            return Ok(Source::Arguments { commands: Vec::new(), program });
         }
         match self.path("procfile")? {
-            None if self.is_given("words") => Ok(Source::Arguments(self.texts("words"))),
+            None if self.is_given("words") => Ok(Source::Arguments { commands: self.texts("words"), program }),
             procfile => {
                 let path = procfile.unwrap_or_else(|| PathBuf::from("Procfile"));
-                Ok(Source::Procfile { path, formation: self.values("words")? })
+                Ok(Source::Procfile { path, formation: self.values("words")?, program })
             }
         }
     }

@@ -29,7 +29,7 @@ pub static RUN: Verb = Verb {
     about: "Starts several programs, forwards signals to them, stops them within a timeout, and reaps orphaned processes",
     forms: &[
         "[OPTIONS] COMMAND...",
-        "[OPTIONS] -- PROGRAM [ARG]...",
+        "[OPTIONS] [COMMAND...] -- PROGRAM [ARG]...",
         "[OPTIONS] -f PROCFILE [TYPE[=N]]...",
         "[OPTIONS] (runs ./Procfile)",
     ],
@@ -42,7 +42,7 @@ pub static VERBS: &[Verb] = &[
     Verb {
         name: "check",
         about: "Prints what would run, and runs nothing",
-        forms: &["[OPTIONS] [COMMAND... | -- PROGRAM [ARG]... | -f PROCFILE [TYPE[=N]]...]"],
+        forms: &["[OPTIONS] [COMMAND... | -f PROCFILE [TYPE[=N]]...] [-- PROGRAM [ARG]...]"],
         groups: &[COMMANDS, SERVICES, START, SHUTDOWN, OUTPUT, INFORMATION],
         read: super::read_check,
     },

@@ -14,7 +14,7 @@ use crate::config::policy::{OnExit, Policy, SignalTo, Timeout};
 use crate::config::procfile::{self, ProcfileError, split_name, split_number};
 use crate::config::scoped::Scoped;
 use crate::config::service::{Service, WorkingDirectory};
-use crate::config::unit::HookRole;
+use crate::config::unit::{HookRole, UnitId};
 use crate::config::user::User;
 use crate::shell::classify::Command;
 use crate::shell::parse::CommandError;
@@ -27,6 +27,8 @@ pub struct Plan {
     pub services: Vec<Service>,
     /// The commands and readiness checks that run in addition to the services.
     pub hooks: Vec<Hook>,
+    /// The service that has standard input and the terminal: the program after `--`, or the only service.
+    pub foreground: Option<UnitId>,
     /// The names that several commands without a name have, because they run the same program.
     pub shared_names: Vec<String>,
     /// The working directory of hooks that belong to no service; `None`: where untrap runs.
@@ -164,31 +166,34 @@ impl Plan {
         self.service_of(hook).map_or(self.directory.as_ref(), |service| service.directory.as_ref())
     }
 
-    /// Plans one program with its arguments, taken literally.
+    /// Plans one service for each argument, which is a command, and one for the program, whose words are taken
+    /// literally.
     ///
     /// # Errors
     /// See [`PlanError`].
-    pub fn from_program(words: Vec<OsString>, options: &Options) -> Result<Self, PlanError> {
-        let command = Command::Program(words);
-        let name = Name { process_type: name_after_program(&command.program()), instance: None };
-        Self::new(vec![(name, 0, Rc::new(command))], options, |_| None)
-    }
-
-    /// Plans one service for each argument, which is a command.
-    ///
-    /// # Errors
-    /// See [`PlanError`].
-    pub fn from_arguments(arguments: &[String], options: &Options) -> Result<Self, PlanError> {
-        let mut services: Vec<(Name, u32, Rc<Command>)> = Vec::with_capacity(arguments.len());
-        // The index of each process type, and how many instances it has.
-        let mut types: HashMap<String, (u32, u32)> = HashMap::new();
-        let mut shared_names = Vec::new();
+    pub fn from_arguments(
+        arguments: &[String],
+        program: Option<Vec<OsString>>,
+        options: &Options,
+    ) -> Result<Self, PlanError> {
+        let mut commands: Vec<(Option<&str>, Command)> = Vec::with_capacity(arguments.len() + 1);
         for (index, argument) in arguments.iter().enumerate() {
             if let Some((_, Some(_))) = split_number(argument) {
                 return Err(PlanError::TypeWithoutProcfile(argument.clone()));
             }
             let (given, line) = split_name(argument);
             let command = Command::read(line).map_err(|error| PlanError::Argument { number: index + 1, error })?;
+            commands.push((given, command));
+        }
+        let program_index = program.map(|words| {
+            commands.push((None, Command::Program(words)));
+            commands.len() - 1
+        });
+        let mut services: Vec<(Name, u32, Rc<Command>)> = Vec::with_capacity(commands.len());
+        // The index of each process type, and how many instances it has.
+        let mut types: HashMap<String, (u32, u32)> = HashMap::new();
+        let mut shared_names = Vec::new();
+        for (given, command) in commands {
             let process_type = given.map_or_else(|| name_after_program(&command.program()), str::to_owned);
             let next_index = types.len() as u32;
             let (type_index, instances) = types.entry(process_type.clone()).or_insert((next_index, 0));
@@ -202,15 +207,22 @@ impl Plan {
             }
             services.push((Name { process_type, instance }, *type_index, Rc::new(command)));
         }
-        Ok(Self { shared_names, ..Self::new(services, options, |_| None)? })
+        Ok(Self { shared_names, ..Self::new(services, program_index, options, |_| None)? })
     }
 
     /// Plans the process types of a Procfile that `formation` names, as `TYPE` or `TYPE=N`. If it is empty or names
-    /// `all`, plans all process types except `release`.
+    /// `all`, plans all process types except `release`. The program, whose words are taken literally, is one more
+    /// service.
     ///
     /// # Errors
     /// See [`PlanError`].
-    pub fn from_procfile(path: &Path, text: &[u8], formation: &[String], options: &Options) -> Result<Self, PlanError> {
+    pub fn from_procfile(
+        path: &Path,
+        text: &[u8],
+        formation: &[String],
+        program: Option<Vec<OsString>>,
+        options: &Options,
+    ) -> Result<Self, PlanError> {
         let path = path.display().to_string();
         let lines = procfile::parse(text).map_err(|errors| PlanError::Procfile { path: path.clone(), errors })?;
         let types: Vec<_> = lines.into_iter().map(|line| (line.name.to_owned(), Rc::new(line.read))).collect();
@@ -244,11 +256,20 @@ impl Plan {
                 services.push((name, index as u32, Rc::clone(&types[index].1)));
             }
         }
-        Self::new(services, options, |wanted| index_of.get(wanted).map(|index| &*types[*index].1))
+        let program_index = program.map(|words| {
+            let command = Command::Program(words);
+            let process_type = name_after_program(&command.program());
+            let instances = services.iter().filter(|(name, ..)| name.process_type == process_type).count() as u32;
+            let instance = Some(instances + 1).filter(|_| instances > 0);
+            services.push((Name { process_type, instance }, types.len() as u32, Rc::new(command)));
+            services.len() - 1
+        });
+        Self::new(services, program_index, options, |wanted| index_of.get(wanted).map(|index| &*types[*index].1))
     }
 
     fn new<'a>(
         services: Vec<(Name, u32, Rc<Command>)>,
+        program_index: Option<usize>,
         options: &Options,
         process_type: impl Fn(&str) -> Option<&'a Command>,
     ) -> Result<Self, PlanError> {
@@ -288,6 +309,8 @@ impl Plan {
         let policy = Policy { timeout, ..Policy::default() };
         let hooks = hook::hooks(&options.hooks, &services, policy, process_type).map_err(PlanError::Hook)?;
         let directory = options.cwd.for_all().cloned();
-        Ok(Self { services, hooks, directory, shared_names: Vec::new() })
+        let only_service = Some(0).filter(|_| services.len() == 1);
+        let foreground = program_index.or(only_service).map(UnitId::new);
+        Ok(Self { services, hooks, foreground, directory, shared_names: Vec::new() })
     }
 }

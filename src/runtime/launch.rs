@@ -10,6 +10,7 @@ use crate::config::hook::{Hook, Task};
 use crate::config::plan::Plan;
 use crate::config::service::{Service, WorkingDirectory};
 use crate::config::target::Target;
+use crate::config::unit::UnitId;
 use crate::config::user::{User, UserError};
 use crate::exit_status::{NOT_FOUND, USAGE};
 use crate::shell::classify::Command;
@@ -164,18 +165,18 @@ impl From<ExecCommand> for Program {
 }
 
 impl ExecContext {
-    /// Prepares each service and each hook of a plan. The only service is in the foreground.
+    /// Prepares each service and each hook of a plan.
     ///
     /// # Errors
     /// The first one that cannot be executed.
     pub fn runnables(&self, plan: &Plan) -> Result<Vec<Runnable>, LaunchError> {
-        let alone = plan.services.len() == 1;
-        let service = |service| {
+        let service = |(index, service)| {
             let mut program = Program::from(self.launch_service(service)?);
-            program.foreground = alone;
+            program.foreground = plan.foreground == Some(UnitId::new(index));
             Ok(Runnable::Program(program))
         };
-        plan.services.iter().map(service).chain(plan.hooks.iter().map(|hook| self.hook(hook, plan))).collect()
+        let hooks = plan.hooks.iter().map(|hook| self.hook(hook, plan));
+        plan.services.iter().enumerate().map(service).chain(hooks).collect()
     }
 
     fn hook(&self, hook: &Hook, plan: &Plan) -> Result<Runnable, LaunchError> {

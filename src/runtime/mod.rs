@@ -366,7 +366,9 @@ impl Runtime {
     }
 
     fn give_terminal(&self, id: UnitId) {
-        if let (Some(terminal), Some(leader)) = (self.terminal, self.slots[id].leader()) {
+        if self.foreground == Some(id)
+            && let (Some(terminal), Some(leader)) = (self.terminal, self.slots[id].leader())
+        {
             terminal.give_to(leader.pid());
         }
     }

@@ -7,7 +7,6 @@ use super::{EXEC_PIPE_SLOTS, Runtime, SIGNALS_SLOT, Slot};
 use crate::config::environment::FileNote;
 use crate::config::plan::Plan;
 use crate::config::policy::Rules;
-use crate::config::unit::UnitId;
 use crate::log::Logger;
 use crate::log::line::LogSettings;
 use crate::output::{Output, OutputSettings};
@@ -56,9 +55,8 @@ pub struct RunInput {
 pub fn run(input: RunInput) -> io::Result<u8> {
     let RunInput { not_found_hint, plan, runnables, exec_context, rules, notes, log, output, pid_dir, signals } = input;
     let inherited = Inherited { descriptor_limit: DescriptorLimit::raise(), ..signals.inherited() };
-    let alone = plan.services.len() == 1;
-    let background = !alone || !plan.hooks.is_empty();
-    let Plan { services, hooks, shared_names, .. } = plan;
+    let Plan { services, hooks, foreground, shared_names, .. } = plan;
+    let has_background = services.len() > 1 || foreground.is_none() || !hooks.is_empty();
     let policies = services.iter().map(|service| service.policy);
     let supervisor = Supervisor::new(policies, hooks.iter().map(|hook| (hook.role, hook.policy)), rules, seed());
     let names = services.iter().map(|service| service.name.to_string()).chain(hooks.into_iter().map(|hook| hook.name));
@@ -99,8 +97,8 @@ pub fn run(input: RunInput) -> io::Result<u8> {
         Shell::Path(path) => Some(path.as_path()),
         Shell::None => None,
     };
-    let terminal = if alone { Terminal::of_stdin() } else { None };
-    let spawner = Spawner::new(exec_context.environment, inherited, background, terminal, shell)?;
+    let terminal = foreground.and_then(|_| Terminal::of_stdin());
+    let spawner = Spawner::new(exec_context.environment, inherited, has_background, terminal, shell)?;
     let size = runnables.len();
     let output_slots = EXEC_PIPE_SLOTS + size;
     let mut poll_set = PollSet::new(output_slots + output.as_ref().map_or(0, Output::slots));
@@ -115,7 +113,7 @@ pub fn run(input: RunInput) -> io::Result<u8> {
         pid_dir,
         slots: runnables.into_iter().map(Slot::new).collect(),
         output_slots,
-        foreground: alone.then_some(UnitId::new(0)),
+        foreground,
         // Memory for all events of one signal to all services, so that the loop allocates nothing.
         events: VecDeque::with_capacity(2 * size + 8),
         actions: Actions::for_units(size),

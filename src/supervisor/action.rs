@@ -24,7 +24,8 @@ pub enum Action {
     SignalLeftovers(Signal),
     /// Send every descendant SIGKILL.
     KillLeftovers,
-    /// Make the service's process group the foreground group, if untrap controls the terminal.
+    /// Make the service's process group the foreground group, if the service is in the foreground and untrap controls the
+    /// terminal.
     GiveTerminal(UnitId),
     /// Take the terminal back, and suspend untrap itself until SIGCONT arrives.
     Suspend,

@@ -48,12 +48,11 @@ impl Supervisor {
     /// Forwards a signal. Returns false if no unit receives it.
     fn forward(&mut self, signal: Signal, actions: &mut Actions) -> bool {
         let before = actions.count_signals();
-        let is_only_service = self.units.iter().filter(|unit| unit.as_service().is_some()).count() == 1;
         let resumes_job = signal == Signal::CONT && std::mem::take(&mut self.is_job_suspended);
         for (index, unit) in self.units.iter().enumerate().filter(|(_, unit)| self.receives(unit, signal)) {
             let id = UnitId::new(index);
             let Some(to) = unit.signal_to() else { continue };
-            if signal == Signal::CONT && is_only_service && unit.as_service().is_some() {
+            if signal == Signal::CONT && unit.as_service().is_some() {
                 // The shell that sent SIGCONT may have made untrap the foreground process group again.
                 actions.push(Action::GiveTerminal(id));
             }

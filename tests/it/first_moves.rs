@@ -175,6 +175,11 @@ const LATE_OPTIONS: &[Row] = &[
         "'--skip-networking' after a command: untrap's options come before the first command; to pass it to \
          mysqld, write: untrap check -- mysqld --skip-networking",
     ),
+    (
+        "'cron -f' -q -- nginx -g 'daemon off;'",
+        "'-q' after a command: untrap's options come before the first command; to pass it to untrap, write: \
+                 untrap -q 'cron -f' -- nginx -g 'daemon off;'",
+    ),
 ];
 
 #[test]

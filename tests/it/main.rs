@@ -4,6 +4,7 @@
 mod support;
 
 mod attacks;
+mod beside;
 mod check;
 mod comparison;
 mod completions;

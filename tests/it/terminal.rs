@@ -135,6 +135,47 @@ fn as_leader_of_the_session_untrap_gives_its_shell_job_control() {
 }
 
 #[test]
+fn a_program_beside_commands_has_the_terminal() {
+    // `docker run -it IMAGE -- bash` with an ENTRYPOINT that names commands.
+    let scene = Scene::new();
+    let helper = scene.witness("helper", "");
+    let arguments = [&helper, "--", "bash", "--norc", "--noprofile", "-i"];
+    let mut terminal = Terminal::new(env!("CARGO_BIN_EXE_untrap"), &arguments, &scene);
+    let before = terminal.session.exp_string("prompt> ").unwrap();
+    assert!(!before.contains("no job control"), "{before}");
+    scene.ready("helper");
+    terminal.line("sh -c 'echo rea\"\"dy; sleep 1000'");
+    terminal.expect("ready\r");
+    terminal.wait_for_program("sleep");
+    terminal.key('c');
+    terminal.expect("prompt> ");
+    terminal.line("echo wo\"\"rks; exit 7");
+    terminal.expect("works\r");
+    terminal.expect("untrap: exit status 7");
+    assert_eq!(scene.seen("helper")[0], "SIGTERM", "keys are the program's own");
+}
+
+#[test]
+fn ctrl_z_and_fg_work_with_a_program_beside_commands() {
+    let scene = Scene::new();
+    let mut terminal = Terminal::with_shell(&scene);
+    let program = "sh -c 'echo rea\"\"dy; read x; echo got $x; read y'";
+    terminal.line(&format!("$untrap '{}' -- {program}", scene.witness("helper", "")));
+    terminal.expect("ready\r");
+    for _ in 0..2 {
+        terminal.key('z');
+        terminal.expect("Stopped");
+        terminal.expect("prompt> ");
+        terminal.line("fg");
+        terminal.expect("SIGCONT");
+    }
+    terminal.line("hello");
+    terminal.expect("got hello");
+    terminal.line("");
+    terminal.expect_status(0);
+}
+
+#[test]
 fn ctrl_z_and_fg_work_with_one_service() {
     let scene = Scene::new();
     let mut terminal = Terminal::with_shell(&scene);

@@ -27,8 +27,8 @@ fn bad_commands_are_refused() {
     refused(&scene, &["web: touch started", "web: true"], "two commands are named 'web'");
     refused(&scene, &[MARK, "web=2"], "write 'untrap -f Procfile web=2'");
     refused(&scene, &["--"], "no program after '--'");
-    refused(&scene, &[MARK, "--", "true"], "'--' runs one program alone");
-    refused(&scene, &["-f", "Procfile", "--", "true"], "'--' runs one program alone");
+    refused(&scene, &[MARK, "--"], "no program after '--'; write '-- PROGRAM [ARG]...', or set CMD in the Dockerfile");
+    refused(&scene, &["-f", "Procfile", "--", "true"], "can't read Procfile: No such file");
 }
 
 #[test]

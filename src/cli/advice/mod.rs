@@ -57,10 +57,10 @@ fn is_valid(verb: &'static Verb, arguments: &[OsString]) -> bool {
         return false;
     }
     match &settings.source {
-        Source::Program(_) | Source::Arguments(_) => true,
-        Source::Procfile { path, formation } if path.is_file() => bounded::read(path, bounded::PROCFILE)
-            .is_ok_and(|text| Plan::from_procfile(path, &text, formation, &settings.options).is_ok()),
-        Source::Procfile { path, formation } => {
+        Source::Arguments { .. } => true,
+        Source::Procfile { path, formation, .. } if path.is_file() => bounded::read(path, bounded::PROCFILE)
+            .is_ok_and(|text| Plan::from_procfile(path, &text, formation, None, &settings.options).is_ok()),
+        Source::Procfile { path, formation, .. } => {
             path.as_os_str() == "-" && formation.iter().all(|word| procfile::split_number(word).is_some())
         }
     }
