@@ -70,13 +70,16 @@ fn run(settings: Settings, signals: Signals) -> Result<u8, StartError> {
     let (text, (exec_context, notes)) = if has_files { signals.interruptible(read)? } else { read()? };
     refuse_one_program(&settings, &exec_context)?;
     let plan = plan(&settings, &text).map_err(|error| StartError::usage(&error))?;
-    let runnables = exec_context.runnables(&plan).map_err(|error| StartError(error.status(), error.to_string()))?;
+    let not_found_hint = settings.program_form.as_ref().map(ProgramForm::hint);
+    let runnables = exec_context.runnables(&plan).map_err(|error| {
+        let hint = not_found_hint.as_deref().filter(|_| error.is_not_found_after_the_first()).unwrap_or_default();
+        StartError(error.status(), format!("{error}{hint}"))
+    })?;
     drop(settings.source);
     let names = plan.services.iter().map(|service| service.name.to_string());
     let pid_dir = settings.pid_dir.as_deref().map(|path| PidDir::open(path, names)).transpose();
     let pid_dir = pid_dir.map_err(|error| StartError::usage(&error))?;
-    let Settings { rules, log, output, program_form, .. } = settings;
-    let not_found_hint = program_form.as_ref().map(ProgramForm::hint);
+    let Settings { rules, log, output, .. } = settings;
     let input = RunInput { not_found_hint, plan, runnables, exec_context, rules, notes, log, output, pid_dir, signals };
     let status = runtime::run(input);
     status.map_err(|error| StartError(INTERNAL_ERROR, format!("can't prepare the start: {error}{}", remedy(&error))))

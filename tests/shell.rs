@@ -354,7 +354,7 @@ impl Bench {
             other => panic!("{case:?}: {other:?}"),
         };
         let status = match pipe.status() {
-            LaunchStatus::Failed(SpawnError::NotFound) => 127,
+            LaunchStatus::Failed(SpawnError::NotFound(_)) => 127,
             LaunchStatus::Failed(SpawnError::NotExecutable(_)) => 126,
             LaunchStatus::Failed(error) => panic!("{case:?}: {error:?}"),
             _ => status,
@@ -383,8 +383,7 @@ fn contents(file: &mut File) -> Vec<u8> {
 
 #[test]
 fn a_line_gives_the_same_with_untrap_and_in_a_shell() {
-    let is_long = std::env::var_os("UNTRAP_TEST_LONG").is_some();
-    let wanted = if is_long { 100_000 } else { 5000 };
+    let wanted = if std::env::var_os("UNTRAP_TEST_LONG").is_some() { 100_000 } else { 5000 };
     let exists = |shell: &&&[&str]| Command::new(shell[0]).args(&shell[1..]).args(["-c", ":"]).output().is_ok();
     let shells: Vec<&&[&str]> = SHELLS.iter().filter(exists).collect();
     assert!(shells.len() > 1 && *shells[0] == SHELLS[0], "dash and another shell are installed");
@@ -407,10 +406,9 @@ fn a_line_gives_the_same_with_untrap_and_in_a_shell() {
                     with_exec.fetch_add(1, Ordering::Relaxed);
                 }
                 Some(Way::Direct(outcome)) => {
-                    // The short run compares with dash and one of the others in turn.
+                    // Each line is compared with dash and with one of the others in turn.
                     let turn = 1 + direct.fetch_add(1, Ordering::Relaxed) % (shells.len() - 1);
-                    let is_compared = |index: &usize| is_long || *index == 0 || *index == turn;
-                    for shell in (0..shells.len()).filter(is_compared).map(|index| shells[index]) {
+                    for shell in [shells[0], shells[turn]] {
                         let in_shell = bench.by_shell(shell, &case);
                         assert_eq!(outcome.stdout, in_shell.stdout, "{shell:?} on {case:?}");
                         // Other shells disagree with dash about which program is not found or not executable.

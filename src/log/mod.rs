@@ -1,17 +1,22 @@
 //! untrap's own messages: one line each on standard error, never waited for.
 
+pub mod cause;
 pub mod line;
 
 use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use crate::config::environment::FileNote;
 use crate::config::unit::UnitId;
 use crate::exit_status::ExitStatus;
+use crate::log::cause::Cause;
 use crate::log::line::{Details, LONGEST, LogFormat, LogLine, LogSettings, Verbosity};
 use crate::signal::Signal;
 use crate::supervisor::message::{Consequence, LeaderExit, Message};
+use crate::sys::executable::CannotExecute;
 use crate::sys::limits;
 use crate::sys::procfs::Process;
 use crate::sys::spawn::SpawnError;
@@ -63,14 +68,13 @@ impl fmt::Display for SharedName<'_> {
 #[derive(Debug)]
 struct UnitLabel {
     name: String,
-    program: String,
     pid: i32,
 }
 
 impl Logger {
-    /// Messages about services with these names and programs.
-    pub fn new(settings: LogSettings, services: impl IntoIterator<Item = (String, String)>) -> Self {
-        let services = services.into_iter().map(|(name, program)| UnitLabel { name, program, pid: 0 }).collect();
+    /// Messages about services with these names.
+    pub fn new(settings: LogSettings, services: impl IntoIterator<Item = String>) -> Self {
+        let services = services.into_iter().map(|name| UnitLabel { name, pid: 0 }).collect();
         // Allocate both buffers now, so that a message about a failure needs no memory.
         let (text, line) = (String::with_capacity(LONGEST), Vec::with_capacity(LONGEST));
         Self {
@@ -149,19 +153,19 @@ impl Logger {
     }
 
     /// Says that a service could not be started, and why.
-    pub fn start_failed(&mut self, id: UnitId, error: &SpawnError) {
-        let has_hint = matches!(error, SpawnError::NotFound) && self.not_found_hint.0.contains(&id.index());
+    pub fn start_failed(&mut self, id: UnitId, error: &SpawnError, cause: Option<&CannotExecute>) {
+        let has_hint = matches!(error, SpawnError::NotFound(_)) && self.not_found_hint.0.contains(&id.index());
         let hint = if has_hint { self.not_found_hint.1.clone() } else { String::new() };
         self.write(Verbosity::Quiet, "start-failed", Subject::Service(id), Details::default(), |f, services| {
-            let UnitLabel { name, program, .. } = &services[id];
+            let UnitLabel { name, .. } = &services[id];
             match error {
-                SpawnError::NotFound if program.contains('/') => {
-                    write!(f, "{name} can't start: there is no file {program}, or its interpreter is missing{hint}")
+                SpawnError::NotFound(errno) | SpawnError::NotExecutable(errno) => {
+                    write!(f, "{name} can't start: ")?;
+                    match cause {
+                        Some(cause) => write!(f, "{}{hint}", Cause(cause)),
+                        None => f.write_str(errno.desc()),
+                    }
                 }
-                SpawnError::NotFound => {
-                    write!(f, "{name} can't start: program {program} not found; install it, or write its path{hint}")
-                }
-                SpawnError::NotExecutable(error) => write!(f, "{name} can't start: can't execute {program}: {error}"),
                 SpawnError::NotPermitted(error) => {
                     write!(
                         f,
@@ -172,7 +176,7 @@ impl Logger {
                     write!(f, "{name} can't start: can't change to the directory of --cwd: {error}")
                 }
                 SpawnError::NoDirectory(error) => {
-                    write!(f, "{name} can't start: can't change to the directory of its cd: {error}")
+                    write!(f, "{name} can't start: can't change to the directory of its cd: {}", plain(error))
                 }
                 SpawnError::NoProcess(error) => {
                     write!(f, "{name} can't start: can't make a process: {error}{}", remedy(error))
@@ -285,6 +289,11 @@ impl fmt::Display for UnitLabel {
 /// Whether a service was killed by SIGKILL.
 fn is_killed(message: Message) -> bool {
     matches!(message, Message::Exited { exit, .. } if exit.status == ExitStatus::Signaled(Signal::KILL))
+}
+
+/// The text of an error without its number.
+fn plain(error: &std::io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |errno| Errno::from_raw(errno).desc().to_owned())
 }
 
 /// What to do about an error of the system, if a limit is the cause: the end of a message.

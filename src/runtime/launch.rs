@@ -3,22 +3,24 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::environment::NamedVariables;
 use crate::config::hook::{Hook, Task};
 use crate::config::plan::Plan;
 use crate::config::service::{Service, WorkingDirectory};
 use crate::config::target::Target;
-use crate::config::unit::UnitId;
+use crate::config::unit::{HookRole, UnitId};
 use crate::config::user::{User, UserError};
-use crate::exit_status::{NOT_FOUND, USAGE};
+use crate::exit_status::{NOT_EXECUTABLE, NOT_FOUND, USAGE};
+use crate::log::cause::Cause;
 use crate::shell::classify::Command;
 use crate::shell::expand::expand;
 use crate::shell::parse::Simple;
 use crate::shell::{Shell, ShellReason};
 use crate::sys::credentials::Identity;
 use crate::sys::environment::{self, Environment, Variable, c_string};
+use crate::sys::executable::{self, CannotExecute};
 use crate::sys::readiness::TargetCheck;
 use crate::sys::spawn::Program;
 
@@ -101,6 +103,15 @@ pub enum LaunchError {
         /// The path of the shell.
         shell: PathBuf,
     },
+    /// Its program cannot be executed.
+    CannotExecute {
+        /// The service.
+        name: String,
+        /// Its index in the plan.
+        index: usize,
+        /// The program and the reason.
+        cause: CannotExecute,
+    },
     /// The user or group of `--user` does not exist.
     User(UserError),
     /// Its port would be greater than 65535.
@@ -126,6 +137,7 @@ impl fmt::Display for LaunchError {
                  shell with --shell",
                 shell.display()
             ),
+            Self::CannotExecute { name, cause, .. } => write!(f, "{name} can't start: {}", Cause(cause)),
             Self::User(error) => error.fmt(f),
             Self::NoPort { name, port } => {
                 write!(f, "{name} would have the port {port}, and 65535 is the last; give a smaller --port")
@@ -143,7 +155,17 @@ impl LaunchError {
         match self {
             Self::ShellForbidden { .. } | Self::User(_) | Self::NoPort { .. } => USAGE,
             Self::ShellMissing { .. } => NOT_FOUND,
+            Self::CannotExecute { cause, .. } if cause.obstacle.is_not_found() => NOT_FOUND,
+            Self::CannotExecute { .. } => NOT_EXECUTABLE,
         }
+    }
+}
+
+impl LaunchError {
+    /// Whether the program of a service after the first one does not exist.
+    #[must_use]
+    pub fn is_not_found_after_the_first(&self) -> bool {
+        matches!(self, Self::CannotExecute { index, cause, .. } if *index > 0 && cause.obstacle.is_not_found())
     }
 }
 
@@ -170,6 +192,7 @@ impl ExecContext {
     /// # Errors
     /// The first one that cannot be executed.
     pub fn runnables(&self, plan: &Plan) -> Result<Vec<Runnable>, LaunchError> {
+        self.examine(plan)?;
         let service = |(index, service)| {
             let mut program = Program::from(self.launch_service(service)?);
             program.foreground = plan.foreground == Some(UnitId::new(index));
@@ -177,6 +200,42 @@ impl ExecContext {
         };
         let hooks = plan.hooks.iter().map(|hook| self.hook(hook, plan));
         plan.services.iter().enumerate().map(service).chain(hooks).collect()
+    }
+
+    /// Fails if the program of a service cannot be executed, so that nothing starts. A program that another command may
+    /// still make is not examined.
+    fn examine(&self, plan: &Plan) -> Result<(), LaunchError> {
+        let runs_first = |hook: &Hook| matches!(hook.role, HookRole::Before | HookRole::WaitFor);
+        if plan.hooks.iter().any(runs_first) {
+            return Ok(());
+        }
+        for (index, service) in plan.services.iter().enumerate() {
+            let launch = self.launch_service(service)?;
+            if let Err(cause) = self.resolve(&launch)
+                && cause.obstacle.is_certain()
+            {
+                return Err(LaunchError::CannotExecute { name: service.name.to_string(), index, cause });
+            }
+            if plan.hooks.iter().any(|hook| hook.role == HookRole::Ready(UnitId::new(index))) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the file that will be executed.
+    ///
+    /// # Errors
+    /// There is none that can be executed.
+    pub fn resolve(&self, launch: &ExecCommand) -> Result<PathBuf, CannotExecute> {
+        let path = environment::get(&launch.variables, OsStr::new("PATH")).or_else(|| self.environment.get("PATH"));
+        let cd = launch.cd.as_ref().map(|cd| Path::new(&cd.operand));
+        let directory: PathBuf = launch.directory.as_deref().into_iter().chain(cd).collect();
+        // If the directory does not exist, the start says so.
+        if directory != Path::new("") && !directory.is_dir() {
+            return Ok(PathBuf::from(&launch.words[0]));
+        }
+        executable::resolve(&launch.words[0], path, &directory)
     }
 
     fn hook(&self, hook: &Hook, plan: &Plan) -> Result<Runnable, LaunchError> {

@@ -261,9 +261,15 @@ impl Runtime {
     }
 
     fn start_failed(&mut self, id: UnitId, error: &SpawnError) {
-        self.log.start_failed(id, error);
+        let cause = match (error, &self.slots[id].runnable) {
+            (SpawnError::NotFound(errno) | SpawnError::NotExecutable(errno), Runnable::Program(program)) => {
+                Some(self.spawner.diagnose(program, *errno))
+            }
+            _ => None,
+        };
+        self.log.start_failed(id, error, cause.as_ref());
         let status = match error {
-            SpawnError::NotFound => NOT_FOUND,
+            SpawnError::NotFound(_) => NOT_FOUND,
             SpawnError::NotExecutable(_) => NOT_EXECUTABLE,
             SpawnError::NoDirectory(_) | SpawnError::NoWorkingDirectory(_) => USAGE,
             SpawnError::NotPermitted(_) | SpawnError::NoProcess(_) => INTERNAL_ERROR,

@@ -60,12 +60,8 @@ pub fn run(input: RunInput) -> io::Result<u8> {
     let policies = services.iter().map(|service| service.policy);
     let supervisor = Supervisor::new(policies, hooks.iter().map(|hook| (hook.role, hook.policy)), rules, seed());
     let names = services.iter().map(|service| service.name.to_string()).chain(hooks.into_iter().map(|hook| hook.name));
-    let paths = runnables.iter().map(|work| match work {
-        Runnable::Program(program) => program.path().to_string_lossy().into_owned(),
-        Runnable::TargetCheck(_) => String::new(),
-    });
     let names: Vec<String> = names.collect();
-    let mut logger = Logger::new(log, names.iter().cloned().zip(paths));
+    let mut logger = Logger::new(log, names.iter().cloned());
     if let Some(hint) = not_found_hint {
         logger.set_not_found_hint(1..services.len(), hint);
     }

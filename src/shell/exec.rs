@@ -15,6 +15,9 @@ const OF_VARIABLES: &[&str] = &["export", "readonly", "unset"];
 
 /// Returns the line with `exec` before its last program, if that changes only which process runs the program.
 pub(super) fn with_exec(line: &str) -> Option<String> {
+    if line.contains('\n') {
+        return None;
+    }
     let commands = Scanner { line, position: 0 }.commands()?;
     let (last, earlier) = commands.split_last()?;
     if !earlier.iter().all(Command::is_harmless) {
@@ -149,7 +152,7 @@ impl<'a> Scanner<'a> {
         while let Some(character) = self.rest().chars().next() {
             match character {
                 ' ' | '\t' | ';' | '&' | '|' | '<' | '>' => break,
-                '\n' | '(' | ')' | '{' | '}' | '!' | '`' => return None,
+                '(' | ')' | '{' | '}' | '!' | '`' => return None,
                 '\'' => self.single_quoted()?,
                 '"' => self.double_quoted()?,
                 '$' => self.expansion()?,
@@ -164,9 +167,8 @@ impl<'a> Scanner<'a> {
 
     fn single_quoted(&mut self) -> Option<()> {
         let length = self.rest()[1..].find('\'')?;
-        let text = &self.rest()[1..=length];
         self.position += length + 2;
-        (!text.contains('\n')).then_some(())
+        Some(())
     }
 
     fn double_quoted(&mut self) -> Option<()> {
@@ -174,7 +176,7 @@ impl<'a> Scanner<'a> {
         loop {
             match self.rest().chars().next()? {
                 '"' => break,
-                '`' | '\n' => return None,
+                '`' => return None,
                 '$' => self.expansion()?,
                 '\\' => self.escaped()?,
                 character => self.position += character.len_utf8(),
@@ -185,7 +187,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn escaped(&mut self) -> Option<()> {
-        let escaped = self.rest()[1..].chars().next().filter(|character| *character != '\n')?;
+        let escaped = self.rest()[1..].chars().next()?;
         self.position += 1 + escaped.len_utf8();
         Some(())
     }
@@ -195,7 +197,7 @@ impl<'a> Scanner<'a> {
         self.position += 1;
         if self.take("{") {
             let end = self.rest().find('}')?;
-            let is_plain = !self.rest()[..end].contains(['\'', '"', '\\', '$', '`', '{', '\n']);
+            let is_plain = !self.rest()[..end].contains(['\'', '"', '\\', '$', '`', '{']);
             self.position += end + 1;
             return is_plain.then_some(());
         }
@@ -236,6 +238,8 @@ mod tests {
             "",
             "# a",
             "a; b\n",
+            "a # b\nc",
+            "a '\n'; b",
             "a | b",
             "a & b",
             "a && b &",

@@ -60,8 +60,25 @@ const WRAPPERS: &[(&str, usize)] = &[
 ];
 
 /// Options of [`WRAPPERS`] whose value is the next word.
-const OPTIONS_WITH_VALUE: &[&str] =
-    &["-C", "-c", "-g", "-i", "-k", "-n", "-o", "-p", "-s", "-u", "--package", "--with"];
+const OPTIONS_WITH_VALUE: &[&str] = &[
+    "-C",
+    "-c",
+    "-g",
+    "-i",
+    "-k",
+    "-n",
+    "-o",
+    "-p",
+    "-s",
+    "-u",
+    "--gid",
+    "--groups",
+    "--package",
+    "--regid",
+    "--reuid",
+    "--user",
+    "--with",
+];
 
 /// Words that begin a compound command.
 const COMPOUND: &[&str] = &["(", "[[", "case", "for", "if", "select", "until", "while", "{"];
@@ -245,7 +262,7 @@ mod tests {
             ("gosu postgres postgres -D x", "postgres"),
             ("su-exec app:app ./server", "server"),
             ("sudo -u app env B=1 ./server", "server"),
-            ("setpriv --reuid=1 --init-groups app", "app"),
+            ("setpriv --reuid=1 --regid 1 --init-groups app", "app"),
             ("bundle exec puma -C x", "puma"),
             ("bundle exec rake jobs:work", "rake"),
             ("/usr/local/bin/bundle exec sidekiq", "sidekiq"),

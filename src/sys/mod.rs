@@ -11,6 +11,7 @@ pub mod descendants;
 pub mod descriptors;
 pub mod directory;
 pub mod environment;
+pub mod executable;
 pub mod limits;
 pub mod pidfd;
 pub mod pipe;

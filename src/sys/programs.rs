@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::sys::stat::{SFlag, stat};
 use nix::unistd::{AccessFlags, access};
 
-use super::spawn::{DEFAULT_PATH, candidates};
+use super::executable::{DEFAULT_PATH, candidates};
 
 /// Whether `path` has an executable file of this name.
 #[must_use]

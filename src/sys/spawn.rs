@@ -7,8 +7,8 @@
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::ptr;
 
 use nix::errno::Errno;
@@ -21,15 +21,13 @@ use nix::unistd::{ForkResult, Pid, chdir, fork, getpid, getppid, pipe2, setpgid}
 use super::child::Leader;
 use super::credentials::become_user;
 use super::descriptors::{self, close_except};
+use super::executable::{self, CannotExecute, DEFAULT_PATH, candidates, is_script};
 use super::signalfd::Inherited;
 use super::terminal::Terminal;
 use super::working_directory;
 use crate::exit_status::NOT_FOUND;
 use crate::sys::credentials::Identity;
 use crate::sys::environment::{Assignment, Environment, Variable, assignment, c_string, name};
-
-/// Where sh looks for programs if `PATH` is not set (the default of dash).
-pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A program to start.
 #[derive(Debug)]
@@ -116,9 +114,9 @@ pub struct Spawner {
 #[derive(Debug)]
 pub enum SpawnError {
     /// The program does not exist.
-    NotFound,
+    NotFound(Errno),
     /// The program exists and cannot be executed.
-    NotExecutable(io::Error),
+    NotExecutable(Errno),
     /// The child cannot become the user that the program runs as.
     NotPermitted(io::Error),
     /// The child cannot change to the program's working directory.
@@ -212,6 +210,17 @@ impl Spawner {
         }
     }
 
+    /// The reason why a program could not be executed.
+    #[must_use]
+    pub fn diagnose(&self, program: &Program, errno: Errno) -> CannotExecute {
+        let environment = self.environment(program);
+        let path = environment.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"PATH="));
+        let own = program.directory.as_deref().map(|directory| Path::new(OsStr::from_bytes(directory.to_bytes())));
+        let cd = program.cd.as_ref().map(|cd| Path::new(&cd.operand));
+        let directory: PathBuf = own.into_iter().chain(cd).collect();
+        executable::diagnose(program.path(), path.map(OsStr::from_bytes), &directory, errno)
+    }
+
     /// Starts a program. It has `output` as standard output and standard error; `None`: untrap's own.
     ///
     /// # Errors
@@ -279,7 +288,7 @@ impl Image<'_> {
         let mut failure = Errno::ENOENT;
         for program in &self.programs {
             let mut errno = self.execute_as(program.as_ptr(), &self.arguments);
-            if errno == Errno::ENOEXEC && !self.script[0].is_null() {
+            if errno == Errno::ENOEXEC && !self.script[0].is_null() && is_script(program) {
                 self.script[1] = program.as_ptr();
                 errno = self.execute_as(self.script[0], &self.script);
             }
@@ -370,8 +379,8 @@ impl From<Failure> for SpawnError {
             Failure::Preparation(errno) => Self::NoProcess(errno.into()),
             Failure::WorkingDirectory(errno) => Self::NoWorkingDirectory(errno.into()),
             Failure::Directory(errno) => Self::NoDirectory(errno.into()),
-            Failure::Execution(Errno::ENOENT | Errno::ENOTDIR) => Self::NotFound,
-            Failure::Execution(errno) => Self::NotExecutable(errno.into()),
+            Failure::Execution(errno @ (Errno::ENOENT | Errno::ENOTDIR)) => Self::NotFound(errno),
+            Failure::Execution(errno) => Self::NotExecutable(errno),
         }
     }
 }
@@ -461,21 +470,6 @@ impl Child<'_> {
         }
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.inherited.mask), None)
     }
-}
-
-/// The paths to try, as execvp(3) does.
-pub(super) fn candidates(program: &OsStr, path: &[u8]) -> Vec<CString> {
-    if program.as_bytes().contains(&b'/') {
-        return vec![c_string(program.to_owned())];
-    }
-    if program.is_empty() {
-        return Vec::new();
-    }
-    let join = |directory: &[u8]| {
-        let directory = if directory.is_empty() { b"." } else { directory };
-        c_string(OsString::from_vec([directory, b"/", program.as_bytes()].concat()))
-    };
-    path.split(|byte| *byte == b':').map(join).collect()
 }
 
 /// Pointers to C strings and a final null pointer, as execve(2) takes them.

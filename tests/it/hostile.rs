@@ -273,7 +273,7 @@ fn a_child_of_another_user_that_cannot_be_signalled_does_not_delay_the_exit() {
     copy("setpriv", std::path::Path::new("/usr/bin/setpriv"), 0o4755);
     let mut command = Command::new("setpriv");
     command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "./untrap", "-t", "300ms"]);
-    command.arg("./setpriv --reuid 0 --regid 0 --clear-groups ./witness a");
+    command.arg("setpriv: ./setpriv --reuid 0 --regid 0 --clear-groups ./witness a");
     let untrap = Running::new(Place::Subreaper, command.current_dir(scene.path(".")));
     let [pid, ..] = scene.ready("a");
     untrap.signal("TERM");

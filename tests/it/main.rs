@@ -12,6 +12,7 @@ mod cwd;
 mod descriptors;
 mod env_files;
 mod environment;
+mod executable;
 mod faults;
 mod first_moves;
 mod formation;

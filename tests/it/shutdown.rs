@@ -115,9 +115,12 @@ fn options_come_from_the_environment_and_the_command_line_wins() {
 fn a_missing_program_gives_status_127_and_stops_the_started_services() {
     for place in places() {
         let scene = Scene::new();
-        let end = scene.start(place, &["sleep 1000", "no-such-program -x", "sleep 1001"]).end();
+        // The program is not looked up before the first service starts, because a readiness check comes before it.
+        let options = ["--ready", "sleep=exec:true"];
+        let services = ["sleep 1000", "x: no-such-program -x", "sleep 1001"];
+        let end = scene.start(place, &[&options[..], &services[..]].concat()).end();
         assert_eq!(end.status, 127);
-        assert!(end.said("no-such-program not found"), "{:?}", end.messages);
+        assert!(end.said("x can't start: program no-such-program not found in PATH ("), "{:?}", end.messages);
         assert!(end.said("sleep (pid") && end.said("killed by SIGTERM"));
         let count = |text: &str| end.messages.iter().filter(|line| line.contains(text)).count();
         // A leader that is stopped before it executes its program has not started.
@@ -131,6 +134,6 @@ fn a_program_that_cannot_be_executed_gives_status_126() {
     scene.write("plain", "text");
     let end = scene.run(&["sleep 1000", "./plain"]);
     assert_eq!(end.status, 126);
-    assert!(end.said("can't execute ./plain: Permission denied"), "{:?}", end.messages);
+    assert!(end.said("plain can't start: ./plain is not executable"), "{:?}", end.messages);
     assert_eq!(scene.run(&["/"]).status, 126);
 }
