@@ -38,6 +38,8 @@ fn plain(line: &str) -> Option<(&str, &str)> {
 }
 
 fuzz_target!(|bytes: &[u8]| {
+    // Only the first line can begin with a byte order mark, and the file is parsed in parts.
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
     for line in &lines {
         if let Ok(text) = str::from_utf8(line)
