@@ -32,7 +32,7 @@ _untrap() {
 
     case "${cmd}" in
         untrap)
-            opts="-f -e -t -s -r -q -v -h -V --procfile --env-file --secret --cwd --port --user --shell --before --wait-for --wait-timeout --ready --timeout --stop-signal --on-exit --stop-order --stop-command --stop-delay --after --rewrite --signal-to --exit-map --output --timestamps --log-format --quiet --verbose --pid-dir --generate --help --version check ps signal"
+            opts="-f -e -t -s -r -q -v -h -V --procfile --env-file --secret --cwd --port --stdin --user --shell --before --wait-for --wait-timeout --ready --timeout --stop-signal --on-exit --stop-order --stop-command --stop-delay --after --rewrite --signal-to --exit-map --output --timestamps --log-format --quiet --verbose --pid-dir --generate --help --version check ps signal"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -110,6 +110,10 @@ _untrap() {
                     return 0
                     ;;
                 --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stdin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -227,7 +231,7 @@ _untrap() {
             return 0
             ;;
         untrap__subcmd__check)
-            opts="-f -e -t -s -r -q -v -h -V --procfile --env-file --secret --cwd --port --user --shell --before --wait-for --wait-timeout --ready --timeout --stop-signal --on-exit --stop-order --stop-command --stop-delay --after --rewrite --signal-to --exit-map --output --timestamps --log-format --quiet --verbose --pid-dir --help --version"
+            opts="-f -e -t -s -r -q -v -h -V --procfile --env-file --secret --cwd --port --stdin --user --shell --before --wait-for --wait-timeout --ready --timeout --stop-signal --on-exit --stop-order --stop-command --stop-delay --after --rewrite --signal-to --exit-map --output --timestamps --log-format --quiet --verbose --pid-dir --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -305,6 +309,10 @@ _untrap() {
                     return 0
                     ;;
                 --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stdin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_untrap_global_optspecs
-    string join \n f/procfile= e/env-file= secret= cwd= port= user= shell= before= wait-for= wait-timeout= ready= t/timeout= s/stop-signal= on-exit= stop-order= stop-command= stop-delay= after= r/rewrite= signal-to= exit-map= output= timestamps log-format= q/quiet v/verbose pid-dir= generate= h/help V/version
+    string join \n f/procfile= e/env-file= secret= cwd= port= stdin= user= shell= before= wait-for= wait-timeout= ready= t/timeout= s/stop-signal= on-exit= stop-order= stop-command= stop-delay= after= r/rewrite= signal-to= exit-map= output= timestamps log-format= q/quiet v/verbose pid-dir= generate= h/help V/version
 end
 
 function __fish_untrap_needs_command
@@ -29,6 +29,7 @@ complete -c untrap -n "__fish_untrap_needs_command" -s e -l env-file -d 'Set the
 complete -c untrap -n "__fish_untrap_needs_command" -l secret -d 'Set VARIABLE to the content of FILE, or of the file that VARIABLE_FILE names' -r
 complete -c untrap -n "__fish_untrap_needs_command" -l cwd -d 'Working directory of services [default: where untrap runs]' -r -f -a "(__fish_complete_directories)"
 complete -c untrap -n "__fish_untrap_needs_command" -l port -d 'Set PORT to N, plus 100 per process type and 1 per instance' -r
+complete -c untrap -n "__fish_untrap_needs_command" -l stdin -d 'Service that has standard input; the others read /dev/null [default: the only one]' -r
 complete -c untrap -n "__fish_untrap_needs_command" -l user -d 'Run services as USER' -r
 complete -c untrap -n "__fish_untrap_needs_command" -l shell -d 'Shell for commands that need one; \'none\' refuses them [default: /bin/sh]' -r -F
 complete -c untrap -n "__fish_untrap_needs_command" -l before -d 'Run a command, or a process type of the Procfile, before the first service starts' -r
@@ -88,6 +89,7 @@ complete -c untrap -n "__fish_untrap_using_subcommand check" -s e -l env-file -d
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l secret -d 'Set VARIABLE to the content of FILE, or of the file that VARIABLE_FILE names' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l cwd -d 'Working directory of services [default: where untrap runs]' -r -f -a "(__fish_complete_directories)"
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l port -d 'Set PORT to N, plus 100 per process type and 1 per instance' -r
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l stdin -d 'Service that has standard input; the others read /dev/null [default: the only one]' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l user -d 'Run services as USER' -r
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l shell -d 'Shell for commands that need one; \'none\' refuses them [default: /bin/sh]' -r -F
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l before -d 'Run a command, or a process type of the Procfile, before the first service starts' -r

@@ -22,6 +22,7 @@ _untrap() {
 '*--secret=[Set VARIABLE to the content of FILE, or of the file that VARIABLE_FILE names]:VARIABLE[=FILE]:_default' \
 '*--cwd=[Working directory of services \[default\: where untrap runs\]]:[NAME=]DIR:_files -/' \
 '--port=[Set PORT to N, plus 100 per process type and 1 per instance]:N:_default' \
+'--stdin=[Service that has standard input; the others read /dev/null \[default\: the only one\]]:NAME|none:_default' \
 '*--user=[Run services as USER]:[NAME=]USER[:GROUP]:_default' \
 '--shell=[Shell for commands that need one; '\''none'\'' refuses them \[default\: /bin/sh\]]:PATH|none:_files' \
 '*--before=[Run a command, or a process type of the Procfile, before the first service starts]:COMMAND:_default' \
@@ -35,12 +36,12 @@ _untrap() {
 '*--on-exit=[stop, stop-on-failure, ignore, restart or restart-on-failure \[default\: stop\]]:[NAME=]ACTION:(stop stop-on-failure ignore restart restart-on-failure)' \
 '--stop-order=[Stop services at-once, or one by one\: reverse or listed \[default\: at-once\]]:ORDER:(at-once reverse listed)' \
 '*--stop-command=[Run instead of sending the stop signal, with UNTRAP_PID and UNTRAP_NAME set]:[NAME=]COMMAND:_default' \
-'--stop-delay=[Delay before sending stop signals \[default\: 0s\]]:DURATION:_default' \
+'*--stop-delay=[Delay before sending stop signals \[default\: 0s\]]:[NAME=]DURATION:_default' \
 '*--after=[Run after the last service exits, with UNTRAP_EXIT_CODE and UNTRAP_SIGNAL set]:COMMAND:_default' \
-'*-r+[Handle signal FROM as signal TO; '\''none'\'' drops it]:FROM=TO:_default' \
-'*--rewrite=[Handle signal FROM as signal TO; '\''none'\'' drops it]:FROM=TO:_default' \
+'*-r+[Handle signal FROM as signal TO; '\''none'\'' drops it]:[NAME=]FROM=TO:_default' \
+'*--rewrite=[Handle signal FROM as signal TO; '\''none'\'' drops it]:[NAME=]FROM=TO:_default' \
 '*--signal-to=[Signal leader, group, or auto\: the group if the leader is a shell \[default\: auto\]]:[NAME=]MODE:(auto leader group)' \
-'*--exit-map=[Exit with status TO instead of FROM, for example 143=0]:FROM=TO:_default' \
+'*--exit-map=[Exit with status TO instead of FROM, for example 143=0]:[NAME=]FROM=TO:_default' \
 '--output=[raw, prefix (name before each line) or json (one object per line) \[default\: raw\]]:FORMAT:(raw prefix json)' \
 '--log-format=[Format of untrap'\''s own messages \[default\: text\]]:text|json:(text json)' \
 '--pid-dir=[Directory of a file NAME.pid for each service, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
@@ -72,6 +73,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--secret=[Set VARIABLE to the content of FILE, or of the file that VARIABLE_FILE names]:VARIABLE[=FILE]:_default' \
 '*--cwd=[Working directory of services \[default\: where untrap runs\]]:[NAME=]DIR:_files -/' \
 '--port=[Set PORT to N, plus 100 per process type and 1 per instance]:N:_default' \
+'--stdin=[Service that has standard input; the others read /dev/null \[default\: the only one\]]:NAME|none:_default' \
 '*--user=[Run services as USER]:[NAME=]USER[:GROUP]:_default' \
 '--shell=[Shell for commands that need one; '\''none'\'' refuses them \[default\: /bin/sh\]]:PATH|none:_files' \
 '*--before=[Run a command, or a process type of the Procfile, before the first service starts]:COMMAND:_default' \
@@ -85,12 +87,12 @@ _arguments "${_arguments_options[@]}" : \
 '*--on-exit=[stop, stop-on-failure, ignore, restart or restart-on-failure \[default\: stop\]]:[NAME=]ACTION:(stop stop-on-failure ignore restart restart-on-failure)' \
 '--stop-order=[Stop services at-once, or one by one\: reverse or listed \[default\: at-once\]]:ORDER:(at-once reverse listed)' \
 '*--stop-command=[Run instead of sending the stop signal, with UNTRAP_PID and UNTRAP_NAME set]:[NAME=]COMMAND:_default' \
-'--stop-delay=[Delay before sending stop signals \[default\: 0s\]]:DURATION:_default' \
+'*--stop-delay=[Delay before sending stop signals \[default\: 0s\]]:[NAME=]DURATION:_default' \
 '*--after=[Run after the last service exits, with UNTRAP_EXIT_CODE and UNTRAP_SIGNAL set]:COMMAND:_default' \
-'*-r+[Handle signal FROM as signal TO; '\''none'\'' drops it]:FROM=TO:_default' \
-'*--rewrite=[Handle signal FROM as signal TO; '\''none'\'' drops it]:FROM=TO:_default' \
+'*-r+[Handle signal FROM as signal TO; '\''none'\'' drops it]:[NAME=]FROM=TO:_default' \
+'*--rewrite=[Handle signal FROM as signal TO; '\''none'\'' drops it]:[NAME=]FROM=TO:_default' \
 '*--signal-to=[Signal leader, group, or auto\: the group if the leader is a shell \[default\: auto\]]:[NAME=]MODE:(auto leader group)' \
-'*--exit-map=[Exit with status TO instead of FROM, for example 143=0]:FROM=TO:_default' \
+'*--exit-map=[Exit with status TO instead of FROM, for example 143=0]:[NAME=]FROM=TO:_default' \
 '--output=[raw, prefix (name before each line) or json (one object per line) \[default\: raw\]]:FORMAT:(raw prefix json)' \
 '--log-format=[Format of untrap'\''s own messages \[default\: text\]]:text|json:(text json)' \
 '--pid-dir=[Directory of a file NAME.pid for each service, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \

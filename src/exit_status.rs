@@ -68,11 +68,18 @@ impl ExitMapping {
     }
 }
 
+impl fmt::Display for ExitMapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.from, self.to)
+    }
+}
+
 impl FromStr for ExitMapping {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let read = |(from, to): (&str, &str)| Some(Self { from: from.parse().ok()?, to: to.parse().ok()? });
+        let number = |text: &str| text.parse().ok().filter(|_| !text.starts_with('+'));
+        let read = |(from, to)| Some(Self { from: number(from)?, to: number(to)? });
         text.split_once('=').and_then(read).ok_or("not FROM=TO with two numbers from 0 to 255, for example 143=0")
     }
 }
@@ -105,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_bad_mapping_is_refused() {
-        for text in ["", "143", "143=", "=0", "143=256", "-1=0", "143=0=1", "143=x"] {
+        for text in ["", "143", "143=", "=0", "143=256", "-1=0", "143=0=1", "143=x", "+1=0"] {
             assert!(text.parse::<ExitMapping>().is_err(), "{text}");
         }
     }

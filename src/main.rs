@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 
+use untrap::cli::advice;
 use untrap::cli::advice::one_program::{Found, ProgramForm};
 use untrap::cli::running::VerbError;
 use untrap::cli::{self, Request, Settings, Source, check, generate};
@@ -70,6 +71,10 @@ fn run(settings: Settings, signals: Signals) -> Result<u8, StartError> {
     let (text, (exec_context, notes)) = if has_files { signals.interruptible(read)? } else { read()? };
     refuse_one_program(&settings, &exec_context)?;
     let plan = plan(&settings, &text).map_err(|error| StartError::usage(&error))?;
+    if let Some(value) = plan.not_active.first() {
+        let message = format!("{value}: a run cannot apply a value with a NAME yet; leave out the NAME, or the option");
+        return Err(StartError(USAGE, message));
+    }
     let not_found_hint = settings.program_form.as_ref().map(ProgramForm::hint);
     let runnables = exec_context.runnables(&plan).map_err(|error| {
         let hint = not_found_hint.as_deref().filter(|_| error.is_not_found_after_the_first()).unwrap_or_default();
@@ -80,7 +85,20 @@ fn run(settings: Settings, signals: Signals) -> Result<u8, StartError> {
     let pid_dir = settings.pid_dir.as_deref().map(|path| PidDir::open(path, names)).transpose();
     let pid_dir = pid_dir.map_err(|error| StartError::usage(&error))?;
     let Settings { rules, log, output, .. } = settings;
-    let input = RunInput { not_found_hint, plan, runnables, exec_context, rules, notes, log, output, pid_dir, signals };
+    let warnings = advice::warnings();
+    let input = RunInput {
+        warnings,
+        not_found_hint,
+        plan,
+        runnables,
+        exec_context,
+        rules,
+        notes,
+        log,
+        output,
+        pid_dir,
+        signals,
+    };
     let status = runtime::run(input);
     status.map_err(|error| StartError(INTERNAL_ERROR, format!("can't prepare the start: {error}{}", remedy(&error))))
 }
@@ -98,6 +116,9 @@ fn check(settings: &Settings) -> Result<u8, StartError> {
         }
         Err(error) => return Err(StartError::usage(&error)),
     };
+    for warning in advice::warnings() {
+        fail(LogFormat::Text, 0, &warning);
+    }
     match check::plan(&plan, &exec_context, &notes) {
         Ok(text) => Ok(print(text.as_bytes())),
         Err(errors) => {

@@ -116,6 +116,15 @@ impl Rewrite {
     }
 }
 
+impl fmt::Display for Rewrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to {
+            Some(to) => write!(f, "{}={to}", self.from),
+            None => write!(f, "{}=none", self.from),
+        }
+    }
+}
+
 impl FromStr for Rewrite {
     type Err = &'static str;
 
@@ -124,7 +133,15 @@ impl FromStr for Rewrite {
             let to = if to == "none" { None } else { Some(to.parse().ok()?) };
             Some(Self { from: from.parse().ok()?, to })
         };
-        text.split_once('=').and_then(read).ok_or("not FROM=TO with two signals, for example TERM=QUIT or HUP=none")
+        let rewrite = text.split_once('=').and_then(read);
+        let rewrite = rewrite.ok_or("not FROM=TO with two signals; write for example TERM=QUIT or HUP=none")?;
+        // The kernel delivers the first two to no process; untrap uses SIGCHLD itself and ignores SIGPIPE.
+        match rewrite.from.number() {
+            number::SIGKILL | number::SIGSTOP | number::SIGCHLD | number::SIGPIPE => {
+                Err("FROM is a signal that untrap cannot forward; write another one than KILL, STOP, CHLD and PIPE")
+            }
+            _ => Ok(rewrite),
+        }
     }
 }
 
@@ -235,7 +252,7 @@ mod tests {
         assert_eq!(Rewrite::apply(&rewrites, Signal::TERM), Some(Signal::QUIT));
         assert_eq!(Rewrite::apply(&rewrites, Signal::HUP), None);
         assert_eq!(Rewrite::apply(&rewrites, Signal::INT), Some(Signal::INT));
-        for text in ["", "TERM", "TERM=", "=TERM", "none=TERM", "TERM=BOO", "TERM:QUIT"] {
+        for text in ["", "TERM", "TERM=", "=TERM", "none=TERM", "TERM=BOO", "TERM:QUIT", "KILL=TERM", "17=TERM"] {
             assert!(text.parse::<Rewrite>().is_err(), "{text}");
         }
     }

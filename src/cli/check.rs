@@ -35,8 +35,11 @@ pub fn plan(plan: &Plan, exec_context: &ExecContext, notes: &[FileNote]) -> Resu
             Ok(launch) => {
                 // Writing to a String cannot fail.
                 let _ = describe(&mut text, service, &launch, exec_context);
-                if plan.services.len() > 1 && plan.foreground == Some(UnitId::new(index)) {
-                    text.push_str("    has standard input and the terminal\n");
+                let is_alone = plan.services.len() == 1;
+                match plan.foreground == Some(UnitId::new(index)) {
+                    true if !is_alone => text.push_str("    has standard input and the terminal\n"),
+                    false if is_alone => text.push_str("    has no standard input\n"),
+                    _ => {}
                 }
             }
             Err(error) => errors.push(error),
@@ -51,6 +54,9 @@ pub fn plan(plan: &Plan, exec_context: &ExecContext, notes: &[FileNote]) -> Resu
             Ok(launch) => drop(describe_command(&mut text, &hook.name, command, &launch, exec_context)),
             Err(error) => errors.push(error),
         }
+    }
+    for value in &plan.not_active {
+        let _ = writeln!(text, "{value}: not active yet");
     }
     for note in notes {
         let _ = writeln!(text, "{note}");

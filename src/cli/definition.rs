@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{FalseyValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, Command, value_parser};
 
+use super::advice::variables::is_service_link;
 use super::options::{Argument, Kind};
 use super::verbs::{VERBS, Verb};
 
@@ -39,7 +40,8 @@ impl Argument {
         };
         let value_name = Some(self.value_name).filter(|name| !name.is_empty());
         let argument = Arg::new(self.name).action(action).value_name(value_name).help(self.help_with_default());
-        let argument = argument.env(self.variable).hide_env(true).hide(self.is_hidden);
+        let is_link = |name: &&str| std::env::var(name).is_ok_and(|value| is_service_link(name, &value));
+        let argument = argument.env(self.variable.filter(|name| !is_link(name))).hide_env(true).hide(self.is_hidden);
         let argument = match self.kind {
             Kind::Word => return argument.required(true),
             Kind::Words => return argument.num_args(0..),
@@ -47,6 +49,8 @@ impl Argument {
             _ => argument.long(self.name).short(self.short).help_heading(Some(heading).filter(|text| !text.is_empty())),
         };
         match self.kind {
+            // A negative number is answered by the option.
+            Kind::Value | Kind::List => argument.allow_negative_numbers(true),
             Kind::Switch => argument.value_parser(FalseyValueParser::new()),
             Kind::Path => argument.value_parser(OsStringValueParser::new().map(PathBuf::from)),
             _ => argument,

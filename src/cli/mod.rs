@@ -4,10 +4,12 @@ pub mod advice;
 pub mod check;
 pub mod definition;
 pub mod generate;
+mod near_miss;
 pub mod options;
 pub mod ps;
 pub mod running;
 pub mod signal;
+mod spelling;
 mod values;
 pub mod verbs;
 
@@ -27,6 +29,7 @@ use self::verbs::{RUN, Verb};
 use crate::cli::generate::Page;
 use crate::config::environment::EnvironmentOptions;
 use crate::config::hook::HookOptions;
+use crate::config::number::number;
 use crate::config::plan::Options;
 use crate::config::policy::{Delay, Rules};
 use crate::log::line::{LogFormat, LogSettings};
@@ -222,6 +225,10 @@ fn read_settings(values: &OptionValues) -> Result<Box<Settings>, UsageError> {
         cwd: values.scoped("cwd")?,
         environment: EnvironmentOptions { env_files: values.scoped("env-file")?, secrets: values.values("secret")? },
         user: values.scoped("user")?,
+        rewrites: values.scoped_pairs("rewrite")?,
+        exit_map: values.scoped_pairs("exit-map")?,
+        stop_delay: values.scoped("stop-delay")?,
+        stdin: values.value("stdin")?,
         hooks: HookOptions {
             before: values.values("before")?,
             after: values.values("after")?,
@@ -232,10 +239,10 @@ fn read_settings(values: &OptionValues) -> Result<Box<Settings>, UsageError> {
     };
     let default = Rules::default();
     let rules = Rules {
-        rewrites: values.values("rewrite")?,
-        exit_map: values.values("exit-map")?,
+        rewrites: options.rewrites.all_for_all(),
+        exit_map: options.exit_map.all_for_all(),
         stop_order: values.value("stop-order")?.unwrap_or(default.stop_order),
-        stop_delay: values.value("stop-delay")?.map_or(default.stop_delay, |Delay(time)| time),
+        stop_delay: options.stop_delay.for_all().map_or(default.stop_delay, |Delay(time)| *time),
         wait_timeout: values.value("wait-timeout")?.unwrap_or(default.wait_timeout),
     };
     let output =
@@ -261,7 +268,7 @@ impl FromStr for Port {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let port = text.parse().ok().filter(|port| *port > 0);
+        let port = number(text).filter(|port| *port > 0);
         port.map(Self).ok_or("not a port; write a number from 1 to 65535")
     }
 }

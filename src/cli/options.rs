@@ -191,7 +191,7 @@ pub(super) const COMMANDS: OptionGroup = OptionGroup {
 
 /// Options about the services and their environment.
 pub(super) const SERVICES: OptionGroup = OptionGroup {
-    heading: "Services",
+    heading: "Services and start",
     arguments: &[
         Argument {
             name: "procfile",
@@ -263,6 +263,17 @@ are looked up where untrap runs.",
             ..Argument::UNSET
         },
         Argument {
+            name: "stdin",
+            kind: Kind::Value,
+            value_name: "NAME|none",
+            variable: Some("UNTRAP_STDIN"),
+            default: Some("the only one"),
+            help: "Service that has standard input; the others read /dev/null",
+            details: "\
+The service can use the terminal, too. A program after '--' has standard input unless --stdin is none.",
+            ..Argument::UNSET
+        },
+        Argument {
             name: "user",
             kind: Kind::List,
             value_name: "[NAME=]USER[:GROUP]",
@@ -289,7 +300,7 @@ of --before, --after, --stop-command and exec: run as untrap's own user.",
 
 /// Options about the start.
 pub(super) const START: OptionGroup = OptionGroup {
-    heading: "Start",
+    heading: "Services and start",
     arguments: &[
         Argument {
             name: "before",
@@ -410,11 +421,12 @@ whole shutdown: a service that still runs then is sent SIGKILL, even if it has n
         },
         Argument {
             name: "stop-delay",
-            kind: Kind::Value,
-            value_name: "DURATION",
+            kind: Kind::List,
+            value_name: "[NAME=]DURATION",
             variable: Some("UNTRAP_STOP_DELAY"),
             default: Some("0s"),
             help: "Delay before sending stop signals",
+            details: "A value with a NAME is checked and not active yet: a run refuses it.",
             ..Argument::UNSET
         },
         Argument {
@@ -434,9 +446,11 @@ if a signal began the shutdown.",
             name: "rewrite",
             short: Some('r'),
             kind: Kind::List,
-            value_name: "FROM=TO",
+            value_name: "[NAME=]FROM=TO",
             variable: Some("UNTRAP_REWRITE"),
             help: "Handle signal FROM as signal TO; 'none' drops it",
+            details: "\
+Of two '=' the first one ends the NAME: web=HUP=USR1. A value with a NAME is checked and not active yet: a run refuses it.",
             ..Argument::UNSET
         },
         Argument {
@@ -455,10 +469,12 @@ auto signals its whole process group.",
         Argument {
             name: "exit-map",
             kind: Kind::List,
-            value_name: "FROM=TO",
+            value_name: "[NAME=]FROM=TO",
             variable: Some("UNTRAP_EXIT_MAP"),
             help: "Exit with status TO instead of FROM, for example 143=0",
-            details: "It is applied to the exit status of the run, last.",
+            details: "\
+It is applied to the exit status of the run, last. Of two '=' the first one ends the NAME: web=143=0. A value with a \
+NAME is checked and not active yet: a run refuses it.",
             ..Argument::UNSET
         },
     ],
@@ -466,7 +482,7 @@ auto signals its whole process group.",
 
 /// Options about the output of the services and untrap's own messages.
 pub(super) const OUTPUT: OptionGroup = OptionGroup {
-    heading: "Output",
+    heading: "Output and other options",
     arguments: &[
         Argument {
             name: "output",
@@ -503,7 +519,7 @@ With json, each message is a JSON object with the keys version (of the schema, 1
 also with -q; info; debug, only with -v), event, message (the text) and, if it concerns a service or a process, name \
 and pid. Events are launched, started, start-failed, signal-received, delaying, exited, restarting, killed, gave-up, waiting, \
 ready, wait-timeout, stop-command-failed, leftovers, leftover, orphan, not-signalled, pid-file, output-lost, \
-shared-name, env-file, system-error, exit, and failure, after which untrap starts nothing.",
+shared-name, env-file, warning, system-error, exit, and failure, after which untrap starts nothing.",
             completion: Completion::Words(&["text", "json"]),
             ..Argument::UNSET
         },
@@ -528,11 +544,9 @@ shared-name, env-file, system-error, exit, and failure, after which untrap start
     ],
 };
 
-const OTHER: &str = "Other options";
-
 /// The option that prints a page instead of running services.
 pub(super) const PAGES: OptionGroup = OptionGroup {
-    heading: OTHER,
+    heading: OUTPUT.heading,
     arguments: &[Argument {
         name: "generate",
         kind: Kind::Value,
@@ -545,7 +559,7 @@ pub(super) const PAGES: OptionGroup = OptionGroup {
 
 /// Options that print something about untrap.
 pub(super) const INFORMATION: OptionGroup = OptionGroup {
-    heading: OTHER,
+    heading: OUTPUT.heading,
     arguments: &[
         Argument {
             name: "help",

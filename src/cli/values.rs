@@ -9,8 +9,8 @@ use std::str::FromStr;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
-use super::options::{Argument, OptionGroup, find};
-use super::{Source, UsageError};
+use super::options::{Argument, Completion, OptionGroup, find};
+use super::{Source, UsageError, near_miss};
 use crate::config::scoped::{Scoped, program_as_name};
 use crate::log::line::Verbosity;
 
@@ -84,24 +84,57 @@ impl OptionValues {
                 Some((program, name)) => {
                     format!("'{program}' is not a name; a service that runs {program} is called {name}")
                 }
-                None => error.to_string(),
+                None => self.corrected(name, text, &error, |text| Scoped::<T>::default().read(text).is_ok()),
             })
         })?;
         Ok(values)
+    }
+
+    /// The values of an option that can differ between services and is a `FROM=TO`.
+    pub(super) fn scoped_pairs<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Result<Scoped<T>, UsageError> {
+        debug_assert!(self.argument(name).is_scoped(), "the help says what {name} takes");
+        let mut values = Scoped::default();
+        self.each(name, |text| {
+            values.read_pair(text).map_err(|error: T::Err| {
+                self.corrected(name, text, &error, |text| Scoped::<T>::default().read_pair(text).is_ok())
+            })
+        })?;
+        Ok(values)
+    }
+
+    fn parse<T: FromStr<Err: fmt::Display>>(&self, name: &str, text: &str) -> Result<T, String> {
+        text.parse().map_err(|error| self.corrected(name, text, &error, |text| text.parse::<T>().is_ok()))
+    }
+
+    /// The text of an error, with the value that the user probably means.
+    fn corrected(&self, name: &str, text: &str, error: &impl fmt::Display, is_valid: impl Fn(&str) -> bool) -> String {
+        let argument = self.argument(name);
+        let words = match argument.completion {
+            _ if ["stop-signal", "rewrite", "signal"].contains(&argument.name) => near_miss::signal_names(),
+            Completion::Words(words) => words.iter().map(|word| (*word).to_owned()).collect(),
+            _ => Vec::new(),
+        };
+        // Only an address is repeated of a value that may be secret.
+        let is_shown = |value: &String| !argument.is_secret || value.contains("://");
+        let error = error.to_string();
+        match near_miss::correction(text, &words, is_valid).filter(is_shown) {
+            Some(value) => format!("{}; write {value}", error.split(';').next().unwrap_or_default()),
+            None => error,
+        }
     }
 
     /// The values of an option that may repeat.
     pub(super) fn values<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Result<Vec<T>, UsageError> {
         debug_assert!(!self.argument(name).is_scoped(), "the help says what {name} takes");
         let mut values = Vec::new();
-        self.each(name, |text| text.parse().map(|value| values.push(value)))?;
+        self.each(name, |text| self.parse(name, text).map(|value| values.push(value)))?;
         Ok(values)
     }
 
     /// The value of an option that does not repeat.
     pub(super) fn value<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Result<Option<T>, UsageError> {
         let mut value = None;
-        self.each(name, |text| text.parse().map(|read| value = Some(read)))?;
+        self.each(name, |text| self.parse(name, text).map(|read| value = Some(read)))?;
         Ok(value)
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::number::number;
+
 /// The maximum length of a process type: that of a DNS label, so that a process type can be a host or pod name.
 pub(super) const LONGEST_NAME: usize = 63;
 
@@ -26,7 +28,7 @@ impl Name {
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let (process_type, instance) = match text.split_once('.') {
-            Some((process_type, instance)) => (process_type, Some(instance.parse().ok()?)),
+            Some((process_type, instance)) => (process_type, Some(number(instance)?)),
             None => (text, None),
         };
         is_name(process_type).then(|| Self { process_type: process_type.to_owned(), instance })

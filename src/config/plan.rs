@@ -10,15 +10,17 @@ use std::rc::Rc;
 use crate::config::environment::EnvironmentOptions;
 use crate::config::hook::{self, Hook, HookError, HookOptions};
 use crate::config::name::{Name, name_after_program};
-use crate::config::policy::{OnExit, Policy, SignalTo, Timeout};
+use crate::config::policy::{Delay, OnExit, Policy, SignalTo, Timeout};
 use crate::config::procfile::{self, ProcfileError, split_name, split_number};
 use crate::config::scoped::Scoped;
 use crate::config::service::{Service, WorkingDirectory};
+use crate::config::stdin::Stdin;
 use crate::config::unit::{HookRole, UnitId};
 use crate::config::user::User;
+use crate::exit_status::ExitMapping;
 use crate::shell::classify::Command;
 use crate::shell::parse::CommandError;
-use crate::signal::Signal;
+use crate::signal::{Rewrite, Signal};
 
 /// The services and hooks to run, in the order in which they start.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,8 +29,10 @@ pub struct Plan {
     pub services: Vec<Service>,
     /// The commands and readiness checks that run in addition to the services.
     pub hooks: Vec<Hook>,
-    /// The service that has standard input and the terminal: the program after `--`, or the only service.
+    /// The service that has standard input and the terminal.
     pub foreground: Option<UnitId>,
+    /// The values for single services that a run does not apply yet, as `--option NAME=VALUE`.
+    pub not_active: Vec<String>,
     /// The names that several commands without a name have, because they run the same program.
     pub shared_names: Vec<String>,
     /// The working directory of hooks that belong to no service; `None`: where untrap runs.
@@ -58,6 +62,14 @@ pub struct Options {
     pub environment: EnvironmentOptions,
     /// `--user`.
     pub user: Scoped<User>,
+    /// `--rewrite`.
+    pub rewrites: Scoped<Rewrite>,
+    /// `--exit-map`.
+    pub exit_map: Scoped<ExitMapping>,
+    /// `--stop-delay`.
+    pub stop_delay: Scoped<Delay>,
+    /// `--stdin`.
+    pub stdin: Option<Stdin>,
     /// The options that define hooks.
     pub hooks: HookOptions,
 }
@@ -105,6 +117,15 @@ pub enum PlanError {
         /// The names of the services.
         known: Vec<String>,
     },
+    /// `--stdin` names several instances.
+    SharedStdin {
+        /// The process type.
+        name: String,
+        /// One of its instances.
+        instance: String,
+    },
+    /// `--stdin` names a service, and the program after `--` has standard input.
+    StdinOfProgram(String),
     /// No service: the number of every process type is 0, or there is only `release`.
     NothingToRun,
     /// The command of an option has a syntax error.
@@ -140,6 +161,13 @@ impl fmt::Display for PlanError {
             Self::UnknownName { option, name, known } => {
                 write!(f, "{option} {name}=…: no service is named '{name}'; the services are {}", known.join(", "))
             }
+            Self::SharedStdin { name, instance } => {
+                write!(f, "--stdin {name}: several instances cannot share standard input; write --stdin {instance}")
+            }
+            Self::StdinOfProgram(name) => write!(
+                f,
+                "--stdin {name}: the program after '--' has standard input; leave out --stdin, or write --stdin none"
+            ),
             Self::Hook(HookError { option, error }) => write!(f, "{option}: {error}"),
             Self::NothingToRun => f.write_str(
                 "nothing to run: name a process type, with a number over 0 ('release' runs only if it is named)",
@@ -285,6 +313,9 @@ impl Plan {
             ("--cwd", options.cwd.unknown(&names)),
             ("--env-file", options.environment.env_files.unknown(&names)),
             ("--user", options.user.unknown(&names)),
+            ("--rewrite", options.rewrites.unknown(&names)),
+            ("--exit-map", options.exit_map.unknown(&names)),
+            ("--stop-delay", options.stop_delay.unknown(&names)),
             ("--ready", options.hooks.ready.unknown(&names)),
             ("--stop-command", options.hooks.stop_command.unknown(&names)),
         ];
@@ -309,8 +340,49 @@ impl Plan {
         let policy = Policy { timeout, ..Policy::default() };
         let hooks = hook::hooks(&options.hooks, &services, policy, process_type).map_err(PlanError::Hook)?;
         let directory = options.cwd.for_all().cloned();
-        let only_service = Some(0).filter(|_| services.len() == 1);
-        let foreground = program_index.or(only_service).map(UnitId::new);
-        Ok(Self { services, hooks, foreground, directory, shared_names: Vec::new() })
+        let foreground = foreground(&names, program_index, options.stdin.as_ref())?;
+        let not_active = not_active("--rewrite", &options.rewrites)
+            .chain(not_active("--exit-map", &options.exit_map))
+            .chain(not_active("--stop-delay", &options.stop_delay))
+            .collect();
+        Ok(Self { services, hooks, foreground, not_active, directory, shared_names: Vec::new() })
     }
+}
+
+/// Determines the service that has standard input: the program after `--` or the only service, unless `--stdin` names
+/// another one.
+fn foreground(
+    names: &[Name],
+    program_index: Option<usize>,
+    stdin: Option<&Stdin>,
+) -> Result<Option<UnitId>, PlanError> {
+    let only_service = Some(0).filter(|_| names.len() == 1);
+    let index = match stdin {
+        None => program_index.or(only_service),
+        Some(Stdin::Nothing) => None,
+        Some(Stdin::Service(name)) if program_index.is_some() => {
+            return Err(PlanError::StdinOfProgram(name.to_string()));
+        }
+        Some(Stdin::Service(wanted)) => {
+            let mut matching = names.iter().enumerate().filter(|(_, name)| name.is_in(wanted));
+            match (matching.next(), matching.next()) {
+                (Some((index, _)), None) => Some(index),
+                // Unnamed commands of one program are `puma`, `puma.2`: the exact name wins.
+                (Some(_), Some(_)) if names.contains(wanted) => names.iter().position(|name| name == wanted),
+                (Some((_, first)), Some(_)) => {
+                    return Err(PlanError::SharedStdin { name: wanted.to_string(), instance: first.to_string() });
+                }
+                (None, _) => {
+                    let known = names.iter().map(Name::to_string).collect();
+                    return Err(PlanError::UnknownName { option: "--stdin", name: wanted.to_string(), known });
+                }
+            }
+        }
+    };
+    Ok(index.map(UnitId::new))
+}
+
+/// The values of an option that have a NAME.
+fn not_active<'a, T: fmt::Display>(option: &'a str, values: &'a Scoped<T>) -> impl Iterator<Item = String> {
+    values.iter().filter_map(move |(name, value)| name.map(|name| format!("{option} {name}={value}")))
 }

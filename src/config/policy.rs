@@ -1,5 +1,6 @@
 //! The values of options that the supervisor needs, for one service and for the whole run.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -83,6 +84,15 @@ impl Default for Timeout {
     }
 }
 
+/// Reads a number without a unit: seconds, as `docker stop -t` and timeout(1) take it.
+fn seconds(text: &str) -> Option<Duration> {
+    let is_number = text.starts_with(|first: char| first.is_ascii_digit())
+        && text.ends_with(|last: char| last.is_ascii_digit())
+        && text.chars().all(|character| character.is_ascii_digit() || character == '.');
+    let seconds = text.parse().ok().filter(|_| is_number)?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
 /// The upper bound of durations.
 const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
 
@@ -93,7 +103,7 @@ impl FromStr for Timeout {
         if text == "inf" {
             return Ok(Self(None));
         }
-        let duration = humantime::parse_duration(text).ok();
+        let duration = seconds(text).or_else(|| humantime::parse_duration(text).ok());
         // Deadlines must fit the clock, so that adding a timeout to the current time cannot overflow.
         let duration = duration.filter(|duration| *duration < CENTURY);
         duration.map(|duration| Self(Some(duration))).ok_or("not a duration; write for example 8s, 500ms, 1m30s or inf")
@@ -103,6 +113,12 @@ impl FromStr for Timeout {
 /// `--stop-delay`: a finite duration.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Delay(pub Duration);
+
+impl fmt::Display for Delay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
 
 impl FromStr for Delay {
     type Err = &'static str;
@@ -168,6 +184,21 @@ impl FromStr for SignalTo {
             "leader" => Ok(Self::Leader),
             "group" => Ok(Self::Group),
             _ => Err("not a set of processes; write auto, leader or group"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_number_is_seconds() {
+        for (text, millis) in [("5", 5000), ("1.5", 1500), ("0", 0), ("0.25", 250), ("5s", 5000), ("1m30s", 90_000)] {
+            assert_eq!(text.parse(), Ok(Timeout(Some(Duration::from_millis(millis)))), "{text}");
+        }
+        for text in ["", "-1", "+5", ".", "1.", ".5", "1e3", "1.5.0", "99999999999999999999", "inf5", "5 x"] {
+            assert!(text.parse::<Timeout>().is_err(), "{text}");
         }
     }
 }

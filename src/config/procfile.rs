@@ -194,7 +194,7 @@ fn parse_line(bytes: &[u8], line: usize) -> Result<Option<ProcfileLine<'_>>, Pro
 #[must_use]
 pub fn split_number(word: &str) -> Option<(&str, Option<u32>)> {
     let (process_type, number) = match word.split_once('=') {
-        Some((process_type, number)) => (process_type, Some(number.parse().ok()?)),
+        Some((process_type, number)) => (process_type, Some(super::number::number(number)?)),
         None => (word, None),
     };
     is_name(process_type).then_some((process_type, number))

@@ -26,6 +26,20 @@ impl<T: FromStr> Scoped<T> {
     }
 }
 
+impl<T: FromStr> Scoped<T> {
+    /// Parses and adds a `[NAME=]FROM=TO`: of two `=`, the first ends the NAME.
+    ///
+    /// # Errors
+    /// Fails if the value cannot be parsed.
+    pub fn read_pair(&mut self, text: &str) -> Result<(), T::Err> {
+        if text.matches('=').count() > 1 {
+            return self.read(text);
+        }
+        self.0.push((None, text.parse()?));
+        Ok(())
+    }
+}
+
 /// Returns the name of the service if the NAME of a `NAME=VALUE` is that of its program, which cannot be a name.
 #[must_use]
 pub fn program_as_name<T: FromStr>(text: &str) -> Option<(&str, String)> {
@@ -60,6 +74,15 @@ impl<T> Scoped<T> {
         self.0.iter().rev().find(|(scope, _)| scope.is_none()).map(|(_, value)| value)
     }
 
+    /// Returns all values for all services.
+    #[must_use]
+    pub fn all_for_all(&self) -> Vec<T>
+    where
+        T: Clone,
+    {
+        self.0.iter().filter(|(scope, _)| scope.is_none()).map(|(_, value)| value.clone()).collect()
+    }
+
     /// Returns each value with its NAME.
     pub fn iter(&self) -> impl Iterator<Item = (Option<&Name>, &T)> {
         self.0.iter().map(|(scope, value)| (scope.as_ref(), value))
@@ -82,6 +105,7 @@ fn split_scope(text: &str) -> (Option<Name>, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signal::Rewrite;
 
     fn scoped(values: &[&str]) -> Scoped<u32> {
         let mut scoped = Scoped::default();
@@ -117,6 +141,23 @@ mod tests {
         assert_eq!(scoped(&["1", "web=1", "web.2=1", "sidekiq=1"]).unknown(&names), None);
         assert_eq!(scoped(&["web.3=1"]).unknown(&names), Some(&name("web.3")));
         assert_eq!(scoped(&["wep=1"]).unknown(&names), Some(&name("wep")));
+    }
+
+    #[test]
+    fn the_number_of_equals_signs_decides_whether_a_pair_has_a_name() {
+        let mut values = Scoped::<Rewrite>::default();
+        for text in ["HUP=QUIT", "web=HUP=USR1", "TERM=none"] {
+            values.read_pair(text).unwrap();
+        }
+        let read: Vec<String> = values.iter().map(|(scope, value)| format!("{scope:?} {value}")).collect();
+        let web = Some(name("web"));
+        assert_eq!(
+            read,
+            ["None SIGHUP=SIGQUIT".to_owned(), format!("{web:?} SIGHUP=SIGUSR1"), "None SIGTERM=none".to_owned()]
+        );
+        for text in ["HUP", "web=HUP", "a=web=HUP=QUIT", "web=HUP=QUIT="] {
+            assert!(values.read_pair(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::number::number;
 use crate::shell::classify::Command;
 
 /// The condition that a readiness check waits for.
@@ -35,7 +36,7 @@ impl FromStr for Target {
             let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
             let host = bare.or_else(|| (!host.contains(':')).then_some(host));
             let host = host.filter(|host| !host.is_empty() && !host.contains(['[', ']']));
-            let port = port.parse().ok().filter(|port| *port != 0);
+            let port = number(port).filter(|port| *port != 0);
             return Ok(Self::Tcp { host: host.ok_or_else(bad)?.to_owned(), port: port.ok_or_else(bad)? });
         }
         if let Some(socket) = text.strip_prefix("unix://") {

@@ -23,7 +23,10 @@ impl FromStr for User {
             Some((user, group)) => (user, Some(group)),
             None => (text, None),
         };
-        if user.is_empty() || group.is_some_and(|group| group.is_empty() || group.contains(':')) {
+        if user.is_empty()
+            || user.starts_with('+')
+            || group.is_some_and(|group| group.is_empty() || group.contains(':'))
+        {
             return Err("not USER or USER:GROUP; write names or numbers, for example www-data or 1000:1000");
         }
         Ok(Self { user: user.to_owned(), group: group.map(str::to_owned) })

@@ -223,6 +223,11 @@ impl Logger {
         });
     }
 
+    /// Writes a warning about the command line or the environment.
+    pub fn warning(&mut self, text: &str) {
+        self.write(Verbosity::Quiet, "warning", Subject::Untrap, Details::default(), |f, _| f.write_str(text));
+    }
+
     /// Says that the value of an env file is not as a reader of the file may expect it.
     pub fn env_file(&mut self, note: &FileNote) {
         let level = if note.is_warning() { Verbosity::Quiet } else { Verbosity::Verbose };

@@ -32,6 +32,8 @@ pub struct RunInput {
     pub runnables: Vec<Runnable>,
     /// The environment and the shell that they start with.
     pub exec_context: ExecContext,
+    /// What the user should know before the start.
+    pub warnings: Vec<String>,
     /// The end of the message that the program of a service after the first was not found.
     pub not_found_hint: Option<String>,
     /// The policies of the whole run.
@@ -53,7 +55,19 @@ pub struct RunInput {
 /// # Errors
 /// Fails if a preparation fails. No process has been started.
 pub fn run(input: RunInput) -> io::Result<u8> {
-    let RunInput { not_found_hint, plan, runnables, exec_context, rules, notes, log, output, pid_dir, signals } = input;
+    let RunInput {
+        warnings,
+        not_found_hint,
+        plan,
+        runnables,
+        exec_context,
+        rules,
+        notes,
+        log,
+        output,
+        pid_dir,
+        signals,
+    } = input;
     let inherited = Inherited { descriptor_limit: DescriptorLimit::raise(), ..signals.inherited() };
     let Plan { services, hooks, foreground, shared_names, .. } = plan;
     let has_background = services.len() > 1 || foreground.is_none() || !hooks.is_empty();
@@ -76,6 +90,9 @@ pub fn run(input: RunInput) -> io::Result<u8> {
     }
     if output.is_some() {
         logger.collect();
+    }
+    for warning in &warnings {
+        logger.warning(warning);
     }
     for note in &notes {
         logger.env_file(note);

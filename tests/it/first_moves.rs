@@ -29,6 +29,14 @@ fn scene() -> Scene {
     scene
 }
 
+/// Runs untrap with these arguments and variables.
+fn answer(scene: &Scene, line: &str, variables: &[(&str, &str)]) -> (i32, String) {
+    let mut untrap = untrap(scene);
+    untrap.args(shell_words::split(line).unwrap()).envs(variables.iter().copied());
+    let output = untrap.output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
 /// untrap with the [`PROGRAMS`] and those of the system.
 fn untrap(scene: &Scene) -> Command {
     let mut untrap = scene.untrap();
@@ -299,20 +307,18 @@ fn commands_that_may_be_programs_are_started_and_the_hint_follows_the_message_of
     for (line, hint) in [
         (
             "uvicorn app:app",
-            "untrap: app can't start: program app not found; install it, or write its path; if it is an argument of uvicorn, write: untrap -- uvicorn app:app\n",
+            "untrap: app can't start: program app not found in PATH (PATHS); if it is an argument of uvicorn, write: untrap -- uvicorn app:app\n",
         ),
         (
             "--before true puma missing",
-            "untrap: missing can't start: program missing not found; install it, or write its path; if it is an argument of puma, write: untrap --before true -- puma missing\n",
+            "untrap: missing can't start: program missing not found in PATH (PATHS); if it is an argument of puma, write: untrap --before true -- puma missing\n",
         ),
-        (
-            "puma 'missing -x'",
-            "untrap: missing can't start: program missing not found; install it, or write its path\n",
-        ),
-        ("missing puma", "untrap: missing can't start: program missing not found; install it, or write its path\n"),
+        ("puma 'missing -x'", "untrap: missing can't start: program missing not found in PATH (PATHS)\n"),
+        ("missing puma", "untrap: missing can't start: program missing not found in PATH (PATHS)\n"),
     ] {
         let (status, stderr) = run(&format!("-q --on-exit ignore {line}"));
         let hint = hint.replace("write: untrap", "write: untrap -q --on-exit ignore");
+        let hint = hint.replace("PATHS", &format!("{}:/usr/bin:/bin", scene.path("bin").display()));
         assert_eq!((status, stderr), (127, hint), "{line}");
     }
     // A program that --before makes, that the PATH of an env file reaches, or a cd.
@@ -323,4 +329,156 @@ fn commands_that_may_be_programs_are_started_and_the_hint_follows_the_message_of
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     let (status, stderr) = run("-q puma 'cd bin && ./sidekiq'");
     assert_eq!((status, stderr.as_str()), (0, ""));
+}
+
+const NEAR_MISSES: &[Row] = &[
+    ("-t -1 puma", "--timeout '-1': not a duration; write inf"),
+    ("-t never puma", "--timeout 'never': not a duration; write inf"),
+    ("--timeout=puma:5 puma", "--timeout 'puma:5': not a duration; write puma=5"),
+    ("--on-exit always puma", "--on-exit 'always': not an action; write restart"),
+    ("--on-exit puma=unless-stopped puma", "--on-exit 'puma=unless-stopped': not an action; write puma=restart"),
+    ("--on-exit on-failure:3 puma", "--on-exit 'on-failure:3': not an action; write restart-on-failure"),
+    ("--on-exit no puma", "--on-exit 'no': not an action; write stop"),
+    ("--on-exit restrat puma", "--on-exit 'restrat': not an action; write restart"),
+    ("-s puma:QUIT puma", "--stop-signal 'puma:QUIT': not a signal; write puma=QUIT"),
+    ("-s SIGQIUT puma", "--stop-signal 'SIGQIUT': not a signal; write SIGQUIT"),
+    ("-s puma=TREM puma", "--stop-signal 'puma=TREM': not a signal; write puma=TERM"),
+    ("-r 15:3 puma", "--rewrite '15:3': not FROM=TO with two signals; write 15=3"),
+    ("-r TERM=QIUT puma", "--rewrite 'TERM=QIUT': not FROM=TO with two signals; write TERM=QUIT"),
+    (
+        "--exit-map 143:0 puma",
+        "--exit-map '143:0': not FROM=TO with two numbers from 0 to 255, for example 143=0; write 143=0",
+    ),
+    ("--wait-for localhost:80 puma", "--wait-for: not a target; write tcp://localhost:80"),
+    ("--wait-for postgres://db:5432/shop puma", "--wait-for: not a target; write tcp://db:5432"),
+    (
+        "--wait-for postgres://me:hunter2@db:5432 puma",
+        "--wait-for: not a target; write tcp://HOST:PORT, unix://PATH, file://PATH or exec:COMMAND",
+    ),
+    ("--ready puma=:3000 puma", "--ready: not a target; write puma=tcp://localhost:3000"),
+    ("--ready /run/puma.sock puma", "--ready: not a target; write unix:///run/puma.sock"),
+    ("--output prefx puma", "--output 'prefx': not a format; write prefix"),
+    ("--user +5 puma", "--user '+5': not USER or USER:GROUP; write 5"),
+    (
+        "-r KILL=TERM puma",
+        "--rewrite 'KILL=TERM': FROM is a signal that untrap cannot forward; write another one than KILL, STOP, CHLD and PIPE",
+    ),
+    (
+        "-r PIPE=none puma",
+        "--rewrite 'PIPE=none': FROM is a signal that untrap cannot forward; write another one than KILL, STOP, CHLD and PIPE",
+    ),
+    ("--exit-map +1=0 puma", "--exit-map '+1=0': not FROM=TO with two numbers from 0 to 255, for example 143=0"),
+    ("--port +80 puma", "--port '+80': not a port; write 80"),
+];
+
+#[test]
+fn a_value_that_is_nearly_right_is_answered_with_the_right_one() {
+    let scene = scene();
+    refused(&scene, NEAR_MISSES);
+    for (line, _) in
+        NEAR_MISSES.iter().filter(|(_, message)| !message.contains("for example") && !message.contains("exec:"))
+    {
+        let message = answer(&scene, line, &[]).1;
+        let Some((_, value)) = message.trim_end().rsplit_once("; write ").filter(|(_, value)| !value.contains(' '))
+        else {
+            continue;
+        };
+        let words = shell_words::split(line).unwrap();
+        let option = words[0].split('=').next().unwrap();
+        let end = untrap(&scene).args(["check", option, value, "puma"]).output().unwrap();
+        assert!(end.status.success(), "{value} is right: {end:?}");
+    }
+}
+
+#[test]
+fn a_bare_number_is_seconds() {
+    let scene = scene();
+    for (value, shown) in [("5", "timeout 5s,"), ("1.5", "timeout 1s 500ms,"), ("puma=90", "timeout 1m 30s,")] {
+        let output = untrap(&scene).args(["check", "-t", value, "puma"]).output().unwrap();
+        assert!(String::from_utf8(output.stdout).unwrap().contains(shown), "{value}");
+    }
+}
+
+#[test]
+fn a_misspelt_variable_is_a_warning_and_a_service_link_is_passed_over() {
+    let scene = scene();
+    let warning = "untrap: UNTRAP_TIMOUT has no effect: no option has this variable; write UNTRAP_TIMEOUT\n";
+    for line in ["-q puma", "check puma"] {
+        assert_eq!(answer(&scene, line, &[("UNTRAP_TIMOUT", "5s")]), (0, warning.to_owned()), "{line}");
+        let links = [
+            ("UNTRAP_PORT", "tcp://10.0.0.1:80"),
+            ("UNTRAP_SERVICE_HOST", "10.0.0.1"),
+            ("UNTRAP_SERVICE_PORT", "80"),
+            ("UNTRAP_PORT_80_TCP", "tcp://10.0.0.1:80"),
+            ("UNTRAP_PORT_80_TCP_PROTO", "tcp"),
+            ("UNTRAP_NAME", "web"),
+            ("UNTRAP_PID", "7"),
+            ("UNTRAP_EXIT_CODE", "0"),
+            ("UNTRAP_SIGNAL", "TERM"),
+            ("UNTRAP_VERSION", "1"),
+        ];
+        assert_eq!(answer(&scene, line, &links), (0, String::new()), "{line}");
+    }
+    let refused = answer(&scene, "puma", &[("UNTRAP_PORT", "x")]);
+    assert_eq!(refused, (2, "untrap: UNTRAP_PORT 'x': not a port; write a number from 1 to 65535\n".to_owned()));
+}
+
+const NAMES: &[Row] = &[
+    ("-r web=HUP=USR1 puma", "--rewrite web=…: no service is named 'web'; the services are puma"),
+    ("-r HUP puma", "--rewrite 'HUP': not FROM=TO with two signals; write for example TERM=QUIT or HUP=none"),
+    ("-r web=HUP puma", "--rewrite 'web=HUP': not FROM=TO with two signals; write for example TERM=QUIT or HUP=none"),
+    (
+        "-r puma=HUP=USR1 puma",
+        "--rewrite puma=SIGHUP=SIGUSR1: a run cannot apply a value with a NAME yet; leave out the NAME, or the option",
+    ),
+    (
+        "--exit-map puma=143=0 puma",
+        "--exit-map puma=143=0: a run cannot apply a value with a NAME yet; leave out the NAME, or the option",
+    ),
+    (
+        "--stop-delay puma=5 puma",
+        "--stop-delay puma=5s: a run cannot apply a value with a NAME yet; leave out the NAME, or the option",
+    ),
+    ("--stdin web puma", "--stdin web=…: no service is named 'web'; the services are puma"),
+    ("--stdin a/b puma", "--stdin 'a/b': not a service; write its name, or none"),
+    (
+        "--stdin puma puma -- nginx",
+        "--stdin puma: the program after '--' has standard input; leave out --stdin, or write --stdin none",
+    ),
+    ("-f P --stdin web web=2", "--stdin web: several instances cannot share standard input; write --stdin web.1"),
+];
+
+#[test]
+fn the_name_before_a_value_is_read_and_checked() {
+    let scene = scene();
+    scene.write("P", "web: puma\n");
+    refused(&scene, NAMES);
+    let shown = |arguments: &[&str]| {
+        let output = untrap(&scene).arg("check").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text =
+        shown(&["-r", "puma=1=none", "-r", "HUP=USR1", "--exit-map", "puma=1=0", "--stop-delay", "puma=1m", "puma"]);
+    let not_active = "--rewrite puma=SIGHUP=none: not active yet\n--exit-map puma=1=0: not active yet\n\
+                      --stop-delay puma=1m: not active yet\n";
+    assert!(text.ends_with(not_active), "{text}");
+    assert!(shown(&["-f", "P", "--stdin", "web.2", "web=2"]).ends_with("    has standard input and the terminal\n"));
+    assert!(shown(&["--stdin", "none", "puma"]).ends_with("    has no standard input\n"));
+}
+
+#[test]
+fn standard_input_goes_to_the_service_that_the_option_names() {
+    let scene = scene();
+    let input = scene.write("input", "line\n");
+    let run = |arguments: &[&str]| {
+        let mut untrap = untrap(&scene);
+        untrap.args(["-q", "--on-exit", "ignore"]).args(arguments).stdin(std::fs::File::open(&input).unwrap());
+        String::from_utf8(untrap.output().unwrap().stdout).unwrap()
+    };
+    let services = ["a: sed 's/^/a /'", "b: sed 's/^/b /'"];
+    assert_eq!(run(&[&["--stdin", "b"], &services[..]].concat()), "b line\n");
+    assert_eq!(run(&services), "");
+    assert_eq!(run(&["--stdin", "none", services[0]]), "");
+    assert_eq!(run(&["--stdin", "none", "--", "cat"]), "");
 }

@@ -68,7 +68,7 @@ fn bad_formations_are_refused() {
 #[test]
 fn bad_options_are_refused() {
     let scene = Scene::new();
-    refused(&scene, &["-t", "5", MARK], "--timeout '5': not a duration; write for example 8s");
+    refused(&scene, &["-t", "x", MARK], "--timeout 'x': not a duration; write for example 8s");
     refused(&scene, &["-t", "touch=-1s", MARK], "--timeout 'touch=-1s': not a duration");
     refused(&scene, &["-t", "tuch=5s", MARK], "--timeout tuch=…: no service is named 'tuch'; the services are touch");
     refused(&scene, &["-s", "BOO", MARK], "--stop-signal 'BOO': not a signal; write");

@@ -7,13 +7,14 @@ mod late_option;
 pub mod one_program;
 mod parts;
 mod quote;
+pub(super) mod variables;
 mod word;
 
 use std::ffi::{OsStr, OsString};
 
 use self::one_program::ProgramForm;
 use super::verbs::Verb;
-use super::{Request, Source, parse_verb};
+use super::{Request, Source, environment_variables, parse_verb};
 use crate::config::plan::Plan;
 use crate::config::{bounded, procfile};
 use crate::sys::programs;
@@ -41,6 +42,14 @@ pub(super) fn answer(verb: &'static Verb, arguments: &[OsString]) -> Option<Stri
         is_first_process: std::process::id() == 1,
     };
     late_option::answer(verb, arguments, &surroundings)
+}
+
+/// Returns the warnings about variables that have no effect.
+#[must_use]
+pub fn warnings() -> Vec<String> {
+    let names: Vec<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    let options: Vec<&str> = environment_variables().collect();
+    variables::warnings(names.iter().map(String::as_str), &options)
 }
 
 /// The same command line as one program after `--`, see [`ProgramForm`].
