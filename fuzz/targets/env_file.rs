@@ -14,7 +14,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<Variable>, EnvFileError> {
     let outside = Outside { environment: &Variables::default(), below: None };
     let notes = env_file::parse(bytes, outside, &mut variables)?;
     assert!(notes.iter().all(|note| !note.to_string().contains('\n')), "a note is one line");
-    Ok(variables.into_list())
+    Ok(variables.into_list([]))
 }
 
 fn written(variables: &[Variable]) -> String {
@@ -32,9 +32,10 @@ fn written(variables: &[Variable]) -> String {
 /// The expected variable of a line whose value is its text.
 fn plain(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once('=')?;
+    let value = value.trim_matches([' ', '\t']);
     let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let is_text = !value.contains(['#', '\0', '\r', '\n']) && !value.contains("${") && !value.starts_with(['\'', '"']);
-    (is_plain(name) && !name.is_empty() && is_text).then_some((name, value.trim_matches([' ', '\t'])))
+    let is_text = !value.contains(['#', '\0', '\r']) && !value.contains("${") && !value.starts_with(['\'', '"']);
+    (is_plain(name) && !name.is_empty() && is_text).then_some((name, value))
 }
 
 fuzz_target!(|bytes: &[u8]| {

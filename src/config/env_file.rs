@@ -287,7 +287,8 @@ impl<'t> EnvLines<'t> {
     }
 
     fn check_name(&self, name: &'t str, definition: &'t str) -> Result<(), EnvFileError> {
-        if name.is_empty() {
+        // After `export`, a `#` begins a comment too.
+        if name.is_empty() || name.starts_with('#') {
             return Err(self.error(definition, EnvFileErrorKind::NoName));
         }
         let Some((at, character)) = name.char_indices().find(|(_, character)| !is_name_character(*character)) else {
@@ -470,7 +471,7 @@ mod tests {
         let mut variables = Variables::default();
         let notes = parse(text.as_ref(), Outside { environment: &environment, below: None }, &mut variables)?;
         let text_of = |text: OsString| text.into_string().unwrap();
-        let pairs = variables.into_list().into_iter().map(|(name, value)| (text_of(name), text_of(value))).collect();
+        let pairs = variables.into_list([]).into_iter().map(|(name, value)| (text_of(name), text_of(value))).collect();
         Ok((pairs, notes.iter().map(ValueNote::to_string).collect()))
     }
 
@@ -581,6 +582,7 @@ mod tests {
         fails("A\u{a0}=1", 1, 2, BlankInName);
         fails("=x", 1, 1, NoName);
         fails("export =x", 1, 8, NoName);
+        fails("export #=x", 1, 8, NoName);
         fails("'A'=1", 1, 1, NameCharacter('\''));
         fails("$A=1", 1, 1, NameCharacter('$'));
         fails("A=1\r\né=\"open\n\nB=1\n", 2, 3, OpenQuote('"'));

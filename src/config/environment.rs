@@ -177,11 +177,7 @@ impl EnvironmentOptions {
         if let Some(secret) = self.secrets.iter().find(is_in_a_file) {
             return Err(secret.set_already().into());
         }
-        let passed_on = |variables: Variables| {
-            let is_passed_on = |name: &str| own.get(name).is_none() && !hidden.contains(&name);
-            let list = variables.into_list().into_iter();
-            list.filter(|(name, _)| name.to_str().is_none_or(is_passed_on)).collect::<Vec<Variable>>()
-        };
+        let passed_on = |variables: Variables| variables.into_list(own.names().chain(hidden.iter().copied()));
         let secrets = self.secrets.iter().map(|secret| OsString::from(&secret.variable)).zip(secrets);
         Ok(ServiceVariables {
             shared: secrets.chain(passed_on(shared)).collect(),

@@ -60,10 +60,13 @@ pub(crate) fn name(assignment: &CStr) -> Option<&[u8]> {
 }
 
 /// `NAME=value` of a name and a value.
-pub(crate) fn assignment((mut name, value): Variable) -> CString {
-    name.push("=");
-    name.push(value);
-    c_string(name)
+pub(crate) fn assignment((name, value): Variable) -> CString {
+    // With room for the final NUL.
+    let mut assignment = OsString::with_capacity(name.len() + value.len() + 2);
+    assignment.push(name);
+    assignment.push("=");
+    assignment.push(value);
+    c_string(assignment)
 }
 
 /// A C string; what follows a NUL, which neither arguments nor environment can hold, is dropped.
