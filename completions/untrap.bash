@@ -231,7 +231,7 @@ _untrap() {
             return 0
             ;;
         untrap__subcmd__check)
-            opts="-f -e -t -s -r -q -v -h -V --procfile --env-file --secret --cwd --port --stdin --user --shell --before --wait-for --wait-timeout --ready --timeout --stop-signal --on-exit --stop-order --stop-command --stop-delay --after --rewrite --signal-to --exit-map --output --timestamps --log-format --quiet --verbose --pid-dir --help --version"
+            opts="-f -e -t -s -r -q -v -h -V --no-resolve --procfile --env-file --secret --cwd --port --stdin --user --shell --before --wait-for --wait-timeout --ready --timeout --stop-signal --on-exit --stop-order --stop-command --stop-delay --after --rewrite --signal-to --exit-map --output --timestamps --log-format --quiet --verbose --pid-dir --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

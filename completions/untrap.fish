@@ -132,6 +132,7 @@ json\t''"
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l log-format -d 'Format of untrap\'s own messages [default: text]' -r -f -a "text\t''
 json\t''"
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l pid-dir -d 'Directory of a file NAME.pid for each service, for \'untrap ps\' and \'untrap signal\'' -r -f -a "(__fish_complete_directories)"
+complete -c untrap -n "__fish_untrap_using_subcommand check" -l no-resolve -d 'Accept programs that do not exist yet, for example while an image is built'
 complete -c untrap -n "__fish_untrap_using_subcommand check" -l timestamps -d 'Write the time before each line; needs --output prefix'
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s q -l quiet -d 'Print only errors and warnings'
 complete -c untrap -n "__fish_untrap_using_subcommand check" -s v -l verbose -d 'Also print messages about orphans and other details'

@@ -96,6 +96,7 @@ _arguments "${_arguments_options[@]}" : \
 '--output=[raw, prefix (name before each line) or json (one object per line) \[default\: raw\]]:FORMAT:(raw prefix json)' \
 '--log-format=[Format of untrap'\''s own messages \[default\: text\]]:text|json:(text json)' \
 '--pid-dir=[Directory of a file NAME.pid for each service, for '\''untrap ps'\'' and '\''untrap signal'\'']:DIR:_files -/' \
+'--no-resolve[Accept programs that do not exist yet, for example while an image is built]' \
 '--timestamps[Write the time before each line; needs --output prefix]' \
 '-q[Print only errors and warnings]' \
 '--quiet[Print only errors and warnings]' \

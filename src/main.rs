@@ -119,7 +119,7 @@ fn check(settings: &Settings) -> Result<u8, StartError> {
     for warning in advice::warnings() {
         fail(LogFormat::Text, 0, &warning);
     }
-    match check::plan(&plan, &exec_context, &notes) {
+    match check::plan(&plan, &exec_context, &notes, settings.resolves) {
         Ok(text) => Ok(print(text.as_bytes())),
         Err(errors) => {
             let (last, others) = errors.split_last().expect("there is an error");

@@ -168,7 +168,7 @@ impl Stage {
 
     /// Runs `untrap check` with the arguments of a command line.
     fn check(&self, line: &str) -> Output {
-        output(&mut self.shell(&line.replacen("untrap", "untrap check", 1)))
+        output(&mut self.shell(&line.replacen("untrap", "untrap check --no-resolve", 1)))
     }
 }
 

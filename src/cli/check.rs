@@ -4,120 +4,186 @@
 //! Only this and `untrap ps` show commands with their arguments, because the user asks for them. It never shows the
 //! values of variables.
 
+use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
 
 use crate::config::environment::FileNote;
-use crate::config::hook::Task;
+use crate::config::hook::{Hook, Task};
 use crate::config::plan::Plan;
 use crate::config::policy::{OnExit, Policy, SignalTo, Timeout};
 use crate::config::procfile;
 use crate::config::procfile::ProcfileError;
 use crate::config::service::Service;
 use crate::config::target::Target;
-use crate::config::unit::UnitId;
+use crate::config::unit::{HookRole, UnitId};
+use crate::log::SharedName;
 use crate::runtime::launch::{ExecCommand, ExecContext, InShell, LaunchError};
 use crate::shell::classify::Command;
+use crate::shell::program_name::{log_filters, programs};
 use crate::shell::used::used_variables;
 
 /// The number of characters that are shown before and after the position of an error.
 const CONTEXT: usize = 60;
 
-/// Describes each service with its command, how it is executed, its options and the names of its variables; then each
-/// hook, and the values of env files that are not as written.
+/// Programs whose graceful stop signal is not SIGTERM, and which a shell hides.
+const KNOWN_PROGRAMS: &[&str] = &["apache2", "haproxy", "httpd", "nginx", "php-fpm", "postgres"];
+
+/// Describes each service in a block: its command, how it is executed, its options and the names of its variables; then
+/// each hook, and the values of env files that are not as written. A program that does not exist is an error if `resolves`
+/// is set, unless another command may make it.
 ///
 /// # Errors
 /// Returns the error of every service and hook that cannot be launched.
-pub fn plan(plan: &Plan, exec_context: &ExecContext, notes: &[FileNote]) -> Result<String, Vec<LaunchError>> {
-    let mut text = String::new();
+pub fn plan(
+    plan: &Plan,
+    exec_context: &ExecContext,
+    notes: &[FileNote],
+    resolves: bool,
+) -> Result<String, Vec<LaunchError>> {
+    let runs_first = |hook: &Hook| matches!(hook.role, HookRole::Before | HookRole::WaitFor);
+    let check = Check { exec_context, resolves, is_made_later: plan.hooks.iter().any(runs_first) };
+    let mut blocks = Vec::new();
     let mut errors = Vec::new();
+    let mut add = |described: Result<String, LaunchError>| match described {
+        Ok(block) => blocks.push(block),
+        Err(error) => errors.push(error),
+    };
     for (index, service) in plan.services.iter().enumerate() {
-        match exec_context.launch_service(service) {
-            Ok(launch) => {
-                // Writing to a String cannot fail.
-                let _ = describe(&mut text, service, &launch, exec_context);
-                let is_alone = plan.services.len() == 1;
-                match plan.foreground == Some(UnitId::new(index)) {
-                    true if !is_alone => text.push_str("    has standard input and the terminal\n"),
-                    false if is_alone => text.push_str("    has no standard input\n"),
-                    _ => {}
-                }
+        let input = match (plan.foreground == Some(UnitId::new(index)), plan.services.len() == 1) {
+            (true, false) => "    has standard input and the terminal\n",
+            (false, true) => "    has no standard input\n",
+            _ => "",
+        };
+        add(exec_context.launch_service(service).and_then(|launch| {
+            let mut block = check.command(index, &service.name, &service.command, &launch)?;
+            // Writing to a String cannot fail.
+            let _ = describe(&mut block, service, &launch);
+            let second = Some(&service.name).filter(|name| name.instance == Some(2)).map(|name| &name.process_type);
+            if let Some(name) = second.filter(|name| plan.shared_names.contains(name)) {
+                let _ = writeln!(block, "    hint: {}", SharedName(name));
             }
-            Err(error) => errors.push(error),
-        }
+            block.push_str(input);
+            Ok(block)
+        }));
     }
-    for hook in &plan.hooks {
+    for (index, hook) in plan.hooks.iter().enumerate() {
         let (Task::Command(command) | Task::ReadinessCheck(Target::Exec(command))) = &hook.task else {
-            let _ = writeln!(text, "{}: checked until it is ready", hook.name);
+            add(Ok(format!("{}\n    checked until it is ready\n", hook.name)));
             continue;
         };
-        match exec_context.launch_hook(hook, command, plan) {
-            Ok(launch) => drop(describe_command(&mut text, &hook.name, command, &launch, exec_context)),
-            Err(error) => errors.push(error),
-        }
+        let launch = exec_context.launch_hook(hook, command, plan);
+        add(launch.and_then(|launch| check.command(plan.services.len() + index, &hook.name, command, &launch)));
     }
+    let mut last = String::new();
     for value in &plan.not_active {
-        let _ = writeln!(text, "{value}: not active yet");
+        let _ = writeln!(last, "{value}: not active yet");
     }
     for note in notes {
-        let _ = writeln!(text, "{note}");
+        let _ = writeln!(last, "{note}");
     }
-    if errors.is_empty() { Ok(text) } else { Err(errors) }
+    blocks.extend(Some(last).filter(|last| !last.is_empty()));
+    if errors.is_empty() { Ok(blocks.join("\n")) } else { Err(errors) }
 }
 
-fn describe_command(
-    f: &mut String,
-    name: &impl fmt::Display,
-    command: &Command,
-    launch: &ExecCommand,
-    exec_context: &ExecContext,
-) -> fmt::Result {
-    let line = match command {
-        Command::Program(words) => shell_words::join(words.iter().map(|word| word.to_string_lossy())),
-        Command::Simple(simple) => simple.line.clone(),
-        Command::Shell(line, _) => line.clone(),
-    };
-    writeln!(f, "{name}: {line}")?;
-    if let Some(directory) = &launch.directory {
-        writeln!(f, "    in {}", directory.display())?;
-    }
-    match &launch.shell {
-        None => writeln!(f, "    executed directly")?,
-        Some(InShell { reason, is_replaced }) => {
-            writeln!(f, "    executed by {}, because of {reason}", launch.words[0].to_string_lossy())?;
-            if *is_replaced {
-                writeln!(f, "    as {}", launch.words[2].to_string_lossy())?;
+/// What the description of a command depends on.
+struct Check<'a> {
+    exec_context: &'a ExecContext,
+    resolves: bool,
+    /// Whether a command may make a program before the services start.
+    is_made_later: bool,
+}
+
+impl Check<'_> {
+    /// Describes a command, the program that executes it, and what may be wrong.
+    fn command(
+        &self,
+        index: usize,
+        name: &impl fmt::Display,
+        command: &Command,
+        launch: &ExecCommand,
+    ) -> Result<String, LaunchError> {
+        let line = match command {
+            Command::Program(words) => shell_words::join(words.iter().map(|word| word.to_string_lossy())),
+            Command::Simple(simple) => simple.line.clone(),
+            Command::Shell(line, _) => line.clone(),
+        };
+        let mut f = format!("{name}: {line}\n");
+        if let Some(directory) = &launch.directory {
+            let _ = writeln!(f, "    in {}", directory.display());
+        }
+        let (program, missing) = match self.exec_context.resolve(launch) {
+            Ok(path) => (path, ""),
+            Err(cause) if cause.obstacle.is_not_found() && (!self.resolves || self.is_made_later) => {
+                (cause.program, " (not found yet)")
             }
+            Err(cause) => return Err(LaunchError::CannotExecute { name: name.to_string(), index, cause }),
+        };
+        let how = if launch.shell.is_some() { "" } else { " directly" };
+        let _ = write!(f, "    runs {}{how}{missing}", program.display());
+        match &launch.shell {
+            None => self.warn_of_unset(&mut f, command, &line, launch),
+            Some(shell) => describe_shell(&mut f, shell, &line, &launch.words[2]),
+        }
+        Ok(f)
+    }
+
+    fn warn_of_unset(&self, f: &mut String, command: &Command, line: &str, launch: &ExecCommand) {
+        f.push('\n');
+        let used = if matches!(command, Command::Program(_)) { Vec::new() } else { used_variables(line) };
+        for unset in used.into_iter().filter(|used| !self.exec_context.is_set(used, &launch.variables)) {
+            let _ = writeln!(f, "    warning: ${unset} is not set anywhere, so it is empty");
         }
     }
-    if !matches!(command, Command::Program(_)) {
-        for unset in used_variables(&line).into_iter().filter(|used| !exec_context.is_set(used, &launch.variables)) {
-            writeln!(f, "    warning: ${unset} is not set anywhere, so it is empty")?;
-        }
-    }
-    Ok(())
 }
 
-fn describe(f: &mut String, service: &Service, launch: &ExecCommand, exec_context: &ExecContext) -> fmt::Result {
-    describe_command(f, &service.name, &service.command, launch, exec_context)?;
+/// Describes how the shell executes a line, and which of its programs are treated in a special way.
+fn describe_shell(f: &mut String, shell: &InShell, line: &str, executed: &OsStr) {
+    let _ = writeln!(f, ", because of {}", shell.reason);
+    if shell.is_replaced {
+        let _ = writeln!(f, "    as {}", executed.display());
+    }
+    let filters = log_filters(line);
+    if !filters.is_empty() {
+        let _ = writeln!(f, "    log filters, which exit when their input ends: {}", filters.join(", "));
+    }
+    let is_known = |name: &String| KNOWN_PROGRAMS.iter().any(|known| name.trim_end_matches(is_version) == *known);
+    for hidden in programs(line).iter().filter(|name| is_known(name) && !shell.is_replaced) {
+        let _ = writeln!(
+            f,
+            "    warning: {hidden} stays behind the shell, so it is not stopped with its own graceful signal; let it be the \
+             last program of a line without '|' and '&', or write 'exec {hidden} …'"
+        );
+    }
+}
+
+/// Whether a character belongs to the version in a name such as `php-fpm8.2`.
+fn is_version(character: char) -> bool {
+    character.is_ascii_digit() || character == '.'
+}
+
+fn describe(f: &mut String, service: &Service, launch: &ExecCommand) -> fmt::Result {
     let Policy { stop_signal, timeout, on_exit, signal_to } = service.policy;
-    write!(f, "    timeout {}, ", Shown(timeout))?;
     match stop_signal {
-        Some(signal) => write!(f, "stop signal {signal}, ")?,
-        None => write!(f, "stop signal the received one or SIGTERM, ")?,
+        Some(signal) => write!(f, "    is stopped with {signal}")?,
+        None => write!(f, "    is stopped with the signal that untrap receives, else SIGTERM")?,
+    }
+    match timeout {
+        Timeout(None) => writeln!(f, ", and never with SIGKILL")?,
+        timeout => writeln!(f, ", and with SIGKILL after {}", Shown(timeout))?,
     }
     let on_exit = match on_exit {
-        OnExit::Stop => "stop",
-        OnExit::StopOnFailure => "stop-on-failure",
-        OnExit::Ignore => "ignore",
-        OnExit::Restart => "restart",
-        OnExit::RestartOnFailure => "restart-on-failure",
+        OnExit::Stop => "its exit stops the run",
+        OnExit::StopOnFailure => "its failure stops the run",
+        OnExit::Ignore => "its exit is ignored",
+        OnExit::Restart => "it is restarted when it exits",
+        OnExit::RestartOnFailure => "it is restarted when it fails",
     };
     let signal_to = match signal_to {
-        SignalTo::Auto => "auto",
-        SignalTo::Leader => "leader",
-        SignalTo::Group => "group",
+        SignalTo::Auto => "signals go to the program, or to its process group while it is a shell",
+        SignalTo::Leader => "signals go to the leader alone",
+        SignalTo::Group => "signals go to the process group",
     };
-    writeln!(f, "on exit {on_exit}, signals to {signal_to}")?;
+    writeln!(f, "    {on_exit}; {signal_to}")?;
     let names: Vec<_> = launch.variables.iter().map(|(name, _)| name.to_string_lossy()).collect();
     writeln!(f, "    sets {}", names.join(", "))
 }

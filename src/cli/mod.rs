@@ -60,6 +60,8 @@ pub struct Settings {
     pub source: Source,
     /// The same command line as one program, if the commands may be that.
     pub program_form: Option<ProgramForm>,
+    /// Whether `check` reports programs that do not exist.
+    pub resolves: bool,
     /// Options of services.
     pub options: Options,
     /// Options of the whole run.
@@ -213,7 +215,9 @@ fn read_run(values: &OptionValues) -> Result<Request, UsageError> {
 
 /// Makes the request of `untrap check`.
 fn read_check(values: &OptionValues) -> Result<Request, UsageError> {
-    read_settings(values).map(Request::Check)
+    let mut settings = read_settings(values)?;
+    settings.resolves = !values.switch("no-resolve");
+    Ok(Request::Check(settings))
 }
 
 fn read_settings(values: &OptionValues) -> Result<Box<Settings>, UsageError> {
@@ -258,7 +262,7 @@ fn read_settings(values: &OptionValues) -> Result<Box<Settings>, UsageError> {
     };
     let pid_dir = values.path("pid-dir")?;
     let source = values.source()?;
-    Ok(Box::new(Settings { source, program_form: None, options, rules, launch, pid_dir, log, output }))
+    Ok(Box::new(Settings { source, program_form: None, resolves: true, options, rules, launch, pid_dir, log, output }))
 }
 
 /// The value of `--port`, from 1 to 65535.

@@ -43,7 +43,23 @@ pub static VERBS: &[Verb] = &[
         name: "check",
         about: "Prints what would run, and runs nothing",
         forms: &["[OPTIONS] [COMMAND... | -f PROCFILE [TYPE[=N]]...] [-- PROGRAM [ARG]...]"],
-        groups: &[COMMANDS, SERVICES, START, SHUTDOWN, OUTPUT, INFORMATION],
+        groups: &[
+            OptionGroup {
+                heading: "",
+                arguments: &[Argument {
+                    name: "no-resolve",
+                    kind: Kind::Switch,
+                    help: "Accept programs that do not exist yet, for example while an image is built",
+                    ..Argument::UNSET
+                }],
+            },
+            COMMANDS,
+            SERVICES,
+            START,
+            SHUTDOWN,
+            OUTPUT,
+            INFORMATION,
+        ],
         read: super::read_check,
     },
     Verb {

@@ -6,7 +6,7 @@ pub mod classify;
 mod exec;
 pub mod expand;
 pub mod parse;
-mod program_name;
+pub mod program_name;
 pub mod used;
 
 use std::fmt;

@@ -80,19 +80,38 @@ const OPTIONS_WITH_VALUE: &[&str] = &[
     "--with",
 ];
 
+/// Programs that copy or filter a log, and exit when their input ends.
+const LOG_FILTERS: &[&str] =
+    &["awk", "cat", "grep", "jq", "logger", "multilog", "rotatelogs", "s6-log", "sed", "svlogd", "tee", "ts"];
+
 /// Words that begin a compound command.
 const COMPOUND: &[&str] = &["(", "[[", "case", "for", "if", "select", "until", "while", "{"];
 
+/// Returns the log filters of a line: programs that read from a pipe.
+#[must_use]
+pub fn log_filters(line: &str) -> Vec<String> {
+    let piped = commands(line).into_iter().filter(|command| command.is_piped).map(|command| of_words(&command.words));
+    piped.filter(|name| LOG_FILTERS.contains(&name.as_str())).collect()
+}
+
+/// Returns the names of all programs of a line.
+#[must_use]
+pub fn programs(line: &str) -> Vec<String> {
+    commands(line).iter().map(|command| of_words(&command.words)).collect()
+}
+
 /// Returns the name of the program of a line, without its directories; `sh` if only sh can tell it.
 pub(super) fn of_line(line: &str) -> String {
-    let commands = commands(line);
+    let mut commands = commands(line);
+    // Of a pipeline the first program does the work.
+    commands.retain(|command| !command.is_piped);
     let first =
         |words: &[String]| words.iter().find(|word| split_assignment(word).is_none()).cloned().unwrap_or_default();
-    if commands.iter().any(|command| COMPOUND.contains(&first(command).as_str())) {
+    if commands.iter().any(|command| COMPOUND.contains(&first(&command.words).as_str())) {
         return "sh".to_owned();
     }
     // The last program stays; built-in utilities after it are executed by the shell.
-    let names = commands.iter().rev().map(|words| of_words(words));
+    let names = commands.iter().rev().map(|command| of_words(&command.words));
     let is_program =
         |name: &String| !name.is_empty() && !is_shell_word(name) && !matches!(name.as_str(), "true" | "false");
     names.into_iter().find(is_program).unwrap_or_else(|| "sh".to_owned())
@@ -100,7 +119,7 @@ pub(super) fn of_line(line: &str) -> String {
 
 /// Returns the name of the program of a line that needs no shell, also if the shell has a command of this name.
 pub(super) fn of_simple(line: &str) -> String {
-    commands(line).last().map(|words| of_words(words)).unwrap_or_default()
+    commands(line).last().map(|command| of_words(&command.words)).unwrap_or_default()
 }
 
 /// Returns the name of the program of a command's words.
@@ -158,10 +177,17 @@ fn base_name(word: &str) -> &str {
     name.split(['$', '}', ':']).next().unwrap_or_default()
 }
 
-/// Splits a line into the words of its commands; of a pipeline only the first one counts.
-fn commands(line: &str) -> Vec<Vec<String>> {
-    let mut commands = vec![Vec::new()];
-    let mut is_piped = false;
+/// A command, as it is written.
+#[derive(Default)]
+struct Written {
+    words: Vec<String>,
+    /// Whether it reads from a pipe.
+    is_piped: bool,
+}
+
+/// Splits a line into its commands.
+fn commands(line: &str) -> Vec<Written> {
+    let mut commands = vec![Written::default()];
     let mut is_target = false;
     let mut characters = line.chars().peekable();
     while let Some(&character) = characters.peek() {
@@ -171,8 +197,7 @@ fn commands(line: &str) -> Vec<Vec<String>> {
             '|' | '&' | ';' | '\n' => {
                 let operator: String =
                     std::iter::from_fn(|| characters.next_if(|next| "|&;\n".contains(*next))).collect();
-                is_piped = operator == "|" || operator == "|&";
-                commands.push(Vec::new());
+                commands.push(Written { words: Vec::new(), is_piped: operator == "|" || operator == "|&" });
             }
             '<' | '>' => {
                 while characters.next_if(|next| "<>&|".contains(*next)).is_some() {}
@@ -180,14 +205,14 @@ fn commands(line: &str) -> Vec<Vec<String>> {
             }
             '(' | ')' => {
                 characters.next();
-                commands.last_mut().expect("there is one").push(character.to_string());
+                commands.last_mut().expect("there is one").words.push(character.to_string());
             }
             _ => {
                 let word = word(&mut characters);
                 let is_descriptor = word.chars().all(|digit| digit.is_ascii_digit())
                     && characters.peek().is_some_and(|next| "<>".contains(*next));
-                if !std::mem::take(&mut is_target) && !is_piped && !is_descriptor {
-                    commands.last_mut().expect("there is one").push(word);
+                if !std::mem::take(&mut is_target) && !is_descriptor {
+                    commands.last_mut().expect("there is one").words.push(word);
                 }
             }
         }

@@ -7,21 +7,58 @@ fn check_shows_each_service_how_it_is_executed_its_options_and_the_names_of_its_
     let scene = Scene::new();
     scene.write("Procfile", "web: puma -p $PORT\nworker: A=secret cd x && work  'a b'\n");
     let mut untrap = scene.untrap();
-    untrap.args(["check", "-t", "web=1m", "-s", "worker=QUIT", "--on-exit", "ignore", "--port", "80"]);
+    untrap.args(["check", "--no-resolve", "-t", "web=1m", "-s", "worker=QUIT", "--on-exit", "ignore", "--port", "80"]);
     let output = untrap.env("TOKEN", "secret").env_remove("DYNO").output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
-        "web.1: puma -p $PORT\n    \
-             executed directly\n    \
-             timeout 1m, stop signal the received one or SIGTERM, on exit ignore, signals to auto\n    \
-             sets UNTRAP_NAME, PS, DYNO, PORT\n\
-         worker.1: A=secret cd x && work  'a b'\n    \
-             executed by /bin/sh, because of '&'\n    \
-             as A=secret cd x && exec work  'a b'\n    \
-             timeout 8s, stop signal SIGQUIT, on exit ignore, signals to auto\n    \
-             sets UNTRAP_NAME, PS, DYNO, PORT\n"
+        "\
+web.1: puma -p $PORT
+    runs puma directly (not found yet)
+    is stopped with the signal that untrap receives, else SIGTERM, and with SIGKILL after 1m
+    its exit is ignored; signals go to the program, or to its process group while it is a shell
+    sets UNTRAP_NAME, PS, DYNO, PORT
+
+worker.1: A=secret cd x && work  'a b'
+    runs /bin/sh, because of '&'
+    as A=secret cd x && exec work  'a b'
+    is stopped with SIGQUIT, and with SIGKILL after 8s
+    its exit is ignored; signals go to the program, or to its process group while it is a shell
+    sets UNTRAP_NAME, PS, DYNO, PORT
+"
     );
+}
+
+#[test]
+fn check_prints_the_path_of_a_program_and_fails_if_it_cannot_be_executed() {
+    let scene = Scene::new();
+    scene.script("crlf", "#!/bin/sh\r\n");
+    scene.script("tool", "#!/bin/sh\n");
+    let path = format!("PATH={}:/bin", scene.path("").display());
+    let end = scene.run(&["check", &format!("{path} tool"), "cd / && ./no-such-file", "./crlf"]);
+    assert_eq!((end.status, end.stdout.as_str()), (2, ""), "{end:?}");
+    assert!(end.said("no-such-file can't start: there is no file ./no-such-file"), "{end:?}");
+    assert!(end.said("crlf can't start: the first line of ./crlf has a Windows line end"), "{end:?}");
+    let end = scene.run(&["check", &format!("{path} tool")]);
+    assert!(end.stdout.contains(&format!("\n    runs {}/tool directly\n", scene.path("").display())), "{end:?}");
+    for options in [&["--no-resolve"][..], &["--before", "touch made"]] {
+        let end = scene.run(&[&["check"], options, &["./made"]].concat());
+        assert!(end.status == 0 && end.stdout.contains("runs ./made directly (not found yet)"), "{end:?}");
+    }
+}
+
+#[test]
+fn check_warns_of_what_a_shell_hides_and_of_variables_that_are_set_nowhere() {
+    let scene = Scene::new();
+    let stdout = |line: &str| scene.run(&["check", "--no-resolve", line]).stdout;
+    let nginx = stdout("x: nginx -g 'daemon off;' 2>&1 | sed s/a/b/ | tee log");
+    assert!(nginx.contains("    log filters, which exit when their input ends: sed, tee\n"), "{nginx}");
+    assert!(nginx.contains("    warning: nginx stays behind the shell"), "{nginx}");
+    assert!(stdout("x: php-fpm8.2 | cat").contains("warning: php-fpm8.2 stays behind"));
+    assert!(!stdout("x: nginx").contains("warning"));
+    assert!(stdout("x: a $UNSET_NAME").contains("    warning: $UNSET_NAME is not set anywhere, so it is empty\n"));
+    assert!(!stdout("x: a $UNSET_NAME | cat").contains("is not set"));
+    assert!(stdout("true a").contains("sets") && !stdout("true a").contains("hint"));
 }
 
 #[test]
@@ -66,7 +103,7 @@ fn check_prints_all_errors_of_a_procfile_with_line_and_caret() {
 #[test]
 fn check_names_every_service_whose_shell_is_missing() {
     let scene = Scene::new();
-    let end = scene.run(&["check", "--shell", "none", "a: x | y", "b: z", "c: cd x"]);
+    let end = scene.run(&["check", "--shell", "none", "a: x | y", "b: true", "c: cd x"]);
     assert_eq!((end.status, end.messages.len()), (2, 2), "{end:?}");
     assert!(end.messages[0].starts_with("untrap: a needs a shell because of '|'"), "{end:?}");
     assert!(end.messages[1].starts_with("untrap: c needs a shell because of 'cd'"), "{end:?}");
@@ -75,18 +112,23 @@ fn check_names_every_service_whose_shell_is_missing() {
 #[test]
 fn check_shows_the_hooks_of_the_services() {
     let scene = Scene::new();
-    let hooks = ["--before", "rake db:migrate", "--stop-command", "kill -QUIT $UNTRAP_PID", "--wait-for", "tcp://db:1"];
+    let hooks =
+        ["--before", "no-such-rake db:migrate", "--stop-command", "kill -QUIT $UNTRAP_PID", "--wait-for", "tcp://db:1"];
     let end = scene.run(&[&["check"], &hooks[..], &["web: puma"]].concat());
     assert_eq!(end.status, 0, "{end:?}");
-    let shown: Vec<&str> = end.stdout.lines().skip(4).collect();
+    let shown: Vec<&str> = end.stdout.lines().skip(5).collect();
     assert_eq!(
         shown,
         [
-            "tcp://db:1: checked until it is ready",
-            "before.1: rake db:migrate",
-            "    executed directly",
+            "",
+            "tcp://db:1",
+            "    checked until it is ready",
+            "",
+            "before.1: no-such-rake db:migrate",
+            "    runs no-such-rake directly (not found yet)",
+            "",
             "web.stop: kill -QUIT $UNTRAP_PID",
-            "    executed by /bin/sh, because of 'kill', a reserved word or built-in command of the shell",
+            "    runs /bin/sh, because of 'kill', a reserved word or built-in command of the shell",
         ]
     );
     let end = scene.run(&["check", "--shell", "none", "--before", "a; b", "true"]);
@@ -105,9 +147,9 @@ fn check_warns_about_variables_that_are_set_nowhere() {
         let unset = |line: &str| Some(line.strip_prefix("    warning: $")?.split(' ').next().unwrap().to_owned());
         end.stdout.lines().filter_map(unset).collect::<Vec<_>>()
     };
-    assert_eq!(warnings(&[]), ["PORT", "HOST", "LOG", "URL", "NOPE"]);
-    assert_eq!(warnings(&["--port", "80", "-e", "web=env"]), ["LOG", "URL", "NOPE"]);
-    assert_eq!(warnings(&["-e", "job=env"]), ["PORT", "HOST", "LOG", "URL", "NOPE"], "the file of another service");
+    assert_eq!(warnings(&[]), ["PORT", "HOST", "URL"]);
+    assert_eq!(warnings(&["--port", "80", "-e", "web=env"]), ["URL"]);
+    assert_eq!(warnings(&["-e", "job=env"]), ["PORT", "HOST", "URL"], "the file of another service");
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn services(arguments: &[&str], formation: Option<&str>) -> Vec<String> {
     let output = untrap.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
-    let names = text.lines().filter(|line| !line.starts_with(' '));
+    let names = text.lines().filter(|line| !line.is_empty() && !line.starts_with(' '));
     names.map(|line| line.split(':').next().unwrap().to_owned()).collect()
 }
 
