@@ -53,11 +53,17 @@ impl Signal {
         self.0
     }
 
-    /// Whether untrap begins the shutdown when it receives this signal. systemd sends `SIGRTMIN+3` to PID 1 of a
-    /// container to halt it.
+    /// Whether untrap always begins the shutdown when it receives this signal. systemd sends `SIGRTMIN+3` to PID 1 of a
+    /// container to halt it. SIGQUIT begins it in some cases, because a JVM only prints its threads.
     #[must_use]
     pub fn begins_shutdown(self) -> bool {
-        matches!(self, Self::TERM | Self::INT | Self::QUIT) || self.0 == libc::SIGRTMIN() + 3
+        matches!(self, Self::TERM | Self::INT) || self.0 == libc::SIGRTMIN() + 3
+    }
+
+    /// Whether this signal asks a program to exit.
+    #[must_use]
+    pub fn asks_to_exit(self) -> bool {
+        self.begins_shutdown() || self == Self::QUIT
     }
 
     /// Whether it can be caught and its default action is to suspend the process.
@@ -258,9 +264,9 @@ mod tests {
     }
 
     #[test]
-    fn only_term_int_quit_and_rtmin_3_begin_the_shutdown() {
+    fn only_term_int_and_rtmin_3_always_begin_the_shutdown() {
         let begin: Vec<_> =
             (1..=64).filter_map(Signal::new).filter(|s| s.begins_shutdown()).map(|s| s.to_string()).collect();
-        assert_eq!(begin, ["SIGINT", "SIGQUIT", "SIGTERM", "SIGRTMIN+3"]);
+        assert_eq!(begin, ["SIGINT", "SIGTERM", "SIGRTMIN+3"]);
     }
 }

@@ -101,7 +101,7 @@ fn run(seed: u64, places: &[Place]) -> Result<(), String> {
     }
     // Stop the run if it is not over.
     let dropped = program.rewrites.iter().any(|rewrite| rewrite.from == Signal::TERM && rewrite.to.is_none());
-    sent.push(send(&scene, &untrap, if dropped { Signal::QUIT } else { Signal::TERM }));
+    sent.push(send(&scene, &untrap, if dropped { Signal::INT } else { Signal::TERM }));
     let end = untrap.end();
     let left = processes_with(scene.path("").to_str().unwrap());
     let journal = scene.lines(JOURNAL);

@@ -350,6 +350,7 @@ fn details(message: Message) -> Details {
                 Consequence::Forward | Consequence::ForwardAs(_) => "forwarded",
                 Consequence::Ignore => "ignored",
                 Consequence::Drop => "dropped",
+                Consequence::Repeat => "repeated",
                 Consequence::KillAll => "kill-all",
             };
             Details { signal: Some(signal), ..effect(consequence) }
@@ -392,6 +393,7 @@ fn describe(f: &mut String, services: &[UnitLabel], message: Message) -> fmt::Re
                 Consequence::ForwardAs(other) => write!(f, ": forwarded as {other}"),
                 Consequence::Ignore => write!(f, " ignored: no service to forward it to"),
                 Consequence::Drop => write!(f, ": dropped"),
+                Consequence::Repeat => write!(f, ": press Ctrl-C again to kill"),
                 Consequence::KillAll => write!(f, ": second {signal}, killing all remaining processes"),
             }
         }

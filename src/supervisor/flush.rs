@@ -34,7 +34,7 @@ impl Flush {
         if signal == Signal::INT {
             return ControlFlow::Break(());
         }
-        self.is_stop_requested |= signal.begins_shutdown();
+        self.is_stop_requested |= signal.asks_to_exit();
         ControlFlow::Continue(())
     }
 

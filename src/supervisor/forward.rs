@@ -1,8 +1,9 @@
 //! Received signals: which begin the shutdown, and which units the others are forwarded to.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Supervisor;
+use super::group::GroupStop;
 use super::phase::Cause;
 use super::unit::Unit;
 use crate::config::policy::SignalTo;
@@ -12,13 +13,20 @@ use crate::supervisor::action::{Action, Actions};
 use crate::supervisor::event::{Receivers, ResumeBy};
 use crate::supervisor::message::{Consequence, Message};
 
+/// A SIGINT that comes this soon after the first is a repetition of it: npm and timeout(1) send it twice.
+const REPEAT_INTERVAL: Duration = Duration::from_millis(500);
+
 impl Supervisor {
     pub(super) fn on_signal(&mut self, received: Signal, sender: Sender, now: Instant, actions: &mut Actions) {
         let log = |consequence| Action::Log(Message::Received(received, sender, consequence));
         let Some(signal) = Rewrite::apply(&self.rules.rewrites, received) else {
             return actions.push(log(Consequence::Drop));
         };
-        if self.phase.is_before_shutdown() && (received.begins_shutdown() || signal.begins_shutdown()) {
+        let begins_shutdown = [received, signal].into_iter().any(|signal| self.begins_shutdown(signal, sender));
+        if self.phase.is_before_shutdown() && begins_shutdown {
+            // The graceful signal of one service is not that of the others.
+            let is_graceful = signal == Signal::QUIT && received == signal && sender != Sender::Terminal;
+            let signal = if is_graceful { Signal::TERM } else { signal };
             actions.push(log(Consequence::Shutdown));
             return if self.phase.is_serving() {
                 self.begin_shutdown(Cause::Signal(received), signal, now, actions);
@@ -29,10 +37,15 @@ impl Supervisor {
         }
         if received == Signal::INT
             && let Some(clock) = self.phase.clock_mut()
-            && std::mem::replace(&mut clock.is_interrupted, true)
         {
-            actions.push(log(Consequence::KillAll));
-            return self.kill_all(now, actions);
+            match clock.interrupted_at {
+                None => clock.interrupted_at = Some(now),
+                Some(first) if now < first + REPEAT_INTERVAL => return actions.push(log(Consequence::Repeat)),
+                Some(_) => {
+                    actions.push(log(Consequence::KillAll));
+                    return self.kill_all(now, actions);
+                }
+            }
         }
         let consequence = match self.forward(signal, actions) {
             false => Consequence::Ignore,
@@ -43,6 +56,15 @@ impl Supervisor {
         if received.suspends() {
             actions.push(Action::Suspend);
         }
+    }
+
+    /// SIGQUIT begins the shutdown if it comes from the terminal or is the stop signal of a service; else it is
+    /// forwarded, because a JVM prints its threads and runs on.
+    fn begins_shutdown(&self, signal: Signal, sender: Sender) -> bool {
+        let is_stop_signal =
+            |unit: &Unit| unit.as_service().is_some_and(|service| service.policy.stop_signal == Some(signal));
+        signal.begins_shutdown()
+            || signal == Signal::QUIT && (sender == Sender::Terminal || self.units.iter().any(is_stop_signal))
     }
 
     /// Forwards a signal. Returns false if no unit receives it.
@@ -62,15 +84,16 @@ impl Supervisor {
     }
 
     fn receives(&self, unit: &Unit, signal: Signal) -> bool {
-        // With a stop order or a stop delay, a second TERM must not stop services early.
-        let is_early = signal.begins_shutdown() && self.phase.clock().is_some() && !unit.is_stopping();
+        let is_repeated = signal.asks_to_exit() && self.phase.clock().is_some();
         !unit.is_killed()
             && match unit.role() {
-                None | Some(HookRole::Before) => !is_early,
-                Some(HookRole::After) => true,
+                None => !is_repeated || receives_repeated(unit),
+                Some(HookRole::Before) => !is_repeated || unit.is_stopping(),
+                // A cleanup must not be lost because a platform sends the signal twice.
+                Some(HookRole::After) => !is_repeated,
                 // Signals such as HUP have a meaning for services only, not for readiness checks or stop commands.
                 Some(HookRole::WaitFor | HookRole::Ready(_) | HookRole::StopCommand(_)) => {
-                    signal.begins_shutdown() || signal.controls_jobs()
+                    signal.asks_to_exit() || signal.controls_jobs()
                 }
             }
     }
@@ -92,4 +115,11 @@ impl Supervisor {
         }
         actions.push(Action::Send(id, Signal::CONT, SignalTo::Group));
     }
+}
+
+/// With a stop order or a stop delay, a second TERM must not stop a service early. With a stop signal or a stop
+/// command of its own, it must not undo a graceful stop.
+fn receives_repeated(unit: &Unit) -> bool {
+    let is_by_command = unit.group().is_some_and(|group| group.stop == GroupStop::ByCommand);
+    unit.is_stopping() && !is_by_command && unit.policy().stop_signal.is_none()
 }

@@ -82,6 +82,8 @@ pub enum Consequence {
     Ignore,
     /// It is dropped.
     Drop,
+    /// It is a SIGINT that repeats the first one: it has no effect.
+    Repeat,
     /// It is the second SIGINT: everything is killed at once.
     KillAll,
 }

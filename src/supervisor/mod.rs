@@ -26,9 +26,9 @@ mod unit;
 
 use std::time::Instant;
 
-use crate::config::policy::{Policy, Rules};
+use crate::config::policy::{OnExit, Policy, Rules};
 use crate::config::unit::{HookRole, UnitId};
-use crate::exit_status::ExitStatus;
+use crate::exit_status::{ExitMapping, ExitStatus};
 use crate::signal::Signal;
 use crate::supervisor::action::{Action, Actions};
 use crate::supervisor::event::Event;
@@ -85,7 +85,15 @@ impl Supervisor {
     /// The exit status of untrap if it exited now.
     #[must_use]
     pub fn status(&self) -> u8 {
-        self.failures.status(self.phase.cause().and_then(Cause::status), &self.rules.exit_map)
+        let of_cause = match self.phase.cause() {
+            Some(Cause::Status(status)) => Some(ExitMapping::apply(&self.rules.exit_map, status)),
+            // A run that has been stopped before it began is not a success.
+            Some(Cause::Signal(signal)) if !self.has_launched_service() => {
+                self.failures.first().or(Some(ExitStatus::Signaled(signal).code()))
+            }
+            _ => None,
+        };
+        self.failures.status(of_cause)
     }
 
     /// The signal that began the shutdown, if a signal did.
@@ -104,6 +112,23 @@ impl Supervisor {
     #[must_use]
     pub fn restarts(&self, id: UnitId) -> u32 {
         self.units[id].as_service().map_or(0, |service| service.restarts)
+    }
+
+    fn has_launched_service(&self) -> bool {
+        self.units.iter().any(|unit| unit.as_service().is_some() && !unit.is_pending())
+    }
+
+    /// The exit of a service counts for the exit status, unless it is ignored and another service is not, or it is the
+    /// death by the stop signal of a service that restarts: programs such as cron and tail do not handle the signal.
+    fn counts(&self, service: &ServiceUnit, status: ExitStatus) -> bool {
+        let is_ignored = service.policy.on_exit == OnExit::Ignore;
+        let is_other_policy = |unit: &Unit| unit.as_service().is_some_and(|it| it.policy.on_exit != OnExit::Ignore);
+        let stop_signal = self.phase.clock().map(|clock| service.policy.stop_signal.unwrap_or(clock.signal));
+        let is_stopped = stop_signal.is_some_and(|signal| {
+            signal != Signal::KILL && status == ExitStatus::Signaled(signal) && service.restarts_after(status)
+        });
+        let is_unimportant = is_ignored && self.units.iter().any(is_other_policy);
+        !is_stopped && !is_unimportant
     }
 
     /// All services and hooks.
@@ -163,6 +188,9 @@ impl Supervisor {
 
     fn on_service_exited(&mut self, exit: LeaderExit, now: Instant, actions: &mut Actions) {
         let LeaderExit { unit: id, status, ran } = exit;
+        if let Unit::Service(service) = &mut self.units[id] {
+            service.last_exit = Some(status);
+        }
         let Unit::Service(service) = &self.units[id] else { return };
         let is_serving = self.phase.is_serving();
         let stops = is_serving && service.stops_run_after(status);
@@ -171,7 +199,9 @@ impl Supervisor {
         if restarts {
             return self.restart(id, ran, now, actions);
         }
-        self.failures.add(status);
+        if self.counts(service, status) {
+            self.failures.add(status, &self.rules.exit_map);
+        }
         if stops {
             self.begin_shutdown(Cause::Status(status.code()), Signal::TERM, now, actions);
         } else {

@@ -61,10 +61,6 @@ impl Cause {
     pub(super) fn signal(self) -> Option<Signal> {
         if let Self::Signal(signal) = self { Some(signal) } else { None }
     }
-
-    pub(super) fn status(self) -> Option<u8> {
-        if let Self::Status(status) = self { Some(status) } else { None }
-    }
 }
 
 /// How leftover processes have been signalled.
@@ -82,8 +78,8 @@ pub(super) struct StopClock {
     pub(super) since: Instant,
     /// The default stop signal: the one that untrap received, or SIGTERM.
     pub(super) signal: Signal,
-    /// Whether a SIGINT has arrived, so that the next one kills at once.
-    pub(super) is_interrupted: bool,
+    /// When the first SIGINT arrived.
+    pub(super) interrupted_at: Option<Instant>,
     /// Whether the timeouts are replaced by `since`, because a second SIGINT has arrived.
     pub(super) is_expired: bool,
     /// The wait for processes that have been sent SIGKILL; set once all that are alive have been sent it.
@@ -91,8 +87,8 @@ pub(super) struct StopClock {
 }
 
 impl StopClock {
-    pub(super) fn new(since: Instant, signal: Signal, is_interrupted: bool) -> Self {
-        Self { since, signal, is_interrupted, is_expired: false, kill_wait: None }
+    pub(super) fn new(since: Instant, signal: Signal, interrupted_at: Option<Instant>) -> Self {
+        Self { since, signal, interrupted_at, is_expired: false, kill_wait: None }
     }
 
     /// The deadline of a process that has this timeout; `None`: never.

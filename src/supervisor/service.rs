@@ -31,6 +31,8 @@ pub(super) struct ServiceUnit {
     pub(super) policy: Policy,
     pub(super) state: ServiceState,
     backoff: Backoff,
+    /// The last exit of its leader.
+    pub(super) last_exit: Option<ExitStatus>,
     /// The number of its restarts.
     pub(super) restarts: u32,
 }
@@ -38,7 +40,7 @@ pub(super) struct ServiceUnit {
 impl ServiceUnit {
     /// The seed determines the random part of the backoff.
     pub(super) fn new(policy: Policy, seed: u64) -> Self {
-        Self { policy, state: ServiceState::Pending, backoff: Backoff::new(seed), restarts: 0 }
+        Self { policy, state: ServiceState::Pending, backoff: Backoff::new(seed), last_exit: None, restarts: 0 }
     }
 
     /// Whether the exit of its leader begins the shutdown.
@@ -72,6 +74,11 @@ impl ServiceUnit {
     /// Whether its current start, or the next one, is a restart.
     pub(super) fn is_restarted(&self) -> bool {
         self.restarts > 0 || self.restart_at().is_some()
+    }
+
+    /// Whether it has exited and is restarted later.
+    pub(super) fn awaits_restart(&self) -> bool {
+        matches!(self.state, ServiceState::BackingOff(_) | ServiceState::Restarting(..))
     }
 
     /// The shutdown begins: it is not restarted.

@@ -21,11 +21,17 @@ impl Supervisor {
         if !self.phase.is_serving() {
             return;
         }
-        self.units.iter_mut().for_each(Unit::cancel_restart);
+        for unit in &mut self.units {
+            if let Some(exit) = unit.as_service().filter(|service| service.awaits_restart()).and_then(|it| it.last_exit)
+            {
+                self.failures.add_in_backoff(exit, &self.rules.exit_map);
+            }
+            unit.cancel_restart();
+        }
         let is_serving = self.units.iter().any(Unit::is_live_service);
         let delay = if is_serving { self.rules.stop_delay } else { Duration::ZERO };
-        let is_interrupted = cause == Cause::Signal(Signal::INT);
-        self.phase = Phase::ShuttingDown(cause, StopClock::new(now + delay, signal, is_interrupted));
+        let interrupted_at = (cause == Cause::Signal(Signal::INT)).then_some(now);
+        self.phase = Phase::ShuttingDown(cause, StopClock::new(now + delay, signal, interrupted_at));
         if !delay.is_zero() {
             actions.push(Action::Log(Message::Delaying(delay)));
         }
@@ -116,10 +122,12 @@ impl Supervisor {
     pub(super) fn send_stop_signal(&mut self, id: UnitId, now: Instant, actions: &mut Actions) {
         let unit = &self.units[id];
         let (Some(clock), Some(to)) = (self.phase.clock(), unit.signal_to()) else { return };
+        // The remaining members of a process group may ignore or misread the signal that their leader received.
+        let default = if unit.draining().is_some() { Signal::TERM } else { clock.signal };
         if unit.deadline(Some(clock)).is_some_and(|deadline| deadline <= now) {
             self.kill(id, now, actions);
         } else if !unit.is_killed() {
-            actions.push(Action::SendStopSignal(id, unit.policy().stop_signal.unwrap_or(clock.signal), to));
+            actions.push(Action::SendStopSignal(id, unit.policy().stop_signal.unwrap_or(default), to));
             let receivers = if to == SignalTo::Group { Receivers::Group } else { Receivers::Leader };
             self.set_stop(id, GroupStop::Signalled(receivers));
         }
@@ -183,9 +191,12 @@ impl Supervisor {
         }
         if self.units.iter().any(Unit::is_alive) {
             for id in self.ids().filter(|id| self.units[*id].is_alive()).collect::<Vec<_>>() {
+                let killed = ExitStatus::Signaled(Signal::KILL);
+                if self.units[id].as_service().is_none_or(|service| self.counts(service, killed)) {
+                    self.failures.add(killed, &self.rules.exit_map);
+                }
                 self.units[id].abandon();
                 actions.push(Action::Log(Message::GaveUpOn(id)));
-                self.failures.add(ExitStatus::Signaled(Signal::KILL));
             }
         } else {
             actions.push(Action::Log(Message::GaveUpOnLeftovers));
@@ -229,7 +240,7 @@ impl Supervisor {
 
     pub(super) fn on_after_exited(&mut self, exit: LeaderExit, now: Instant, actions: &mut Actions) {
         actions.push(Action::Log(Message::Exited { exit, stops: false }));
-        self.failures.add_after(exit.status);
+        self.failures.add_after(exit.status, &self.rules.exit_map);
         // The processes that it leaves behind have the same stop timeout again.
         self.run_after(now);
     }
@@ -258,8 +269,8 @@ impl Supervisor {
     /// Restarts the clock for the next `--after` command, or for what the last one has left behind.
     fn run_after(&mut self, now: Instant) {
         let clock = match self.phase.clock() {
-            Some(clock) => StopClock::new(now, clock.signal, clock.is_interrupted),
-            None => StopClock::new(now, Signal::TERM, false),
+            Some(clock) => StopClock::new(now, clock.signal, clock.interrupted_at),
+            None => StopClock::new(now, Signal::TERM, None),
         };
         self.phase = Phase::RunningAfter(self.phase.cause(), clock, LeftoverStop::NotSignalled);
     }
@@ -276,7 +287,7 @@ impl Supervisor {
         if let Phase::RunningAfter(cause, clock, _) = &mut self.phase {
             *cause = Some(Cause::Signal(received));
             clock.signal = signal;
-            clock.is_interrupted = received == Signal::INT;
+            clock.interrupted_at = (received == Signal::INT).then_some(now);
         }
         for id in self.ids() {
             // A group without a leader was sent the stop signal when its leader exited.

@@ -134,12 +134,12 @@ impl Supervisor {
         }
         match self.units[id].role() {
             Some(HookRole::StopCommand(service)) => self.signal_instead(service, now, actions),
-            Some(HookRole::After) => self.failures.add_after(ExitStatus::Exited(status)),
+            Some(HookRole::After) => self.failures.add_after(ExitStatus::Exited(status), &self.rules.exit_map),
             None | Some(HookRole::Before | HookRole::WaitFor | HookRole::Ready(_)) => {
                 if self.phase.is_serving() {
                     self.begin_shutdown(Cause::Status(status), Signal::TERM, now, actions);
                 } else {
-                    self.failures.add(ExitStatus::Exited(status));
+                    self.failures.add(ExitStatus::Exited(status), &self.rules.exit_map);
                 }
             }
         }
@@ -152,7 +152,7 @@ impl Supervisor {
         if stops {
             self.begin_shutdown(Cause::Status(exit.status.code()), Signal::TERM, now, actions);
         } else if exit.status.is_failure() {
-            self.failures.add(exit.status);
+            self.failures.add(exit.status, &self.rules.exit_map);
         } else if self.current_start() == Some(exit.unit) {
             self.advance_start();
         }

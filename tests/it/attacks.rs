@@ -213,7 +213,7 @@ fn during_the_stop_delay_signals_are_forwarded_and_a_second_int_kills() {
         scene.wait_for_line("a", "SIGUSR1");
         untrap.signal("INT");
         untrap.wait_for_message("SIGINT from");
-        untrap.signal("INT");
+        untrap.interrupt();
         assert_eq!(untrap.end().status, 137);
         assert_eq!(scene.seen("a"), ["SIGUSR1"]);
     }

@@ -132,7 +132,7 @@ fn no_file_remains_after_a_failure() {
         (&["no-such-program", "sleep 1000"], 127),
         (&["sleep 1000", "no-such-program"], 127),
         (&["-t", "0s", "true", "trap '' TERM; sleep 1000"], 0),
-        (&["--on-exit", "setsid=ignore", "setsid sleep 1000", "exit 3"], 3),
+        (&["--on-exit", "sleep=ignore", "setsid sleep 1000", "exit 3"], 3),
     ];
     for (arguments, status) in runs {
         let end = scene.run(&[&["--pid-dir", "pids"], arguments].concat());

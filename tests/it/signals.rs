@@ -123,8 +123,10 @@ fn a_second_term_is_forwarded_and_a_second_int_kills() {
         let seen = || scene.seen("a").iter().filter(|line| *line == signal).count();
         wait_for("the signal arrives", || (seen() == count).then_some(()));
     }
-    untrap.signal("INT");
-    assert_eq!(untrap.end().status, 137);
+    untrap.interrupt();
+    let end = untrap.end();
+    assert_eq!(end.status, 137);
+    assert!(end.said("press Ctrl-C again to kill"), "{:?}", end.messages);
 }
 
 #[test]

@@ -252,7 +252,14 @@ fn ctrl_c_reaches_each_of_several_services_once_and_stdin_is_empty() {
         assert_eq!(scene.seen(name), ["SIGINT", "SIGCONT"]);
     }
     terminal.expect("killed by SIGINT");
-    terminal.key('c');
+    // A key that comes soon after the first has no effect.
+    let runs_untrap =
+        |pid: i32| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "untrap\n");
+    wait_for("untrap exits", || {
+        terminal.key('c');
+        (!children(terminal.pid).into_iter().any(runs_untrap)).then_some(())
+    });
+    terminal.expect("SIGINT from the terminal: press Ctrl-C again to kill");
     terminal.expect("SIGINT from the terminal: second SIGINT, killing all remaining processes");
     terminal.expect("exit status 130");
 }

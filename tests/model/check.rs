@@ -38,7 +38,9 @@ impl Run<'_> {
             interrupts += u32::from(received == Signal::INT && signal.is_some());
             let fits = match signal {
                 None => effect == Effect::Dropped,
-                Some(_) if received == Signal::INT && interrupts > 1 => effect == Effect::KillAll,
+                Some(_) if received == Signal::INT && interrupts > 1 => {
+                    matches!(effect, Effect::KillAll | Effect::Repeated)
+                }
                 Some(_) if !self.begins_shutdown(received) || self.stopped_before(at) => {
                     matches!(effect, Effect::Forwarded | Effect::Ignored)
                 }

@@ -42,6 +42,8 @@ pub(crate) enum Effect {
     Forwarded,
     Ignored,
     Dropped,
+    /// It repeats the first SIGINT.
+    Repeated,
     KillAll,
 }
 
@@ -121,6 +123,7 @@ impl Reader<'_> {
             "forwarded" => Effect::Forwarded,
             "ignored" => Effect::Ignored,
             "dropped" => Effect::Dropped,
+            "repeated" => Effect::Repeated,
             "kill-all" => Effect::KillAll,
             _ => return None,
         })

@@ -126,7 +126,7 @@ impl Run<'_> {
 
     /// The places and the times at which processes of this life received a stop signal, or the stop command began.
     fn stop_signals_of(&self, life: &Life) -> Vec<(usize, u64)> {
-        let stops = |text: &str| text.parse::<Signal>().is_ok_and(Signal::begins_shutdown);
+        let stops = |text: &str| text.parse::<Signal>().is_ok_and(Signal::asks_to_exit);
         let own = self.processes_in(life).flat_map(|process| process.lines.iter()).filter(|line| stops(&line.text));
         let command = self.program.stop_command_of(life.service);
         let by_command = command.into_iter().flat_map(|command| self.processes_of(command)).map(Process::first);

@@ -61,7 +61,7 @@ impl Run<'_> {
     /// The number of times that this signal, or one that is rewritten to it, was forwarded to a process.
     fn forwarded(&self, process: &Process, signal: Signal) -> usize {
         let purpose = self.service(process.service).purpose;
-        let concerned = signal.begins_shutdown() || signal.controls_jobs();
+        let concerned = signal.asks_to_exit() || signal.controls_jobs();
         let Some((from, to)) = self.receives_between(process) else { return 0 };
         let is_it = |message: &Logged| matches!(message, Logged::Received(received, Effect::Forwarded) if self.taken_for(*received) == Some(signal));
         match purpose {
@@ -87,6 +87,11 @@ impl Run<'_> {
             let stop_signal = self.stop_signal_for(process);
             let once =
                 usize::from(stop_signal == Some(signal)) + usize::from(stop_signal.is_some() && signal == Signal::CONT);
+            // After the exit of the leader, the rest of its group is sent TERM, not the leader's signal.
+            let life = self.life_of(process);
+            let is_rest = signal == Signal::TERM && stop_signal.is_some_and(|stop_signal| stop_signal != signal);
+            let has_own = self.service(process.service).policy.stop_signal.is_some();
+            let once = once + usize::from(is_rest && !has_own && life.is_some_and(|life| life.pid != process.pid));
             let once = once + self.asked(process, signal);
             // While a leader that is not a shell is alive, it alone receives signals.
             let service = self.service(process.service);
@@ -195,7 +200,7 @@ impl Run<'_> {
         }
         let Some(signal) = self.stop_signal_for(process) else { return Ok(()) };
         // Another stop signal may come first.
-        let is_stop_signal = |text: &str| text.parse::<Signal>().is_ok_and(Signal::begins_shutdown);
+        let is_stop_signal = |text: &str| text.parse::<Signal>().is_ok_and(Signal::asks_to_exit);
         let received = process.lines.iter().any(|line| line.text == signal.to_string() || is_stop_signal(&line.text));
         rule(received, || format!("{} (pid {}) was never sent {signal}", self.actor(process).name, process.pid))
     }

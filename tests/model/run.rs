@@ -156,30 +156,66 @@ impl<'a> Run<'a> {
 
     /// The exit status of untrap as of this place in the log.
     pub(crate) fn status_at(&self, place: usize) -> u8 {
+        let map = |status| untrap::exit_status::ExitMapping::apply(&self.program.exit_map, status);
+        let stop = self.stop.filter(|stop| stop.at < place);
         let mut first_failure = None;
         let mut after_failure = None;
         for (at, message) in self.log[..place].iter().enumerate() {
-            let (service, code) = match *message {
-                Logged::Exited { service, status, .. } => (service, status.code()),
-                Logged::StartFailed(service) => (service, NOT_FOUND),
+            let (service, status) = match *message {
+                Logged::Exited { service, status, .. } => (service, status),
+                Logged::StartFailed(service) => (service, ExitStatus::Exited(NOT_FOUND)),
                 _ => continue,
             };
             let restarts = matches!(self.log.get(at + 1), Some(Logged::Restarting(again, ..)) if *again == service);
             let failure = match self.service(service).purpose {
-                Purpose::After => &mut after_failure,
-                Purpose::Service | Purpose::Before if !restarts => &mut first_failure,
+                Purpose::After if status.is_failure() => &mut after_failure,
+                Purpose::Before if status.is_failure() => &mut first_failure,
+                Purpose::Service if !restarts && self.counts(service, status, at) => &mut first_failure,
                 _ => continue,
             };
-            if code != 0 {
-                failure.get_or_insert(code);
+            if map(status.code()) != 0 {
+                failure.get_or_insert(map(status.code()));
             }
         }
-        let deciding = self.stop.filter(|stop| stop.at < place).and_then(|stop| stop.deciding);
-        let map = |status| untrap::exit_status::ExitMapping::apply(&self.program.exit_map, status);
-        match (map(deciding.or(first_failure).unwrap_or(0)), after_failure) {
-            (0, Some(failure)) => map(failure),
-            (status, _) => status,
-        }
+        let is_launched =
+            |message: &Logged| matches!(message, Logged::Started(service, _) if self.service(*service).is_service());
+        let status = match stop {
+            Some(Stop { deciding: Some(deciding), .. }) => map(deciding),
+            Some(Stop { received: Some(received), .. }) if !self.log.iter().any(is_launched) => {
+                first_failure.unwrap_or(ExitStatus::Signaled(received).code())
+            }
+            Some(stop) => first_failure.or_else(|| self.failure_in_backoff(stop, map)).unwrap_or(0),
+            None => first_failure.unwrap_or(0),
+        };
+        if status == 0 { after_failure.unwrap_or(0) } else { status }
+    }
+
+    /// Whether the exit of a service counts for the status: it is not ignored beside others that are not, and it is not
+    /// the death by its stop signal of a service that would restart.
+    fn counts(&self, service: usize, status: ExitStatus, at: usize) -> bool {
+        let policy = self.service(service).policy;
+        let is_ignored = policy.on_exit == "ignore";
+        let all_ignored = self.program.services().all(|other| self.service(other).policy.on_exit == "ignore");
+        let stop_signal = self.stop.filter(|stop| stop.at < at).map(|stop| policy.stop_signal.unwrap_or(stop.signal));
+        let is_stopped = stop_signal.is_some_and(|signal| status == ExitStatus::Signaled(signal));
+        (!is_ignored || all_ignored) && !(is_stopped && policy.on_exit.starts_with("restart"))
+    }
+
+    /// The failure of the first service that waited for its restart when the shutdown began.
+    fn failure_in_backoff(&self, stop: Stop, map: impl Fn(u8) -> u8) -> Option<u8> {
+        self.program.services().find_map(|service| {
+            let is_about = |message: &&Logged| match message {
+                Logged::Started(of, _) | Logged::Restarting(of, ..) | Logged::Exited { service: of, .. } => {
+                    *of == service
+                }
+                _ => false,
+            };
+            let mut last = self.log[..stop.at].iter().rev().filter(is_about);
+            let (Logged::Restarting(..), Logged::Exited { status, .. }) = (last.next()?, last.next()?) else {
+                return None;
+            };
+            Some(map(status.code())).filter(|status| *status != 0)
+        })
     }
 }
 

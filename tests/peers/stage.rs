@@ -7,7 +7,9 @@ use std::ops::Deref;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use crate::support::{self, Place, Scene, children, kill, places, processes_with, wait_for};
+use untrap::signal::Signal;
+
+use crate::support::{self, Place, Scene, children, kill, places, processes_with, state, try_kill, wait_for};
 
 /// Runs a scenario for each line in each place, each time on a new stage.
 pub(crate) fn each(lines: &[&'static str], mut scenario: impl FnMut(&Stage)) {
@@ -170,6 +172,16 @@ impl Run {
     #[track_caller]
     pub(crate) fn signal(&self, name: &str) {
         kill(self.pid(), name);
+    }
+
+    /// Sends SIGINT until untrap exits: one that comes soon after the first has no effect.
+    #[track_caller]
+    pub(crate) fn interrupt(&self) {
+        let pid = self.pid();
+        wait_for("untrap is killed by SIGINT", || {
+            try_kill(pid, Signal::INT);
+            matches!(state(pid).as_str(), "" | "Z").then_some(())
+        });
     }
 
     pub(crate) fn has_exited(&mut self) -> bool {

@@ -1,5 +1,6 @@
 //! The rules of signals and of the shutdown: events for the state machine, without a process.
 
+mod exit_status;
 mod exits;
 mod hooks;
 mod leftovers;

@@ -59,13 +59,13 @@ fn a_shutdown_during_backoff_cancels_the_restart() {
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
     run.exits(0, exited(1));
     assert_eq!(run.no_children_left(), [], "a restart is pending");
-    assert_eq!(run.receive(Signal::TERM), [Action::Exit(0)]);
+    assert_eq!(run.receive(Signal::TERM), [Action::Exit(1)], "its last exit was a failure");
     let mut run = Run::started(&[on_exit(OnExit::Restart)]);
     run.on(Event::LeaderExited(unit(0), exited(1)));
     assert_eq!(run.receive(Signal::TERM), [], "its members have been sent the stop signal");
     run.on(Event::GroupEmptied(unit(0)));
     assert_eq!(run.start_all(), [0; 0]);
-    assert_eq!(run.no_children_left(), [Action::Exit(0)]);
+    assert_eq!(run.no_children_left(), [Action::Exit(1)]);
 }
 
 #[test]

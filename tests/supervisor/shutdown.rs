@@ -4,8 +4,8 @@ use super::*;
 use untrap::config::policy::StopOrder;
 
 #[test]
-fn term_int_quit_and_rtmin_3_begin_the_shutdown_and_are_the_stop_signal() {
-    for name in ["TERM", "INT", "QUIT", "RTMIN+3"] {
+fn term_int_and_rtmin_3_begin_the_shutdown_and_are_the_stop_signal() {
+    for name in ["TERM", "INT", "RTMIN+3"] {
         let mut run = Run::started(&[policy(), policy()]);
         let sent = signal(name);
         assert_eq!(
@@ -80,6 +80,7 @@ fn the_timeout_begins_after_the_stop_delay_and_a_second_int_ends_the_delay() {
     assert_eq!(run.next_timer(), (Duration::from_secs(5), vec![Action::SendStopSignal(unit(0), Signal::INT, AUTO)]));
     assert_eq!(run.next_timer(), (Duration::from_secs(8), vec![Action::Kill(unit(0), None)]));
     let mut run = delayed();
+    run.pass(Duration::from_millis(500));
     assert_eq!(run.receive(Signal::INT), [Action::Kill(unit(0), None)]);
     let mut run = delayed();
     assert_eq!(run.exits(0, exited(0)), []);
@@ -119,9 +120,24 @@ fn timeout_0_kills_at_once_and_inf_never() {
 }
 
 #[test]
-fn a_second_term_or_quit_is_forwarded_and_does_not_move_the_deadline() {
-    let quit = Policy { stop_signal: Some(Signal::QUIT), ..policy() };
-    let mut run = Run::started(&[quit]);
+fn quit_is_only_forwarded_unless_it_comes_from_the_terminal_or_is_the_stop_signal_of_a_service() {
+    let mut run = Run::started(&[policy()]);
+    assert_eq!(run.receive(Signal::QUIT), [Action::Send(unit(0), Signal::QUIT, AUTO)]);
+    assert_eq!(run.supervisor.wake_at(), None, "a JVM prints its threads and runs on");
+    let from_terminal = run.on(Event::Received(Signal::QUIT, Sender::Terminal));
+    assert_eq!(from_terminal, [Action::SendStopSignal(unit(0), Signal::QUIT, AUTO)]);
+    let graceful = Policy { stop_signal: Some(Signal::QUIT), ..policy() };
+    let mut run = Run::started(&[graceful, policy()]);
+    assert_eq!(
+        run.receive(Signal::QUIT),
+        [Action::SendStopSignal(unit(0), Signal::QUIT, AUTO), Action::SendStopSignal(unit(1), Signal::TERM, AUTO)],
+        "the others are sent TERM"
+    );
+}
+
+#[test]
+fn a_second_term_is_forwarded_and_does_not_move_the_deadline() {
+    let mut run = Run::started(&[policy()]);
     run.receive(Signal::TERM);
     let deadline = run.supervisor.wake_at();
     run.pass(Duration::from_secs(3));
@@ -131,10 +147,23 @@ fn a_second_term_or_quit_is_forwarded_and_does_not_move_the_deadline() {
 }
 
 #[test]
+fn a_second_term_is_not_forwarded_to_a_service_that_stops_in_its_own_way() {
+    let graceful = Policy { stop_signal: Some(Signal::QUIT), ..policy() };
+    let mut run = Run::started(&[graceful, policy()]);
+    run.receive(Signal::TERM);
+    assert_eq!(run.receive(Signal::TERM), [Action::Send(unit(1), Signal::TERM, AUTO)]);
+    let mut run = Run::with_hooks(policy(), 1, &[HookRole::StopCommand(unit(0))]);
+    run.start_all();
+    run.receive(Signal::TERM);
+    assert_eq!(run.receive(Signal::TERM), []);
+}
+
+#[test]
 fn a_second_int_kills_at_once_also_those_without_a_deadline() {
     let never = Policy { timeout: Timeout(None), ..policy() };
     let mut run = Run::started(&[policy(), never]);
     run.receive(Signal::INT);
+    run.pass(Duration::from_millis(500));
     assert_eq!(run.receive(Signal::INT), [Action::Kill(unit(0), None), Action::Kill(unit(1), None)]);
     run.exits(0, ExitStatus::Signaled(Signal::KILL));
     run.exits(1, ExitStatus::Signaled(Signal::KILL));
@@ -142,9 +171,34 @@ fn a_second_int_kills_at_once_also_those_without_a_deadline() {
 }
 
 #[test]
+fn a_second_int_within_half_a_second_repeats_the_first() {
+    let mut run = Run::started(&[policy()]);
+    run.receive(Signal::INT);
+    run.pass(Duration::from_millis(499));
+    assert_eq!(run.receive(Signal::INT), []);
+    assert_eq!(run.messages.last(), Some(&Message::Received(Signal::INT, Sender::Outside, Consequence::Repeat)));
+    run.pass(Duration::from_millis(1));
+    assert_eq!(run.receive(Signal::INT), [Action::Kill(unit(0), None)], "the time counts from the first");
+}
+
+#[test]
 fn the_first_int_after_a_term_is_forwarded() {
     let mut run = Run::started(&[policy()]);
     run.receive(Signal::TERM);
     assert_eq!(run.receive(Signal::INT), [Action::Send(unit(0), Signal::INT, AUTO)]);
+    run.pass(Duration::from_secs(1));
     assert_eq!(run.receive(Signal::INT), [Action::Kill(unit(0), None)]);
+}
+
+#[test]
+fn remaining_members_are_sent_term_and_not_the_signal_of_their_leader() {
+    for (stop_signal, expected) in [(None, Signal::TERM), (Some(Signal::QUIT), Signal::QUIT)] {
+        let mut run = Run::started(&[Policy { stop_signal, ..policy() }]);
+        run.receive(Signal::INT);
+        run.on(Event::StopSignalSent(unit(0), Receivers::Leader));
+        assert_eq!(
+            run.on(Event::LeaderExited(unit(0), exited(0))),
+            [Action::SendStopSignal(unit(0), expected, GROUP), Action::Reap(unit(0))]
+        );
+    }
 }

@@ -21,9 +21,9 @@ fn a_stop_signal_during_the_start_stops_running_services_and_starts_no_more() {
 }
 
 #[test]
-fn a_stop_signal_before_the_first_start_ends_the_run_with_0() {
+fn a_stop_signal_before_the_first_start_is_the_status() {
     let mut run = Run::new(&[policy()]);
-    assert_eq!(run.receive(Signal::TERM), [Action::Exit(0)]);
+    assert_eq!(run.receive(Signal::TERM), [Action::Exit(143)]);
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn main() {
         nix::unistd::setsid().expect("making a session");
         // A signal that arrived in the previous process group is not recorded, but it stops the actor.
         while let Some(received) = signals.next() {
-            is_stopped |= matches!(received, Received::Signal(signal, _) if signal.begins_shutdown());
+            is_stopped |= matches!(received, Received::Signal(signal, _) if signal.asks_to_exit());
         }
     }
     let journal = std::env::var_os("ACTOR_JOURNAL").map(|path| append(path.as_ref()));
@@ -131,7 +131,7 @@ impl Actor {
             while let Some(received) = self.signals.next() {
                 let Received::Signal(signal, _) = received else { continue };
                 self.note(&signal.to_string());
-                exits |= signal.begins_shutdown();
+                exits |= signal.asks_to_exit();
             }
             if exits && !self.ignores_stop {
                 self.exit(0);

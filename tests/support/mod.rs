@@ -266,6 +266,15 @@ impl Running {
         state(self.pid)
     }
 
+    /// Sends SIGINT until untrap exits: one that comes soon after the first has no effect.
+    #[track_caller]
+    pub fn interrupt(&self) {
+        wait_for("untrap is killed by SIGINT", || {
+            try_kill(self.pid, Signal::INT);
+            matches!(self.state().as_str(), "" | "Z").then_some(())
+        });
+    }
+
     /// Waits until untrap exits.
     #[track_caller]
     pub fn end(mut self) -> End {
