@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::environment::NamedVariables;
 use crate::config::hook::{Hook, Task};
+use crate::config::name::Name;
 use crate::config::plan::Plan;
 use crate::config::service::{Service, WorkingDirectory};
 use crate::config::target::Target;
@@ -192,9 +193,13 @@ impl ExecContext {
     /// # Errors
     /// The first one that cannot be executed.
     pub fn runnables(&self, plan: &Plan) -> Result<Vec<Runnable>, LaunchError> {
-        self.examine(plan)?;
-        let service = |(index, service)| {
-            let mut program = Program::from(self.launch_service(service)?);
+        let examined = examined(plan);
+        let service = |(index, service): (usize, &Service)| {
+            let launch = self.launch_service(service)?;
+            if index < examined {
+                self.examine(&service.name, index, &launch)?;
+            }
+            let mut program = Program::from(launch);
             program.foreground = plan.foreground == Some(UnitId::new(index));
             Ok(Runnable::Program(program))
         };
@@ -202,25 +207,14 @@ impl ExecContext {
         plan.services.iter().enumerate().map(service).chain(hooks).collect()
     }
 
-    /// Fails if the program of a service cannot be executed, so that nothing starts. A program that another command may
-    /// still make is not examined.
-    fn examine(&self, plan: &Plan) -> Result<(), LaunchError> {
-        let runs_first = |hook: &Hook| matches!(hook.role, HookRole::Before | HookRole::WaitFor);
-        if plan.hooks.iter().any(runs_first) {
-            return Ok(());
-        }
-        for (index, service) in plan.services.iter().enumerate() {
-            let launch = self.launch_service(service)?;
-            if let Err(cause) = self.resolve(&launch)
-                && cause.obstacle.is_certain()
-            {
-                return Err(LaunchError::CannotExecute { name: service.name.to_string(), index, cause });
+    /// Fails if the program of a service cannot be executed, so that nothing starts.
+    fn examine(&self, name: &Name, index: usize, launch: &ExecCommand) -> Result<(), LaunchError> {
+        match self.resolve(launch) {
+            Err(cause) if cause.obstacle.is_certain() => {
+                Err(LaunchError::CannotExecute { name: name.to_string(), index, cause })
             }
-            if plan.hooks.iter().any(|hook| hook.role == HookRole::Ready(UnitId::new(index))) {
-                break;
-            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Returns the file that will be executed.
@@ -331,7 +325,7 @@ impl ExecContext {
                 }
             }
         };
-        let replaced = self.shell.line(line, self.environment.names());
+        let replaced = self.shell.line_with_exec(line, self.environment.names());
         let is_replaced = replaced.is_some();
         let line = replaced.as_deref().unwrap_or(line);
         let launch = self.shell_with(name, line, &reason, variables)?;
@@ -382,6 +376,18 @@ impl ExecContext {
         let files: Vec<Variable> = files.iter().filter(is_kept).cloned().collect();
         Ok(identifying.into_iter().map(|(name, value)| (name.into(), value.into())).chain(files).collect())
     }
+}
+
+/// The number of services whose programs exist before anything starts: those before which no other command runs that may
+/// make them.
+fn examined(plan: &Plan) -> usize {
+    let all = plan.services.len();
+    let first = plan.hooks.iter().map(|hook| match hook.role {
+        HookRole::Before | HookRole::WaitFor => 0,
+        HookRole::Ready(service) => service.index() + 1,
+        HookRole::After | HookRole::StopCommand(_) => all,
+    });
+    first.min().unwrap_or(all)
 }
 
 /// Sets a variable; it replaces the one with the same name.

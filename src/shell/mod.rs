@@ -23,10 +23,11 @@ pub enum Shell {
 }
 
 impl Shell {
-    /// The line to pass to the shell, in place of `line`: with `exec` before the last program if the shell is dash,
-    /// which otherwise stays behind as its parent. The environment must not define functions.
+    /// Inserts `exec` before the last program of a line if the shell is dash, which otherwise stays behind as the parent
+    /// of the program. Returns `None` if the line is to stay as it is, also if a variable of the environment defines
+    /// functions.
     #[must_use]
-    pub fn line<'a>(&self, line: &'a str, mut environment: impl Iterator<Item = &'a [u8]>) -> Option<String> {
+    pub fn line_with_exec<'a>(&self, line: &'a str, mut environment: impl Iterator<Item = &'a [u8]>) -> Option<String> {
         let Self::Path(shell) = self else { return None };
         let defines_functions = |name: &[u8]| name == b"BASH_ENV" || name.starts_with(b"BASH_FUNC_");
         if environment.any(defines_functions) || !shell.canonicalize().is_ok_and(|path| path.ends_with("dash")) {
