@@ -18,7 +18,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use self::advice::one_program::{Found, ProgramForm};
 use self::options::Kind;
@@ -158,6 +158,11 @@ fn parse_verb(verb: &'static Verb, words: &[OsString]) -> Result<Request, UsageE
     {
         return Err(UsageError::new(answer));
     }
+    parse_as_written(verb, words)
+}
+
+/// Parses arguments without a look at what the user may have meant.
+fn parse_as_written(verb: &'static Verb, words: &[OsString]) -> Result<Request, UsageError> {
     match definition::definition(verb).try_get_matches_from(words) {
         Ok(matches) => {
             let has_program = words.iter().any(|word| word == "--");
@@ -279,6 +284,13 @@ impl FromStr for Port {
 
 /// Returns the text of a clap error without `error: ` and the usage.
 fn describe(error: &clap::Error, verb: &Verb) -> String {
+    let argument = error.get(ContextKind::InvalidArg).and_then(|value| match value {
+        ContextValue::String(argument) => Some(argument),
+        _ => None,
+    });
+    if let (ErrorKind::UnknownArgument, Some(argument)) = (error.kind(), argument) {
+        return advice::unknown_option::answer(verb, argument);
+    }
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let end = text.find("\n\nUsage:").or_else(|| text.find("\n\nFor more information")).unwrap_or(text.len());

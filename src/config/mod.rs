@@ -4,6 +4,7 @@ pub mod bounded;
 pub mod env_file;
 pub mod environment;
 pub mod hook;
+pub mod idle;
 pub mod name;
 pub mod number;
 pub mod plan;

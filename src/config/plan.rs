@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use crate::config::environment::EnvironmentOptions;
 use crate::config::hook::{self, Hook, HookError, HookOptions};
+use crate::config::idle::Idle;
 use crate::config::name::{Name, name_after_program};
 use crate::config::policy::{Delay, OnExit, Policy, SignalTo, Timeout};
 use crate::config::procfile::{self, ProcfileError, split_name, split_number};
@@ -91,6 +92,13 @@ pub enum PlanError {
         /// The syntax error.
         error: CommandError,
     },
+    /// The command of an argument runs nothing.
+    Idle {
+        /// The number of the argument, from 1.
+        number: usize,
+        /// Why it runs nothing.
+        idle: Idle,
+    },
     /// Two arguments with the same name.
     RepeatedName(String),
     /// `web=2` among commands.
@@ -143,6 +151,7 @@ impl fmt::Display for PlanError {
                 }
             }
             Self::Argument { number, error } => write!(f, "command {number}: {error}"),
+            Self::Idle { number, idle } => write!(f, "command {number}: {idle}"),
             Self::RepeatedName(name) => write!(f, "two commands are named '{name}'; give each its own name"),
             Self::TypeWithoutProcfile(word) => write!(
                 f,
@@ -170,7 +179,8 @@ impl fmt::Display for PlanError {
             ),
             Self::Hook(HookError { option, error }) => write!(f, "{option}: {error}"),
             Self::NothingToRun => f.write_str(
-                "nothing to run: name a process type, with a number over 0 ('release' runs only if it is named)",
+                "nothing to run: name a process type, with a number over 0 ('release' runs only if it is named; all=1 \
+                 stands for those that are not named)",
             ),
         }
     }
@@ -211,6 +221,9 @@ impl Plan {
             }
             let (given, line) = split_name(argument);
             let command = Command::read(line).map_err(|error| PlanError::Argument { number: index + 1, error })?;
+            if let Some(idle) = Idle::of(line, &command) {
+                return Err(PlanError::Idle { number: index + 1, idle });
+            }
             commands.push((given, command));
         }
         let program_index = program.map(|words| {

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 
+use super::idle::Idle;
 use super::name::{LONGEST_NAME, is_name, is_name_character};
 use crate::shell::classify::Command;
 use crate::shell::parse::CommandError;
@@ -66,6 +67,8 @@ pub enum ProcfileErrorKind {
     },
     /// The command is empty.
     EmptyCommand,
+    /// The command runs nothing.
+    Idle(Idle),
     /// The command has a syntax error.
     BadCommand(CommandError),
     /// A NUL, which no argument can contain, or a carriage return within a line, which other systems read as a line
@@ -95,6 +98,7 @@ impl fmt::Display for ProcfileErrorKind {
                 write!(f, "process type '{name}' is already defined in line {first}; give each its own name")
             }
             Self::EmptyCommand => f.write_str("no command after the colon; write one, or remove the line"),
+            Self::Idle(idle) => idle.fmt(f),
             Self::BadCommand(error) => error.fmt(f),
             Self::ControlCharacter('\0') => f.write_str("a NUL byte, which no command can contain; remove it"),
             Self::ControlCharacter(_) => {
@@ -182,7 +186,13 @@ fn parse_line(bytes: &[u8], line: usize) -> Result<Option<ProcfileLine<'_>>, Pro
     }
     let Position { line, column } = error(offset, ProcfileErrorKind::EmptyCommand).position;
     match Command::read(command) {
-        Ok(read) => Ok(Some(ProcfileLine { name, command, read, position: Position { line, column } })),
+        // In a Procfile a `#` after the name is the shell's business, as in foreman.
+        Ok(read) => match Idle::of(command, &read).filter(|idle| *idle != Idle::Comment) {
+            Some(idle) => {
+                Err(ProcfileError { position: Position { line, column }, kind: ProcfileErrorKind::Idle(idle) })
+            }
+            None => Ok(Some(ProcfileLine { name, command, read, position: Position { line, column } })),
+        },
         Err(error) => {
             let position = Position { line, column: column + error.offset() };
             Err(ProcfileError { position, kind: ProcfileErrorKind::BadCommand(error) })

@@ -175,8 +175,7 @@ const LATE_OPTIONS: &[Row] = &[
     ),
     (
         "web worker -f Procfile",
-        "'-f' after a command: untrap's options come before the first command; to pass it to web, write: \
-         untrap -- web worker -f Procfile; to pass it to untrap, write: untrap -f Procfile web worker",
+        "without -f, 'web' is a command, and there is no such program; write: untrap -f Procfile web worker",
     ),
     (
         "check mysqld --skip-networking",
@@ -481,4 +480,212 @@ fn standard_input_goes_to_the_service_that_the_option_names() {
     assert_eq!(run(&services), "");
     assert_eq!(run(&["--stdin", "none", services[0]]), "");
     assert_eq!(run(&["--stdin", "none", "--", "cat"]), "");
+}
+
+const OTHER_WORDS: &[Row] = &[
+    ("start", "there is no 'start', neither of untrap nor as a program; write: untrap -f Procfile"),
+    ("start web", "there is no 'start', neither of untrap nor as a program; write: untrap -f Procfile web"),
+    ("up", "there is no 'up', neither of untrap nor as a program; write: untrap -f Procfile"),
+    ("start -m web=2", "there is no 'start', neither of untrap nor as a program; write: untrap -f Procfile web=2"),
+    (
+        "start -m web=2,worker=1",
+        "there is no 'start', neither of untrap nor as a program; write: untrap -f Procfile web=2 worker=1",
+    ),
+    (
+        "start -f Procfile.dev web",
+        "there is no 'start', neither of untrap nor as a program; write: untrap -f Procfile.dev web",
+    ),
+    (
+        "-q start -p 5000",
+        "there is no 'start', neither of untrap nor as a program; write: untrap -q -f Procfile --port 5000",
+    ),
+    ("start -e .env", "there is no 'start', neither of untrap nor as a program; write: untrap -f Procfile -e .env"),
+    ("run puma -p 1", "there is no 'run', neither of untrap nor as a program; write: untrap -- puma -p 1"),
+    ("run", "there is no 'run', neither of untrap nor as a program; write '-- PROGRAM [ARG]...'"),
+    ("exec puma -p 1", "there is no 'exec', neither of untrap nor as a program; write: untrap -- puma -p 1"),
+    ("stop", "there is no 'stop', neither of untrap nor as a program; send untrap SIGTERM, as 'docker stop' does"),
+    ("status", "there is no 'status', neither of untrap nor as a program; write: untrap ps"),
+    (
+        "restart",
+        "there is no 'restart', neither of untrap nor as a program; write --on-exit restart for a run, and 'untrap signal TERM NAME' to restart a service",
+    ),
+    (
+        "logs",
+        "there is no 'logs', neither of untrap nor as a program; services write to untrap's standard output, which 'docker logs' shows",
+    ),
+    (
+        "init",
+        "there is no 'init', neither of untrap nor as a program; untrap needs no configuration; write the commands, or -f and a Procfile",
+    ),
+    ("help", "there is no 'help'; write: untrap --help"),
+    ("version", "there is no 'version'; write: untrap --version"),
+    ("check start", "there is no 'start', neither of untrap nor as a program; write: untrap check -f Procfile"),
+    (
+        "web worker",
+        "without -f, 'web' is a command, and there is no such program; write: untrap -f Procfile web worker",
+    ),
+    (
+        "web=2 worker",
+        "without -f, 'web=2' is a command, and there is no such program; write: untrap -f Procfile web=2 worker",
+    ),
+    (
+        "worker=0",
+        "without -f, 'worker=0' is a command, and there is no such program; write: untrap -f Procfile all=1 worker=0",
+    ),
+    (
+        "-q worker",
+        "without -f, 'worker' is a command, and there is no such program; write: untrap -q -f Procfile worker",
+    ),
+    (
+        "-f Procfile worker=0",
+        "nothing to run: name a process type, with a number over 0 ('release' runs only if it is named; all=1 stands for those that are not named)",
+    ),
+    ("'exec'", "there is no 'exec', neither of untrap nor as a program; write '-- PROGRAM [ARG]...'"),
+];
+
+const OTHER_OPTIONS: &[Row] = &[
+    ("-m web=2", "untrap has no option -m; write the numbers after the Procfile: untrap -f Procfile web=2"),
+    ("-c 'puma -p 1'", "untrap has no option -c; each argument is a command, without -c: untrap 'COMMAND'"),
+    (
+        "-d puma",
+        "untrap has no option -d; untrap stays in the foreground, as an entrypoint must; for a directory write --cwd DIR",
+    ),
+    ("--detach puma", "untrap has no option --detach; untrap stays in the foreground, as an entrypoint must"),
+    ("--restart always puma", "untrap has no option --restart; write --on-exit restart, or restart-on-failure"),
+    ("--name web puma", "untrap has no option --name; write the name before the command: untrap 'web: COMMAND'"),
+    ("-p 5000 puma", "untrap has no option -p; write --port N"),
+    ("-g -- puma", "untrap has no option -g; write --signal-to group"),
+    ("--init -- puma", "untrap has no option --init; untrap is the init; leave it out"),
+    ("--timout 5 puma", "untrap has no option --timout; write --timeout"),
+    ("-x puma", "untrap has no option -x; see 'untrap --help'"),
+];
+
+const NOTHING_RUNS: &[Row] = &[
+    (
+        "'puma &'",
+        "command 1: '&' at the end puts the command in the background, and its shell exits at once; write 'puma' without it",
+    ),
+    (
+        "'web: puma -p $PORT &'",
+        "command 1: '&' at the end puts the command in the background, and its shell exits at once; write 'COMMAND' without it",
+    ),
+    ("'# x'", "command 1: a comment, which runs nothing; write a command, or leave it out"),
+    ("': puma'", "command 1: no name before the colon, and ':' runs nothing; write 'NAME: puma'"),
+    (
+        "web=puma",
+        "command 1: it sets a variable and runs nothing; write 'web: puma' for a name, or 'VARIABLE=value PROGRAM'",
+    ),
+    ("'web: exec'", "command 1: 'exec' without a program runs nothing; write 'exec PROGRAM', or the program alone"),
+    (
+        "A=1\\ B=2",
+        "command 1: it sets a variable and runs nothing; write 'A: COMMAND' for a name, or 'VARIABLE=value PROGRAM'",
+    ),
+    (
+        "-f P.idle",
+        "P.idle:2:9: '&' at the end puts the command in the background, and its shell exits at once; write 'sidekiq' without it",
+    ),
+];
+
+const PIECES: &[Row] = &[
+    (
+        "web: puma -p 3000 worker: sidekiq",
+        "'web:' is only the name of a command; write: untrap 'web: puma -p 3000' 'worker: sidekiq'",
+    ),
+    ("puma '&&' sidekiq", "'&&' among commands: one command is one quoted argument; write: untrap 'puma && sidekiq'"),
+    ("puma '|' sidekiq", "'|' among commands: one command is one quoted argument; write: untrap 'puma | sidekiq'"),
+    ("puma '&' sidekiq -x", "'&' among commands: untrap starts them all itself; write: untrap puma 'sidekiq -x'"),
+    ("puma ';' sidekiq", "';' among commands: untrap starts them all itself; write: untrap puma sidekiq"),
+    (
+        "'[\"puma\", \"-p\", \"1\"]'",
+        "a list in brackets is for a Dockerfile, without quotes around it; write: untrap -- puma -p 1",
+    ),
+    ("Procfile", "Procfile is a Procfile, not a program; write: untrap -f Procfile"),
+    ("./Procfile.dev", "./Procfile.dev is a Procfile, not a program; write: untrap -f ./Procfile.dev"),
+    (
+        "-e RAILS_ENV=production puma",
+        "-e takes a file of variables, not a variable; write: env RAILS_ENV=production untrap puma",
+    ),
+    (
+        "-e RAILS_ENV=production puma -p 1",
+        "-e takes a file of variables, not a variable; write: env RAILS_ENV=production untrap -- puma -p 1",
+    ),
+    ("tini -- nginx", "tini is not needed under untrap; write: untrap -- nginx"),
+    (
+        "dumb-init nginx -g 'daemon off;'",
+        "dumb-init is not needed under untrap; write: untrap -- nginx -g 'daemon off;'",
+    ),
+    ("untrap -- puma", "untrap is not needed under untrap; write: untrap -- puma"),
+    (
+        "ps aux",
+        "'untrap ps aux': there is no such argument; to run a program named ps, write 'untrap -- ps aux'; see 'untrap ps --help'",
+    ),
+    ("-", "'-' is no command; write -f - to read a Procfile from standard input"),
+];
+
+#[test]
+fn words_and_options_of_other_tools_are_answered() {
+    let scene = scene();
+    scene.write("Procfile", "web: puma\nworker: sidekiq\n");
+    scene.write("Procfile.dev", "web: puma\nworker: sidekiq\n");
+    scene.write(".env", "A=1\n");
+    refused(&scene, OTHER_WORDS);
+    refused(&scene, OTHER_OPTIONS);
+    for program in ["start", "web"] {
+        scene.script(&format!("bin/{program}"), "#!/bin/sh\ntouch \"$0 ran\"\n");
+        assert_eq!(answer(&scene, &format!("-q {program}"), &[]), (0, String::new()));
+        assert!(scene.path(&format!("bin/{program} ran")).exists(), "a program of this name runs");
+    }
+}
+
+#[test]
+fn without_a_procfile_the_answer_names_none_that_exists() {
+    let scene = scene();
+    let words = "there is no 'start', neither of untrap nor as a program; write 'untrap -f Procfile [TYPE]...', or the commands \
+                 themselves";
+    refused(&scene, &[("start web", words)]);
+}
+
+#[test]
+fn a_command_that_runs_nothing_is_refused() {
+    let scene = scene();
+    scene.write("P.idle", "web: puma\nworker: sidekiq &\n");
+    refused(&scene, NOTHING_RUNS);
+    let end = scene.run(&["check", "web: puma --password=hunter2 &"]);
+    assert!(end.status == 2 && !end.said("hunter2"), "{end:?}");
+}
+
+#[test]
+fn pieces_of_a_command_line_are_put_together() {
+    let scene = scene();
+    scene.write("Procfile", "web: puma\n");
+    scene.write("Procfile.dev", "web: puma\n");
+    refused(&scene, PIECES);
+}
+
+#[test]
+fn an_entrypoint_in_shell_form_is_warned_about() {
+    if !can_unshare() {
+        return;
+    }
+    let scene = scene();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_untrap"), scene.path("bin/untrap")).unwrap();
+    let run = |script: &str| {
+        let mut shell = Command::new("unshare");
+        shell.args(["--pid", "--fork", "--mount-proc", "--kill-child", "dash", "-c", script]);
+        shell.env("PATH", untrap(&scene).get_envs().find_map(path).unwrap()).current_dir(scene.path(""));
+        String::from_utf8(shell.output().unwrap().stderr).unwrap()
+    };
+    assert_eq!(
+        run("untrap -q 'web: puma' sidekiq"),
+        "untrap: PID 1 is dash, which passes no signals on to untrap, so 'docker stop' kills all; write in the Dockerfile: \
+         ENTRYPOINT [\"untrap\", \"-q\", \"web: puma\", \"sidekiq\"]\n"
+    );
+    assert_eq!(run("true; untrap -q puma"), "");
+    assert_eq!(run("exec untrap -q puma"), "");
+}
+
+#[test]
+fn there_are_many_rows() {
+    let tables = [LATE_OPTIONS, ONE_PROGRAM, NEAR_MISSES, NAMES, OTHER_WORDS, OTHER_OPTIONS, NOTHING_RUNS, PIECES];
+    assert!(tables.iter().map(|rows| rows.len()).sum::<usize>() >= 80);
 }

@@ -76,7 +76,7 @@ fn bad_options_are_refused() {
     refused(&scene, &["--on-exit", "explode", MARK], "--on-exit 'explode': not an action; write stop, stop-on-failure");
     refused(&scene, &["--on-exit", "touch.2=stop", MARK], "no service is named 'touch.2'");
     refused(&scene, &["--exit-map", "143", MARK], "--exit-map '143': not FROM=TO");
-    refused(&scene, &["--no-such", MARK], "unexpected argument '--no-such'");
+    refused(&scene, &["--no-such", MARK], "untrap has no option --no-such; see 'untrap --help'");
     refused(&scene, &["-q", "-v", MARK], "contradict each other");
     refused(&scene, &["--generate", "pdf"], "pdf");
     refused(&scene, &["--generate", "man", MARK], "runs nothing");

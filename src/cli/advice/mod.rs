@@ -5,16 +5,20 @@
 
 mod late_option;
 pub mod one_program;
+mod other_tool;
 mod parts;
 mod quote;
+mod shell_form;
+pub(super) mod unknown_option;
 pub(super) mod variables;
 mod word;
 
 use std::ffi::{OsStr, OsString};
 
 use self::one_program::ProgramForm;
+use self::parts::Parts;
 use super::verbs::Verb;
-use super::{Request, Source, environment_variables, parse_verb};
+use super::{Request, Source, environment_variables, parse_as_written};
 use crate::config::plan::Plan;
 use crate::config::{bounded, procfile};
 use crate::sys::programs;
@@ -41,7 +45,10 @@ pub(super) fn answer(verb: &'static Verb, arguments: &[OsString]) -> Option<Stri
         is_valid: &|arguments| is_valid(verb, arguments),
         is_first_process: std::process::id() == 1,
     };
-    late_option::answer(verb, arguments, &surroundings)
+    other_tool::pieces(verb, arguments, &surroundings)
+        .or_else(|| other_tool::answer(verb, arguments, &surroundings))
+        .or_else(|| variable_as_file(verb, arguments))
+        .or_else(|| late_option::answer(verb, arguments, &surroundings))
 }
 
 /// Returns the warnings about variables that have no effect.
@@ -49,7 +56,35 @@ pub(super) fn answer(verb: &'static Verb, arguments: &[OsString]) -> Option<Stri
 pub fn warnings() -> Vec<String> {
     let names: Vec<String> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
     let options: Vec<&str> = environment_variables().collect();
-    variables::warnings(names.iter().map(String::as_str), &options)
+    let mut warnings = variables::warnings(names.iter().map(String::as_str), &options);
+    // The shell of an ENTRYPOINT in shell form.
+    if std::os::unix::process::parent_id() == 1 {
+        warnings.extend(std::fs::read("/proc/1/cmdline").ok().and_then(|cmdline| shell_form::warning(&cmdline)));
+    }
+    warnings
+}
+
+/// Returns the answer to `-e NAME=value`, as docker takes it, if there is no such file.
+fn variable_as_file(verb: &Verb, arguments: &[OsString]) -> Option<String> {
+    let options = Parts::split(verb, arguments).options;
+    let is_variable = |word: &OsString| {
+        let name = word.to_str().and_then(|text| text.split_once('='));
+        name.is_some_and(|(name, file)| {
+            let is_name = name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
+            is_name && !name.is_empty() && !file.contains(['/', '?']) && !std::path::Path::new(file).exists()
+        })
+    };
+    let index = options.windows(2).position(|pair| pair[0] == "-e" && is_variable(&pair[1]))?;
+    let rest = [&arguments[..index], &arguments[index + 2..]].concat();
+    let parts = Parts::split(verb, &rest);
+    let has_late_option = parts.words.iter().skip(1).any(|word| word.as_encoded_bytes().starts_with(b"-"));
+    let line = if has_late_option && !parts.has_procfile(verb) {
+        ProgramForm::of_parts(verb, &parts, false)?.to_string()
+    } else {
+        quote::shell_line(verb, &rest)?
+    };
+    let variable = quote::join(&[arguments[index + 1].to_str()?]);
+    Some(format!("-e takes a file of variables, not a variable; write: env {variable} {line}"))
 }
 
 /// The same command line as one program after `--`, see [`ProgramForm`].
@@ -59,7 +94,7 @@ pub(super) fn program_form(verb: &'static Verb, arguments: &[OsString]) -> Optio
 
 /// Whether a command line can be run: its options are valid, and so are the files that they name.
 fn is_valid(verb: &'static Verb, arguments: &[OsString]) -> bool {
-    let Ok(Request::Run(settings) | Request::Check(settings)) = parse_verb(verb, arguments) else { return false };
+    let Ok(Request::Run(settings) | Request::Check(settings)) = parse_as_written(verb, arguments) else { return false };
     // Only a regular file is read: to read a pipe would take its content away.
     let env_files = &settings.options.environment.env_files;
     if !env_files.iter().all(|(_, file)| file.is_optional || file.path.is_file()) {

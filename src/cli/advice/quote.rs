@@ -25,9 +25,13 @@ pub(super) fn join(words: &[impl AsRef<str>]) -> String {
 
 /// The call of a verb as `ENTRYPOINT` of a Dockerfile in its exec form. `None`: one message cannot show it as it is.
 pub(super) fn entrypoint(verb: &Verb, arguments: &[OsString]) -> Option<String> {
-    let words = words(verb, arguments)?;
-    let words: Vec<String> = words.into_iter().filter_map(|word| serde_json::to_string(word).ok()).collect();
-    whole(format!("ENTRYPOINT [{}]", words.join(", ")))
+    json_list(&words(verb, arguments)?).map(|list| format!("ENTRYPOINT {list}"))
+}
+
+/// A JSON list of words.
+pub(super) fn json_list(words: &[impl AsRef<str>]) -> Option<String> {
+    let words: Vec<String> = words.iter().filter_map(|word| serde_json::to_string(word.as_ref()).ok()).collect();
+    whole(format!("[{}]", words.join(", ")))
 }
 
 fn words<'a>(verb: &'a Verb, arguments: &'a [OsString]) -> Option<Vec<&'a str>> {
