@@ -8,6 +8,11 @@ use crate::support::{Scene, can_unshare};
 /// Programs that exist here. Each one notes that it was started.
 const PROGRAMS: &[&str] = &[
     "redis-server",
+    "bundle",
+    "cron",
+    "java",
+    "make",
+    "npm",
     "mysqld",
     "celery",
     "puma",
@@ -392,7 +397,7 @@ fn a_value_that_is_nearly_right_is_answered_with_the_right_one() {
 #[test]
 fn a_bare_number_is_seconds() {
     let scene = scene();
-    for (value, shown) in [("5", "timeout 5s,"), ("1.5", "timeout 1s 500ms,"), ("puma=90", "timeout 1m 30s,")] {
+    for (value, shown) in [("5", "after 5s\n"), ("1.5", "after 1s 500ms\n"), ("puma=90", "after 1m 30s\n")] {
         let output = untrap(&scene).args(["check", "-t", value, "puma"]).output().unwrap();
         assert!(String::from_utf8(output.stdout).unwrap().contains(shown), "{value}");
     }

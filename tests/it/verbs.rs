@@ -129,7 +129,10 @@ fn a_verb_names_what_is_missing() {
     let (status, _, stderr) = verb(&scene, &["ps"]);
     assert_eq!((status, stderr.contains("pid 1 of its untrap.pid does not exist")), (1, true), "{stderr}");
     for (arguments, message) in [
-        (&["ps", "web"][..], "unexpected argument 'web'"),
+        (
+            &["ps", "web"][..],
+            "'untrap ps web': there is no such argument; to run a program named ps, write 'untrap -- ps web'",
+        ),
         (&["signal"], "required arguments were not provided: <SIGNAL>"),
         (&["signal", "BOO"], "not a signal; write a name or a number"),
     ] {

@@ -7,6 +7,7 @@ mod late_option;
 pub mod one_program;
 mod other_tool;
 mod parts;
+mod pieces;
 mod quote;
 mod shell_form;
 pub(super) mod unknown_option;
@@ -45,7 +46,7 @@ pub(super) fn answer(verb: &'static Verb, arguments: &[OsString]) -> Option<Stri
         is_valid: &|arguments| is_valid(verb, arguments),
         is_first_process: std::process::id() == 1,
     };
-    other_tool::pieces(verb, arguments, &surroundings)
+    pieces::answer(verb, arguments, &surroundings)
         .or_else(|| other_tool::answer(verb, arguments, &surroundings))
         .or_else(|| variable_as_file(verb, arguments))
         .or_else(|| late_option::answer(verb, arguments, &surroundings))

@@ -39,7 +39,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("-l", "the licence is MIT or Apache-2.0; leave it out"),
 ];
 
-/// Returns the answer to an argument that the verb does not take. `arguments` are all of them.
+/// Returns the answer to an argument that the verb does not take.
 pub(in crate::cli) fn answer(verb: &Verb, argument: &str) -> String {
     let help = format!("see '{} --help'", verb.call());
     if !argument.starts_with('-') {
