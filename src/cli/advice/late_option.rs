@@ -46,7 +46,7 @@ pub(super) fn answer(verb: &Verb, arguments: &[OsString], surroundings: &Surroun
         clauses.push(format!("to pass it to untrap, write: {moved}"));
     }
     if clauses.is_empty()
-        && let Some(joined) = checked(join(&parts, late))
+        && let Some(joined) = join(&parts, late).and_then(checked)
     {
         clauses.push(format!("to pass it to the program, write: {joined}"));
     }
@@ -98,8 +98,9 @@ fn move_to_front(verb: &Verb, parts: &Parts) -> Option<Moved> {
 }
 
 /// Joins an option and what follows it with the word before it.
-fn join(parts: &Parts, late: usize) -> Vec<OsString> {
-    let arguments: Vec<_> = parts.words[late..].iter().map(|word| word.to_string_lossy()).collect();
+fn join(parts: &Parts, late: usize) -> Option<Vec<OsString>> {
+    let arguments: Option<Vec<&str>> = parts.words[late..].iter().map(|word| word.to_str()).collect();
+    let arguments = arguments?;
     let mut command = parts.words[late - 1].clone();
     command.push(" ");
     command.push(join_words(&arguments));
@@ -109,7 +110,7 @@ fn join(parts: &Parts, late: usize) -> Vec<OsString> {
         is_information: false,
         has_procfile: false,
     };
-    joined.arguments(parts)
+    Some(joined.arguments(parts))
 }
 
 #[cfg(test)]

@@ -102,7 +102,9 @@ fn is_valid(verb: &'static Verb, arguments: &[OsString]) -> bool {
         return false;
     }
     match &settings.source {
-        Source::Arguments { .. } => true,
+        Source::Arguments { commands, program } => {
+            Plan::from_arguments(commands, program.clone(), &settings.options).is_ok()
+        }
         Source::Procfile { path, formation, .. } if path.is_file() => bounded::read(path, bounded::PROCFILE)
             .is_ok_and(|text| Plan::from_procfile(path, &text, formation, None, &settings.options).is_ok()),
         Source::Procfile { path, formation, .. } => {

@@ -20,7 +20,10 @@ pub(super) fn answer(verb: &Verb, arguments: &[OsString], surroundings: &Surroun
     }
     let (first, rest) = parts.words.split_first()?;
     let first = first.to_str()?;
-    let line = |arguments: &[OsString]| shell_line(verb, &[parts.options, arguments].concat());
+    let line = |arguments: &[OsString]| {
+        let arguments = [parts.options, arguments].concat();
+        (surroundings.is_valid)(&arguments).then(|| shell_line(verb, &arguments)).flatten()
+    };
     match first {
         "help" => return Some("there is no 'help'; write: untrap --help".to_owned()),
         "version" => return Some("there is no 'version'; write: untrap --version".to_owned()),

@@ -28,6 +28,10 @@ pub(super) fn answer(verb: &Verb, arguments: &[OsString], surroundings: &Surroun
         let line = checked(commands.map(|words| format!("{} {}", words[0], join(&words[1..]))).collect())?;
         return Some(format!("'{first}' is only the name of a command; write: {line}"));
     }
+    let is_operator = |word: &&&str| ["&&", "||", "|", "&", ";"].contains(*word);
+    if words.first().is_some_and(|word| is_operator(&word)) {
+        return None;
+    }
     if let Some(operator) = words.iter().find(|word| ["&&", "||", "|"].contains(*word)) {
         let line = checked(vec![joined(&words)])?;
         return Some(format!("'{operator}' among commands: one command is one quoted argument; write: {line}"));
