@@ -311,7 +311,7 @@ impl ExecContext {
                 };
                 match expand(simple, lookup) {
                     Ok(expanded) => {
-                        // The shell says why the directory cannot be entered, and goes on after `;`.
+                        // The shell reports why the directory cannot be entered, and continues after `;`.
                         let cd = expanded.directory.map(|operand| {
                             let reason = ShellReason::Word("cd".to_owned());
                             let otherwise = self.shell_with(name, &simple.line, &reason, variables.clone()).ok();

@@ -43,7 +43,7 @@ pub(super) fn become_user(identity: &Identity) -> nix::Result<()> {
     if uid == ROOT { Ok(()) } else { drop_capabilities() }
 }
 
-/// The user to whom execve(2) grants all capabilities.
+/// The user that execve(2) grants all capabilities to.
 const ROOT: u32 = 0;
 
 /// The header of capset(2).
