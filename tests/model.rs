@@ -126,7 +126,9 @@ fn blocks_signals(pid: i32) -> bool {
 
 /// Whether the run is over before all services have started.
 fn is_over(line: &str) -> bool {
-    ["\"shutdown\"", "\"start-failed\"", "\"wait-timeout\"", "\"exit\""].iter().any(|over| line.contains(over))
+    ["\"failure\"", "\"shutdown\"", "\"start-failed\"", "\"wait-timeout\"", "\"exit\""]
+        .iter()
+        .any(|over| line.contains(over))
 }
 
 fn wait_until_ready(program: &Program, scene: &Scene, untrap: &Running) {

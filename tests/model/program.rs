@@ -249,7 +249,7 @@ impl Program {
         }
         match shape {
             Shape::Direct => line,
-            Shape::Exec => format!(": ; exec {line}"),
+            Shape::Exec => format!("true; exec {line}"),
             Shape::Shell => format!("{line}; exit $?"),
             Shape::Trap => format!("trap 'exit 7' TERM INT QUIT; {line}; exit 9"),
             Shape::Missing => scene.path("missing").display().to_string(),
