@@ -29,7 +29,10 @@ impl Idle {
         if line.starts_with('#') {
             return Some(Self::Comment);
         }
-        if let Some(rest) = line.strip_prefix(": ") {
+        // With an operator more follows: `: ${PORT:=3000}; exec puma` sets a default.
+        if let Some(rest) = line.strip_prefix(": ")
+            && !rest.contains([';', '&', '|', '\n'])
+        {
             return Some(Self::NoName(rest.trim_start().to_owned()));
         }
         if let Some(rest) = line.strip_suffix('&')
@@ -107,6 +110,9 @@ mod tests {
             "a # b &",
             "A=1 puma",
             ":",
+            ": ${PORT:=3000}; exec puma",
+            ": ; exec puma",
+            ": && puma",
             "exec puma",
             "a |&",
             "A=$(b)",
