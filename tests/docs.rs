@@ -217,6 +217,16 @@ fn without_numbers(line: &str) -> String {
     kept.join(" ")
 }
 
+/// Puts lines that follow each other and say that services have started into the order of their PIDs, which is the order
+/// in which untrap has started them. The lines come when the programs are executed, which can be in another order.
+fn sort_starts(lines: &mut [String]) {
+    let started =
+        |line: &String| -> Option<u32> { line.split_once(" started (pid ")?.1.strip_suffix(')')?.parse().ok() };
+    for run in lines.chunk_by_mut(|line, next| started(line).is_some() && started(next).is_some()) {
+        run.sort_by_key(started);
+    }
+}
+
 #[test]
 fn each_console_block_shows_what_is_printed() {
     for block in blocks("console") {
@@ -227,7 +237,8 @@ fn each_console_block_shows_what_is_printed() {
         let out = File::create(stage.0.path("out")).unwrap();
         let mut shell = spawn(stage.shell(line).stdout(out.try_clone().unwrap()).stderr(out));
         wait_for(&format!("'{line}' exits"), || shell.try_wait().unwrap());
-        let printed = stage.0.lines("out");
+        let mut printed = stage.0.lines("out");
+        sort_starts(&mut printed);
         let comparable = |lines: &[String]| lines.iter().map(|line| without_numbers(line)).collect::<Vec<_>>();
         assert_eq!(comparable(&printed), comparable(shown), "{}: {line}", block.place);
     }
