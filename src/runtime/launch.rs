@@ -160,9 +160,7 @@ impl LaunchError {
             Self::CannotExecute { .. } => NOT_EXECUTABLE,
         }
     }
-}
 
-impl LaunchError {
     /// Whether the program of a service after the first one does not exist.
     #[must_use]
     pub fn is_not_found_after_the_first(&self) -> bool {

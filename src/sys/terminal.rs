@@ -4,8 +4,9 @@ use std::io::IsTerminal;
 use std::os::fd::BorrowedFd;
 
 use nix::sys::signal::{Signal as Standard, killpg};
-use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{Pid, getpgid, getpgrp, getpid, getppid, getsid, tcgetpgrp, tcsetpgrp};
+
+use super::descriptors::is_pipe;
 
 // Not the handles of the standard library, which allocate: this is used in a child between fork and exec.
 // SAFETY: `open_standard` has opened both, and no code closes them.
@@ -26,9 +27,8 @@ impl Terminal {
     /// The terminal on standard input, if it is the controlling terminal.
     #[must_use]
     pub fn of_stdin() -> Option<Self> {
-        let is_pipe = |mode| SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFIFO;
-        let piped = fstat(STDOUT).is_ok_and(|status| is_pipe(status.st_mode));
-        (STDIN.is_terminal() && tcgetpgrp(STDIN).is_ok()).then(|| Self { own: getpgrp(), wanted: !piped })
+        let has_terminal = STDIN.is_terminal() && tcgetpgrp(STDIN).is_ok();
+        has_terminal.then(|| Self { own: getpgrp(), wanted: !is_pipe(STDOUT) })
     }
 
     /// The service has read from the terminal or changed it.
